@@ -1,0 +1,1 @@
+//! The `BeTrace` rule language: text to WebAssembly component.

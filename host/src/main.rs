@@ -1,0 +1,3 @@
+//! The `betrace` binary.
+
+fn main() {}
