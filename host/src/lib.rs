@@ -3,11 +3,12 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`block`] | sealed traces as columns: the unit of judging, storage and replay |
-//! | [`clock`] [`tenant`] [`rule_id`] [`trace`] [`verdict`] | the words that the rooms share |
+//! | [`clock`] [`tenant`] [`rule_id`] [`trace`] [`verdict`] [`signal`] | the words that the rooms share |
 
 pub mod block;
 pub mod clock;
 pub mod rule_id;
+pub mod signal;
 pub mod tenant;
 pub mod trace;
 pub mod verdict;
