@@ -5,6 +5,7 @@
 //! | [`block`] | sealed traces as columns: the unit of judging, storage and replay |
 //! | [`clock`] [`tenant`] [`rule_id`] [`trace`] [`verdict`] [`signal`] | the words that the rooms share |
 
+pub mod assemble;
 pub mod block;
 pub mod clock;
 pub mod rule_id;

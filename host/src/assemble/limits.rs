@@ -1,0 +1,33 @@
+//! The bounds of assembly. What a server configures is in [`super::AssembleOptions`]; these are its defaults.
+
+use std::time::Duration;
+
+/// Longer than the 5 s that SDKs wait between exports, so that the last batch of a trace is not late.
+pub const SETTLE: Duration = Duration::from_secs(7);
+
+/// How long a trace without its root is waited for.
+pub const IDLE: Duration = Duration::from_secs(30);
+
+/// How long a trace may stay open, however busy it is.
+pub const DEADLINE: Duration = Duration::from_mins(5);
+
+/// The quiet that a trace needs doubles with each reopening, up to this.
+pub const REOPENED_QUIET_MAX: Duration = Duration::from_mins(10);
+
+/// A trace of this many spans is cut. Four calls' worth of judging.
+pub const TRACE_SPANS_MAX: usize = 65_536;
+
+/// A trace of this many bytes as sent is cut.
+pub const TRACE_BYTES_MAX: usize = 64 << 20;
+
+/// Spans of open traces, of one tenant: at 50,000 spans/s and the default `settle`, three times what is needed.
+pub const TENANT_OPEN_SPANS_MAX: usize = 1_000_000;
+
+/// Spans of open traces, in all.
+pub const OPEN_SPANS_MAX: usize = 2_000_000;
+
+/// Bytes as sent of the spans of open traces, of one tenant.
+pub const TENANT_OPEN_BYTES_MAX: usize = 512 << 20;
+
+/// Bytes as sent of the spans of open traces, in all.
+pub const OPEN_BYTES_MAX: usize = 1 << 30;

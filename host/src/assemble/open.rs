@@ -1,0 +1,131 @@
+//! One trace while its spans gather.
+
+use std::time::Duration;
+
+use super::{Arrival, AssembleOptions, seal};
+use crate::{
+    clock::UnixNanos,
+    trace::{Facts, SealedTrace, SpanRecord, TraceId},
+};
+
+/// The spans of a trace so far, as they arrived, repetitions too.
+#[derive(Debug)]
+pub(super) struct OpenTrace {
+    pub(super) spans: Vec<SpanRecord>,
+    /// The share of its requests' bytes.
+    pub(super) bytes: usize,
+    /// The inbox frames that it rests on, each once.
+    pub(super) frames: Vec<u64>,
+    /// When it is looked at next; the timer whose time differs is stale.
+    pub(super) check_at: Duration,
+    pub(super) opened_at: Duration,
+    pub(super) last_at: Duration,
+    arrived_first: UnixNanos,
+    arrived_last: UnixNanos,
+    rooted: bool,
+    reopened: u32,
+}
+
+impl OpenTrace {
+    pub(super) fn new(arrival: &Arrival, reopened: u32) -> Self {
+        Self {
+            spans: Vec::new(),
+            bytes: 0,
+            frames: Vec::new(),
+            check_at: Duration::MAX,
+            opened_at: arrival.now,
+            last_at: arrival.now,
+            arrived_first: arrival.arrived,
+            arrived_last: arrival.arrived,
+            rooted: false,
+            reopened,
+        }
+    }
+
+    /// Takes a span. Returns whether the trace now rests on a frame on which it did not before.
+    pub(super) fn push(&mut self, record: SpanRecord, bytes: usize, arrival: &Arrival) -> bool {
+        self.rooted |= record.span.parent_span_id.is_empty();
+        self.spans.push(record);
+        self.bytes += bytes;
+        self.last_at = self.last_at.max(arrival.now);
+        self.arrived_first = self.arrived_first.min(arrival.arrived);
+        self.arrived_last = self.arrived_last.max(arrival.arrived);
+        // The spans of one request come together, so that the last frame is the only one to compare with.
+        match arrival.frame {
+            Some(frame) if self.frames.last() != Some(&frame) => {
+                self.frames.push(frame);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns when the trace is to be sealed if nothing more of it arrives.
+    pub(super) fn due_at(&self, options: &AssembleOptions) -> Duration {
+        // Of a reopened trace the root is nearly always among what is sealed already.
+        let quiet = if self.rooted || self.reopened > 0 {
+            options.settle
+        } else {
+            options.idle
+        };
+        let doubled = 2_u32
+            .checked_pow(self.reopened)
+            .and_then(|by| quiet.checked_mul(by))
+            .unwrap_or(Duration::MAX)
+            .min(options.reopened_quiet_max.max(quiet));
+        let deadline = options.deadline.max(if self.reopened > 0 {
+            doubled
+        } else {
+            Duration::ZERO
+        });
+        let quiet_at = self.last_at.saturating_add(doubled);
+        quiet_at.min(self.opened_at.saturating_add(deadline))
+    }
+
+    /// Whether the trace holds more than one may. Repetitions that can be dropped are dropped first.
+    ///
+    /// A sixteenth of room must be gained by that, lest each further repetition costs a sorting: so a
+    /// trace with repetitions is cut a little early.
+    pub(super) fn is_too_large(&mut self, options: &AssembleOptions) -> bool {
+        let spans_max = options.trace_spans_max;
+        let full = |trace: &Self, spans: usize, bytes: usize| {
+            trace.spans.len() >= spans || trace.bytes >= bytes
+        };
+        if !full(self, spans_max, options.trace_bytes_max) {
+            return false;
+        }
+        let before = self.spans.len();
+        self.spans = seal::order(std::mem::take(&mut self.spans));
+        self.bytes = self.bytes / before.max(1) * self.spans.len();
+        full(
+            self,
+            spans_max - spans_max / 16,
+            options.trace_bytes_max - options.trace_bytes_max / 16,
+        )
+    }
+
+    /// Returns the trace as it would be sealed at this moment.
+    pub(super) fn view(&self, trace_id: TraceId) -> SealedTrace {
+        self.sealed(trace_id, self.spans.clone(), Facts::default())
+    }
+
+    /// Seals the trace. Returns it with the number of repetitions that were dropped.
+    pub(super) fn seal(mut self, trace_id: TraceId, known: Facts) -> (SealedTrace, usize) {
+        let arrived = std::mem::take(&mut self.spans);
+        let before = arrived.len();
+        let trace = self.sealed(trace_id, arrived, known);
+        let repeated = before - trace.spans.len();
+        (trace, repeated)
+    }
+
+    fn sealed(&self, trace_id: TraceId, spans: Vec<SpanRecord>, known: Facts) -> SealedTrace {
+        let spans = seal::order(spans);
+        SealedTrace {
+            trace_id,
+            facts: Facts(seal::missing(&spans).0 | known.0),
+            spans,
+            arrived_first: self.arrived_first,
+            arrived_last: self.arrived_last,
+        }
+    }
+}
