@@ -7,6 +7,7 @@
 
 pub mod assemble;
 pub mod block;
+pub mod cli;
 pub mod clock;
 pub mod rule_id;
 pub mod signal;

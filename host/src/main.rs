@@ -1,3 +1,7 @@
-//! The `betrace` binary.
+//! The `betrace` binary: everything is in [`betrace::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    betrace::cli::main(std::env::args_os())
+}

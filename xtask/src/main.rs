@@ -1,3 +1,44 @@
-//! The project's tooling: `cargo xtask check`, `cargo xtask test`.
+//! The project's tooling, so that a fresh machine needs nothing but cargo:
+//! `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`.
 
-fn main() {}
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+mod check;
+mod steps;
+mod test;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  check   formatting, lints and documentation, warnings denied; licences and advisories where cargo-deny is installed
+  test    finds what the tests need, then runs all of them (arguments after -- go to the test runner)
+  bench   runs the benches (arguments after -- go to them)";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.skip_while(|arg| arg == "--").collect();
+    match command.as_str() {
+        "check" => check::run(),
+        "test" => test::run(&rest),
+        "bench" => test::bench(&rest),
+        "" | "help" | "--help" | "-h" => {
+            say(USAGE);
+            ExitCode::SUCCESS
+        }
+        _ => {
+            say(&format!(
+                "xtask: there is no command `{command}`\n\n{USAGE}"
+            ));
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// Writes a line to stderr, beside the output of the tools that run.
+fn say(line: &str) {
+    let _unread = writeln!(io::stderr(), "{line}");
+}
