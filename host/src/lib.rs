@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod rule_id;
 pub mod signal;
+pub mod telemetry;
 pub mod tenant;
 pub mod trace;
 pub mod verdict;

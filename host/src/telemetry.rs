@@ -1,0 +1,325 @@
+//! What the host says of itself: metrics for Prometheus.
+//!
+//! Every metric's name is a constant of [`names`], `betrace_<area>_<noun>` with its unit. Labels are the
+//! tenant, the rule and small closed sets: nothing that a client of ingest can choose freely.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+
+use crate::{
+    rule_id::RuleId,
+    tenant::TenantId,
+    verdict::{Reason, Verdict},
+};
+
+/// The names of all metrics, without the suffix that their kind and unit add.
+pub mod names {
+    /// Requests taken, by tenant. Counter.
+    pub const INGEST_REQUESTS: &str = "betrace_ingest_requests";
+    /// Spans acknowledged, by tenant. Counter.
+    pub const INGEST_SPANS: &str = "betrace_ingest_spans";
+    /// Spans refused for good (`partial_success`), by tenant. Counter.
+    pub const INGEST_SPANS_REJECTED: &str = "betrace_ingest_spans_rejected";
+    /// Requests refused with a retryable error, by tenant. Counter.
+    pub const INGEST_REFUSED: &str = "betrace_ingest_requests_refused";
+    /// Open traces. Gauge.
+    pub const ASSEMBLE_OPEN_TRACES: &str = "betrace_assemble_open_traces";
+    /// Spans of open traces. Gauge.
+    pub const ASSEMBLE_OPEN_SPANS: &str = "betrace_assemble_open_spans";
+    /// Traces sealed into blocks, by tenant. Counter.
+    pub const SEAL_TRACES: &str = "betrace_seal_traces";
+    /// Traces that late spans reopened, by tenant. Counter.
+    pub const SEAL_REOPENED: &str = "betrace_seal_traces_reopened";
+    /// Verdicts, by tenant, rule, severity and verdict. Counter.
+    pub const JUDGE_VERDICTS: &str = "betrace_judge_verdicts";
+    /// Signals raised, by tenant, rule and severity. Counter.
+    pub const JUDGE_SIGNALS: &str = "betrace_judge_signals";
+    /// Inconclusive verdicts, by tenant, rule and reason. Counter.
+    pub const JUDGE_INCONCLUSIVE: &str = "betrace_judge_inconclusive";
+    /// Seconds from the listing of a sealed block to its durable verdicts. Histogram.
+    pub const JUDGE_SEAL_TO_VERDICT: &str = "betrace_judge_seal_to_verdict";
+    /// Blocks that wait for their verdicts. Gauge.
+    pub const JUDGE_UNJUDGED_BLOCKS: &str = "betrace_judge_unjudged_blocks";
+    /// Bytes of the inbox that are not yet released. Gauge.
+    pub const INBOX_BYTES: &str = "betrace_inbox_size";
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TenantLabels {
+    tenant: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabels {
+    tenant: String,
+    rule: String,
+    severity: &'static str,
+    verdict: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SignalLabels {
+    tenant: String,
+    rule: String,
+    severity: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    tenant: String,
+    rule: String,
+    reason: &'static str,
+}
+
+/// A rule of a tenant, as metrics name it.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleLabel<'a> {
+    /// Whose rule.
+    pub tenant: &'a TenantId,
+    /// Which rule.
+    pub rule: &'a RuleId,
+    /// The rule's severity, in lower case.
+    pub severity: &'static str,
+}
+
+/// The counters of one host. Cheap to update from any thread.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    requests: Family<TenantLabels, Counter>,
+    spans: Family<TenantLabels, Counter>,
+    spans_rejected: Family<TenantLabels, Counter>,
+    requests_refused: Family<TenantLabels, Counter>,
+    traces_sealed: Family<TenantLabels, Counter>,
+    traces_reopened: Family<TenantLabels, Counter>,
+    verdicts: Family<VerdictLabels, Counter>,
+    signals: Family<SignalLabels, Counter>,
+    inconclusive: Family<ReasonLabels, Counter>,
+    seal_to_verdict: Histogram,
+    /// Open traces.
+    pub open_traces: Gauge,
+    /// Spans of open traces.
+    pub open_spans: Gauge,
+    /// Blocks without verdicts.
+    pub unjudged_blocks: Gauge,
+    /// Bytes of the inbox.
+    pub inbox_bytes: Gauge<u64, AtomicU64>,
+}
+
+impl Telemetry {
+    /// Registers every metric.
+    pub fn new() -> Self {
+        let mut new = Self {
+            registry: Registry::default(),
+            requests: Family::default(),
+            spans: Family::default(),
+            spans_rejected: Family::default(),
+            requests_refused: Family::default(),
+            traces_sealed: Family::default(),
+            traces_reopened: Family::default(),
+            verdicts: Family::default(),
+            signals: Family::default(),
+            inconclusive: Family::default(),
+            // 1 ms to 65 s.
+            seal_to_verdict: Histogram::new(exponential_buckets(0.001, 2.0, 17)),
+            open_traces: Gauge::default(),
+            open_spans: Gauge::default(),
+            unjudged_blocks: Gauge::default(),
+            inbox_bytes: Gauge::default(),
+        };
+        new.register();
+        new
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            names::INGEST_REQUESTS,
+            "OTLP requests acknowledged",
+            self.requests.clone(),
+        );
+        registry.register(
+            names::INGEST_SPANS,
+            "Spans acknowledged",
+            self.spans.clone(),
+        );
+        registry.register(
+            names::INGEST_SPANS_REJECTED,
+            "Spans refused for good",
+            self.spans_rejected.clone(),
+        );
+        registry.register(
+            names::INGEST_REFUSED,
+            "OTLP requests refused with a retryable error",
+            self.requests_refused.clone(),
+        );
+        registry.register(
+            names::ASSEMBLE_OPEN_TRACES,
+            "Open traces",
+            self.open_traces.clone(),
+        );
+        registry.register(
+            names::ASSEMBLE_OPEN_SPANS,
+            "Spans of open traces",
+            self.open_spans.clone(),
+        );
+        registry.register(
+            names::SEAL_TRACES,
+            "Traces sealed",
+            self.traces_sealed.clone(),
+        );
+        registry.register(
+            names::SEAL_REOPENED,
+            "Sealed traces that late spans reopened",
+            self.traces_reopened.clone(),
+        );
+        registry.register(names::JUDGE_VERDICTS, "Verdicts", self.verdicts.clone());
+        registry.register(names::JUDGE_SIGNALS, "Signals raised", self.signals.clone());
+        registry.register(
+            names::JUDGE_INCONCLUSIVE,
+            "Inconclusive verdicts by reason",
+            self.inconclusive.clone(),
+        );
+        registry.register_with_unit(
+            names::JUDGE_SEAL_TO_VERDICT,
+            "From a sealed block to its verdicts",
+            Unit::Seconds,
+            self.seal_to_verdict.clone(),
+        );
+        registry.register(
+            names::JUDGE_UNJUDGED_BLOCKS,
+            "Blocks that wait for their verdicts",
+            self.unjudged_blocks.clone(),
+        );
+        registry.register_with_unit(
+            names::INBOX_BYTES,
+            "Unreleased entries of the inbox",
+            Unit::Bytes,
+            self.inbox_bytes.clone(),
+        );
+    }
+
+    /// Counts a request that was acknowledged.
+    pub fn ingested(&self, tenant: &TenantId, n_spans: u64, n_rejected: u64) {
+        self.requests.get_or_create(&labels(tenant)).inc();
+        self.spans.get_or_create(&labels(tenant)).inc_by(n_spans);
+        if n_rejected > 0 {
+            self.spans_rejected
+                .get_or_create(&labels(tenant))
+                .inc_by(n_rejected);
+        }
+    }
+
+    /// Counts a request that the client is to send again.
+    pub fn refused(&self, tenant: &TenantId) {
+        self.requests_refused.get_or_create(&labels(tenant)).inc();
+    }
+
+    /// Counts traces that became rows of a block, and how many of them were stored before.
+    pub fn sealed(&self, tenant: &TenantId, n_traces: u64, n_reopened: u64) {
+        self.traces_sealed
+            .get_or_create(&labels(tenant))
+            .inc_by(n_traces);
+        if n_reopened > 0 {
+            self.traces_reopened
+                .get_or_create(&labels(tenant))
+                .inc_by(n_reopened);
+        }
+    }
+
+    /// Counts verdicts of one rule.
+    pub fn judged(&self, rule: RuleLabel<'_>, verdict: Verdict, n_traces: u64) {
+        let labels = VerdictLabels {
+            tenant: rule.tenant.to_string(),
+            rule: rule.rule.to_string(),
+            severity: rule.severity,
+            verdict: verdict.name(),
+        };
+        self.verdicts.get_or_create(&labels).inc_by(n_traces);
+    }
+
+    /// Counts signals that one rule raised.
+    pub fn signalled(&self, rule: RuleLabel<'_>, n_signals: u64) {
+        let labels = SignalLabels {
+            tenant: rule.tenant.to_string(),
+            rule: rule.rule.to_string(),
+            severity: rule.severity,
+        };
+        self.signals.get_or_create(&labels).inc_by(n_signals);
+    }
+
+    /// Counts inconclusive verdicts of one rule.
+    pub fn inconclusive(&self, rule: RuleLabel<'_>, reason: Reason, n_traces: u64) {
+        let labels = ReasonLabels {
+            tenant: rule.tenant.to_string(),
+            rule: rule.rule.to_string(),
+            reason: reason.name(),
+        };
+        self.inconclusive.get_or_create(&labels).inc_by(n_traces);
+    }
+
+    /// Records how long a block waited for its verdicts.
+    pub fn seal_to_verdict(&self, seconds: f64) {
+        self.seal_to_verdict.observe(seconds);
+    }
+
+    /// Returns all metrics in the OpenMetrics text format, which Prometheus reads.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _written = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn labels(tenant: &TenantId) -> TenantLabels {
+    TenantLabels {
+        tenant: tenant.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_and_signals_are_shown_by_rule_and_severity() {
+        let telemetry = Telemetry::new();
+        let tenant = TenantId::default_tenant();
+        let rule = RuleId::try_new("phi-audit").unwrap();
+        let label = RuleLabel {
+            tenant: &tenant,
+            rule: &rule,
+            severity: "critical",
+        };
+        telemetry.ingested(&tenant, 7, 0);
+        telemetry.judged(label, Verdict::Violated, 2);
+        telemetry.signalled(label, 2);
+        telemetry.seal_to_verdict(0.004);
+        let text = telemetry.render();
+        for line in [
+            "betrace_ingest_spans_total{tenant=\"default\"} 7",
+            "betrace_judge_verdicts_total{tenant=\"default\",rule=\"phi-audit\",severity=\"critical\",verdict=\"violated\"} 2",
+            "betrace_judge_signals_total{tenant=\"default\",rule=\"phi-audit\",severity=\"critical\"} 2",
+            "betrace_judge_seal_to_verdict_seconds_count 1",
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+    }
+}
