@@ -3,6 +3,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`block`] | sealed traces as columns: the unit of judging, storage and replay |
+//! | [`sandbox`] | runs packs where they can do no harm; the only user of wasmtime |
 //! | [`clock`] [`tenant`] [`rule_id`] [`trace`] [`verdict`] [`signal`] | the words that the rooms share |
 
 pub mod assemble;
@@ -10,8 +11,12 @@ pub mod block;
 pub mod cli;
 pub mod clock;
 pub mod rule_id;
+pub mod sandbox;
 pub mod signal;
 pub mod telemetry;
 pub mod tenant;
 pub mod trace;
 pub mod verdict;
+
+#[cfg(test)]
+mod guest;

@@ -1,0 +1,159 @@
+//! How loading and calling fail.
+
+use crate::verdict::Reason;
+
+use super::limits::PACK_BYTES_MAX;
+
+/// The sandbox could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("the sandbox does not start: {what}")]
+pub struct SandboxError {
+    pub(super) what: String,
+}
+
+/// Why bytes were not loaded as a pack. What was live stays so.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Larger than a pack may be.
+    #[error("the file has {bytes} bytes, a pack at most {PACK_BYTES_MAX}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Not WebAssembly at all.
+    #[error("not a WebAssembly component: {what}")]
+    NotWasm {
+        /// What it looks like.
+        what: &'static str,
+    },
+    /// A core module.
+    #[error(
+        "a core module, not a component: build it for `wasm32-unknown-unknown` and wrap it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// Ends too early.
+    #[error("the component is truncated: it ends at byte {offset} within a section")]
+    Truncated {
+        /// Where.
+        offset: u64,
+    },
+    /// Not valid.
+    #[error("not a valid component: {what} (at byte {offset})")]
+    Invalid {
+        /// In the words of the validator.
+        what: String,
+        /// Where.
+        offset: u64,
+    },
+    /// Asks for something of the outside.
+    #[error("it imports `{name}`; a rule computes and imports nothing")]
+    Import {
+        /// The name of the import.
+        name: String,
+    },
+    /// A shape that packs do not have.
+    #[error("a pack is one guest module and its interface; this component {what}")]
+    Shape {
+        /// What it does instead.
+        what: String,
+    },
+    /// A component for something else.
+    #[error("not a rule pack: it exports {found}, not `{expected}`")]
+    OtherWorld {
+        /// What it exports.
+        found: String,
+        /// What a pack exports.
+        expected: &'static str,
+    },
+    /// A pack for another version of the contract.
+    #[error("built for `{found}`; this host speaks `{expected}`: rebuild it against that")]
+    OtherVersion {
+        /// What it exports.
+        found: String,
+        /// What this host knows.
+        expected: &'static str,
+    },
+    /// The compiler refused it.
+    #[error("it does not compile: {what}")]
+    Compile {
+        /// In the words of the compiler.
+        what: String,
+    },
+    /// Compiling took too much.
+    #[error("compiling it takes more than {what}")]
+    CompileLimit {
+        /// Of what.
+        what: String,
+    },
+    /// The export has another type than the contract says.
+    #[error("its interface is not that of the contract: {what}")]
+    Interface {
+        /// The difference.
+        what: String,
+    },
+    /// It failed when asked what it holds.
+    #[error("`describe` failed: {0}")]
+    Describe(RuleFault),
+    /// What it says of itself breaks the contract.
+    #[error("rule `{rule}`: {what}")]
+    Description {
+        /// The id of the rule, or its position where the id is the fault.
+        rule: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The rules of the pack together break the contract.
+    #[error("the pack {what}")]
+    Pack {
+        /// What is wrong.
+        what: String,
+    },
+    /// It failed on a trial batch.
+    #[error("rule `{rule}` failed on a trial batch of {traces} traces: {fault}")]
+    Trial {
+        /// The id of the rule.
+        rule: String,
+        /// How many traces.
+        traces: u32,
+        /// How it failed.
+        fault: RuleFault,
+    },
+    /// No room for another pack.
+    #[error("{max} packs are loaded, the most that this host keeps")]
+    TooManyPacks {
+        /// The limit.
+        max: usize,
+    },
+    /// The host failed, not the pack.
+    #[error("the host failed: {what}")]
+    Host {
+        /// How.
+        what: String,
+    },
+}
+
+/// How a rule misbehaved. It is data: stored and counted, never an error of the host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", kind.name())]
+pub struct RuleFault {
+    /// The reason that an inconclusive verdict carries.
+    pub kind: Reason,
+    /// For the rule's author.
+    pub detail: String,
+    /// What the call spent before it failed.
+    pub fuel_spent: u64,
+}
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The rule misbehaved.
+    #[error(transparent)]
+    Fault(#[from] RuleFault),
+    /// The host failed; the rule is not to blame.
+    #[error("the sandbox has no instance: {what}")]
+    Host {
+        /// How.
+        what: String,
+    },
+}

@@ -1,0 +1,133 @@
+//! What a guest may use, each figure with its reason. Nothing here is measured in requests or tenants:
+//! a limit holds for one call, one pack or one process.
+
+use std::time::Duration;
+
+/// The limits that a process may choose. What the compiled code depends on is fixed below instead, since
+/// the compiling child and the host must agree on it to the bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SandboxLimits {
+    /// Packs kept loaded. Each takes about 24 KiB and two memory mappings, and a process that reaches
+    /// `vm.max_map_count` (65,530 by default) dies while it drops stores.
+    pub packs_max: usize,
+    /// Instances alive at the same time; further calls wait. Each reserves [`MEMORY_BYTES_MAX`] of
+    /// address space, and takes two memory mappings while it lives.
+    pub instances_max: u32,
+    /// Fuel for each rule and span of a call; see [`SandboxLimits::fuel`].
+    pub fuel_per_span: u64,
+    /// The shortest deadline of a call; see [`SandboxLimits::deadline`].
+    pub deadline_min: Duration,
+}
+
+impl Default for SandboxLimits {
+    fn default() -> Self {
+        Self {
+            packs_max: 10_000,
+            instances_max: 32,
+            fuel_per_span: FUEL_PER_SPAN,
+            deadline_min: Duration::from_millis(100),
+        }
+    }
+}
+
+impl SandboxLimits {
+    /// Returns the fuel of a call.
+    ///
+    /// A call of one trace has at least the fuel that the trace had in company, so a trace that passes in
+    /// company passes alone.
+    pub fn fuel(&self, n_rules: usize, n_spans: usize) -> u64 {
+        let spans = n_spans.max(SPANS_PER_CALL_MAX) as u64;
+        self.fuel_per_span
+            .saturating_mul(n_rules as u64)
+            .saturating_mul(spans)
+    }
+
+    /// Returns how long a call with `fuel` may take: so long that the fuel runs out first even on a machine
+    /// whose cores are shared by several.
+    pub fn deadline(&self, fuel: u64) -> Duration {
+        self.deadline_min
+            .max(Duration::from_millis(fuel / FUEL_PER_MS_MIN))
+    }
+}
+
+/// A call holds at most this many spans, or one longer trace alone.
+pub const SPANS_PER_CALL_MAX: usize = 16_384;
+
+/// Rules x traces of one call: what a guest must hold of verdicts, and the host of findings.
+pub const VERDICTS_PER_CALL_MAX: usize = 1 << 20;
+
+/// Rules of one call: keeps its deadline within a minute.
+pub const RULES_PER_CALL_MAX: usize = 64;
+
+/// A rule of the language spends 10 to 60 units on a span; sorting both sides of a join of 16 k spans
+/// about 1,000, a regular expression over a text of 100 bytes on every span about 1,000. This leaves
+/// eight times the latter.
+pub const FUEL_PER_SPAN: u64 = 8_192;
+
+/// Metered code spends about 1,000,000 units in a millisecond of this kind of machine. A quarter of it is
+/// taken, so that fuel runs out before the deadline where four threads share a core.
+pub const FUEL_PER_MS_MIN: u64 = 250_000;
+
+/// How often the epoch moves on: the error of a deadline.
+pub const EPOCH_TICK: Duration = Duration::from_millis(10);
+
+/// The memory of an instance. A batch of 16 k spans with ten columns is about 2 MiB; texts are the rest.
+pub const MEMORY_BYTES_MAX: usize = 64 << 20;
+
+/// Entries of an instance's one table: as many functions as a Rust guest takes pointers to.
+pub const TABLE_ELEMENTS_MAX: usize = 16_384;
+
+/// The guest's stack. Rules do not recurse deeply; the language's compiler bounds its own nesting.
+pub const STACK_BYTES_MAX: usize = 512 << 10;
+
+/// Memory of an ended instance that is zeroed and kept rather than given back to the system.
+pub const KEEP_RESIDENT_BYTES: usize = 1 << 20;
+
+/// The size of a pack as shipped.
+pub const PACK_BYTES_MAX: usize = 4 << 20;
+
+/// Functions in the guest module of a pack.
+pub const FUNCTIONS_MAX: u32 = 20_000;
+
+/// Locals of all functions of a pack together. A few bytes declare 50,000 locals in one function, and the
+/// compiler's work grows with them.
+pub const LOCALS_MAX: u64 = 500_000;
+
+/// Address space of the compiling child.
+pub const COMPILE_MEMORY_BYTES_MAX: u64 = 1 << 30;
+
+/// Processor time of the compiling child.
+pub const COMPILE_CPU_SECONDS_MAX: u64 = 5;
+
+/// Time until the compiling child is killed.
+pub const COMPILE_WALL_MAX: Duration = Duration::from_secs(10);
+
+/// The size of a compiled pack.
+pub const COMPILED_BYTES_MAX: u64 = 128 << 20;
+
+/// What `describe` may hand over.
+pub const DESCRIPTION_BYTES_MAX: usize = 16 << 20;
+
+/// Rules of one pack.
+pub const RULES_MAX: usize = 4_096;
+
+/// Different span names that the rules of a pack speak of: their numbers travel as `u16`, 0 is none.
+pub const NAMES_MAX: usize = 65_535;
+
+/// Different columns that the rules of a pack read.
+pub const WANTS_MAX: usize = 4_096;
+
+/// Different strings that the rules of a pack compare with.
+pub const LITERALS_MAX: usize = 65_536;
+
+/// A span name, an attribute's key, or a literal.
+pub const WORD_BYTES_MAX: usize = 16 << 10;
+
+/// A signal's name, and each of a rule's controls and labels.
+pub const LABEL_BYTES_MAX: usize = 512;
+
+/// A rule's summary; the text of its message in all.
+pub const SENTENCE_BYTES_MAX: usize = 4 << 10;
+
+/// Entries of each of a rule's short lists: message parts, controls, labels, any-of groups.
+pub const ENTRIES_MAX: usize = 256;
