@@ -1,1 +1,6 @@
-//! Whole-system tests of BeTrace, and what they share.
+//! What the whole-system tests share: the binary as a child process, and a client of its OTLP port.
+//!
+//! The tests drive the `betrace` binary as its users do. Nothing here looks inside it.
+
+pub mod client;
+pub mod server;
