@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`block`] | sealed traces as columns: the unit of judging, storage and replay |
 //! | [`sandbox`] | runs packs where they can do no harm; the only user of wasmtime |
+//! | [`store`] | what outlives the process |
 //! | [`clock`] [`tenant`] [`rule_id`] [`trace`] [`verdict`] [`signal`] | the words that the rooms share |
 
 pub mod assemble;
@@ -13,6 +14,7 @@ pub mod clock;
 pub mod rule_id;
 pub mod sandbox;
 pub mod signal;
+pub mod store;
 pub mod telemetry;
 pub mod tenant;
 pub mod trace;

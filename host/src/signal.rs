@@ -352,6 +352,10 @@ fn text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok
 }
 
 /// Writes a time as RFC 3339; one that no calendar holds as its number.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands fields by reference"
+)]
 fn rfc3339<S: Serializer>(time: &UnixNanos, serializer: S) -> Result<S::Ok, S::Error> {
     match jiff::Timestamp::from_nanosecond(i128::from(time.0)) {
         Ok(timestamp) => serializer.collect_str(&timestamp),

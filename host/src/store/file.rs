@@ -1,0 +1,303 @@
+//! One redb file: how it is made, opened, read and written.
+//!
+//! A file is made under a temporary name and renamed once it is whole. Commits are two-phase, so that
+//! nothing that a sender chooses can pass for a commit, and carry what a quick repair needs, so that
+//! opening after a crash does not read the file. After a failed write nothing more is written until
+//! the process starts again, and fsync is not retried: after a failed fsync the kernel may have
+//! dropped what it could not write.
+
+use std::{
+    fs::{self, File},
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableDatabase as _, TableDefinition, TableError,
+    WriteTransaction,
+};
+
+use super::{error::StoreError, limits::FORMAT};
+
+/// What a file says of itself: its format and its kind.
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+
+/// The end of the name of a file that is being made.
+pub(super) const TEMPORARY: &str = ".new";
+
+/// The kinds of file, as they are numbered in the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub(super) enum FileKind {
+    /// Frames that are not yet in blocks.
+    Inbox = 1,
+    /// Everything that is small.
+    Catalog = 2,
+    /// Chunks of blocks and postings.
+    Blocks = 3,
+}
+
+/// What goes wrong within a transaction: ours, or the database's before it is known of which file.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Store(StoreError),
+    Db(redb::Error),
+}
+
+macro_rules! fault_from {
+    ($($ty:ty),*) => {$(
+        impl From<$ty> for Fault {
+            fn from(error: $ty) -> Self {
+                Self::Db(error.into())
+            }
+        }
+    )*};
+}
+
+fault_from!(
+    redb::StorageError,
+    TableError,
+    redb::TransactionError,
+    redb::CommitError,
+    DatabaseError
+);
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// An open redb file of the store.
+#[derive(Debug)]
+pub(super) struct DbFile {
+    name: String,
+    path: PathBuf,
+    db: Database,
+    stopped: OnceLock<String>,
+}
+
+impl DbFile {
+    /// Makes a file that does not exist, whole or not at all.
+    pub(super) fn create(
+        path: &Path,
+        kind: FileKind,
+        cache_bytes: usize,
+    ) -> Result<Self, StoreError> {
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(TEMPORARY);
+        let temporary = PathBuf::from(temporary);
+        let name = path.display().to_string();
+        if temporary.exists() {
+            fs::remove_file(&temporary).map_err(|e| StoreError::io(&name, "remove", e))?;
+        }
+        let file = Self::over(name, path, || {
+            Database::builder()
+                .set_cache_size(cache_bytes)
+                .create(&temporary)
+        })?;
+        file.write(|txn| {
+            let mut meta = txn.open_table(META)?;
+            meta.insert("format", FORMAT)?;
+            meta.insert("kind", kind as u64)?;
+            Ok(())
+        })?;
+        fs::rename(&temporary, path).map_err(|e| StoreError::io(&file.name, "rename", e))?;
+        path.parent()
+            .map_or(Ok(()), sync_dir)
+            .map_err(|e| StoreError::io(&file.name, "make", e))?;
+        Ok(file)
+    }
+
+    /// Opens a file that exists.
+    pub(super) fn open(
+        path: &Path,
+        kind: FileKind,
+        cache_bytes: usize,
+    ) -> Result<Self, StoreError> {
+        let name = path.display().to_string();
+        if !path.exists() {
+            return Err(StoreError::Missing { file: name });
+        }
+        let file = Self::over(name, path, || {
+            Database::builder().set_cache_size(cache_bytes).open(path)
+        })?;
+        let found = file.read(|txn| {
+            let meta = match txn.open_table(META) {
+                Ok(meta) => meta,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            let number = |key| -> Result<Option<u64>, Fault> {
+                Ok(meta.get(key)?.map(|value| value.value()))
+            };
+            Ok(number("format")?.zip(number("kind")?))
+        })?;
+        let other = |what: &str| StoreError::Database {
+            file: file.name.clone(),
+            what: what.to_owned(),
+        };
+        match found {
+            None => Err(other("a redb file, but not of betrace")),
+            Some((format, _)) if format != FORMAT => Err(StoreError::OtherVersion {
+                file: file.name.clone(),
+                found: format,
+                expected: FORMAT,
+            }),
+            Some((_, found)) if found != kind as u64 => {
+                Err(other("another file of a store, under a wrong name"))
+            }
+            Some(_) => Ok(file),
+        }
+    }
+
+    fn over(
+        name: String,
+        path: &Path,
+        open: impl FnOnce() -> Result<Database, DatabaseError>,
+    ) -> Result<Self, StoreError> {
+        match no_panic(|| Ok(open()?)) {
+            Ok(db) => Ok(Self {
+                name,
+                path: path.to_owned(),
+                db,
+                stopped: OnceLock::new(),
+            }),
+            Err(fault) => Err(store_error(&name, "open", fault)),
+        }
+    }
+
+    /// Returns the file's name, for messages.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the size of the file.
+    pub(super) fn size_bytes(&self) -> Result<u64, StoreError> {
+        fs::metadata(&self.path)
+            .map(|metadata| metadata.len())
+            .map_err(|e| StoreError::io(&self.name, "look at", e))
+    }
+
+    /// Reads within one transaction, which is to be short: while it lives, no space that commits give
+    /// up is used again.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&ReadTransaction) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        no_panic(|| read(&self.db.begin_read()?))
+            .map_err(|fault| store_error(&self.name, "read", fault))
+    }
+
+    /// Writes within one transaction. Returns once it is durable; after an error nothing of it is.
+    pub(super) fn write<T>(
+        &self,
+        write: impl FnOnce(&WriteTransaction) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        if let Some(why) = self.stopped.get() {
+            return Err(StoreError::Stopped {
+                file: self.name.clone(),
+                why: why.clone(),
+            });
+        }
+        let committed = no_panic(|| {
+            let mut txn = self.db.begin_write()?;
+            txn.set_two_phase_commit(true);
+            txn.set_quick_repair(true);
+            let written = write(&txn)?;
+            txn.commit()?;
+            Ok(written)
+        });
+        committed.map_err(|fault| {
+            let stops = matches!(fault, Fault::Db(_));
+            let error = store_error(&self.name, "write", fault);
+            if stops {
+                // The first failure is the one to tell of; a second caller may have told it.
+                self.stopped.get_or_init(|| error_text(&error));
+            }
+            error
+        })
+    }
+
+    /// Returns why nothing is written any more, if so.
+    pub(super) fn stopped(&self) -> Option<&str> {
+        self.stopped.get().map(String::as_str)
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_backend(backend: impl redb::StorageBackend) -> Self {
+        Self {
+            name: "memory".to_owned(),
+            path: PathBuf::new(),
+            db: Database::builder().create_with_backend(backend).unwrap(),
+            stopped: OnceLock::new(),
+        }
+    }
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// The database answers some damage to its pages by a panic ("may panic if it was corrupted outside
+/// redb"), and one damaged file must not take every tenant down.
+fn no_panic<T>(run: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        let text = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("no reason given");
+        Err(Fault::Db(redb::Error::Corrupted(format!(
+            "the database panicked: {text}"
+        ))))
+    })
+}
+
+fn store_error(file: &str, doing: &'static str, fault: Fault) -> StoreError {
+    match fault {
+        Fault::Store(error) => error,
+        Fault::Db(redb::Error::Io(source)) => StoreError::io(file, doing, source),
+        Fault::Db(redb::Error::UpgradeRequired(found)) => StoreError::OtherVersion {
+            file: file.to_owned(),
+            found: u64::from(found),
+            expected: FORMAT,
+        },
+        Fault::Db(error) => StoreError::Database {
+            file: file.to_owned(),
+            what: error.to_string(),
+        },
+    }
+}
+
+fn error_text(error: &StoreError) -> String {
+    match error {
+        StoreError::Io { doing, source, .. } => format!("failed to {doing}: {source}"),
+        StoreError::InUse { .. }
+        | StoreError::OtherVersion { .. }
+        | StoreError::NotAStore { .. }
+        | StoreError::Missing { .. }
+        | StoreError::Stopped { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Database { .. }
+        | StoreError::Block(_)
+        | StoreError::UnknownBlock { .. }
+        | StoreError::Unfit { .. }
+        | StoreError::Rule { .. } => error.to_string(),
+    }
+}
+
+/// Reads a table that may not have been written yet.
+pub(super) fn open_if_there<K: redb::Key + 'static, V: redb::Value + 'static>(
+    txn: &ReadTransaction,
+    table: TableDefinition<'_, K, V>,
+) -> Result<Option<redb::ReadOnlyTable<K, V>>, Fault> {
+    match txn.open_table(table) {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

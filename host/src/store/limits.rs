@@ -1,0 +1,51 @@
+//! The bounds of the store.
+
+use std::time::Duration;
+
+/// The format of the files. A store of another format is refused.
+pub(super) const FORMAT: u64 = 1;
+
+/// What may wait for the inbox's writer before more is refused.
+pub(super) const INBOX_QUEUE_FRAMES_MAX: usize = 4_096;
+
+/// Bytes that may wait for the inbox's writer before more is refused.
+pub(super) const INBOX_QUEUE_BYTES_MAX: u64 = 64 << 20;
+
+/// The bytes that one commit of the inbox takes: about 50 ms of writing. A longer frame goes alone.
+pub(super) const INBOX_COMMIT_BYTES_MAX: usize = 8 << 20;
+
+/// The bytes of frames that are kept, and given up, together: with more, one open trace would hold on
+/// to more; with fewer, there would be more values. A longer frame goes alone.
+pub(super) const INBOX_PACK_BYTES: usize = 1 << 20;
+
+/// The longest value of the inbox.
+pub(super) const INBOX_VALUE_BYTES_MAX: usize = 1 << 20;
+
+/// The bytes of chunks that one commit takes.
+pub(super) const BLOCKS_COMMIT_BYTES_MAX: usize = 16 << 20;
+
+/// A file of blocks takes no more blocks once it has this size.
+pub(super) const BLOCKS_FILE_BYTES_MAX: u64 = 4 << 30;
+
+/// A file of blocks takes no more blocks once it is this old.
+pub(super) const BLOCKS_FILE_AGE_MAX: Duration = Duration::from_hours(24);
+
+/// From this many spans on, a block is stored chunk by chunk and has postings. A smaller one is one
+/// value: it is read whole in less time than a few chunks are found.
+pub(super) const INDEXED_BLOCK_SPANS_MIN: u32 = 4_096;
+
+/// The most names of a block that have postings of their own; the others share theirs.
+pub(super) const POSTINGS_NAMES_MAX: usize = 4_096;
+
+/// The longest name that has postings of its own.
+pub(super) const POSTINGS_NAME_BYTES_MAX: usize = 512;
+
+/// The most signals that one listing returns.
+pub(super) const SIGNALS_PAGE_MAX: usize = 1_000;
+
+/// What each file may keep in memory.
+pub(super) const INBOX_CACHE_BYTES: usize = 16 << 20;
+/// What each file may keep in memory.
+pub(super) const CATALOG_CACHE_BYTES: usize = 48 << 20;
+/// What each file may keep in memory.
+pub(super) const BLOCKS_CACHE_BYTES: usize = 32 << 20;

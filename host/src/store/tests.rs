@@ -1,0 +1,190 @@
+//! Opening, and what the tests of the rooms share.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use redb::TableDefinition;
+
+use super::*;
+use crate::{
+    clock::{ManualClock, UnixNanos},
+    rule_id::RuleId,
+    tenant::TenantId,
+};
+
+/// A directory that goes with the test, and a clock that stands still.
+pub(super) struct TempStore {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) clock: ManualClock,
+}
+
+impl TempStore {
+    pub(super) fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            clock: ManualClock::new(UnixNanos(1_700_000_000_000_000_000)),
+        }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub(super) fn try_open(&self) -> Result<Store, StoreError> {
+        Store::open(&self.path(), Arc::new(self.clock.clone()))
+    }
+
+    pub(super) fn open(&self) -> Store {
+        self.try_open().unwrap()
+    }
+
+    /// What a process that is killed at this moment leaves: what is durable, and no shutdown.
+    pub(super) fn killed(&self) -> Self {
+        let copy = Self {
+            dir: tempfile::tempdir().unwrap(),
+            clock: self.clock.clone(),
+        };
+        fs::create_dir(copy.path()).unwrap();
+        for name in names(&self.path()).unwrap() {
+            fs::copy(self.path().join(&name), copy.path().join(&name)).unwrap();
+        }
+        copy
+    }
+}
+
+pub(super) fn tenant(name: &str) -> TenantId {
+    TenantId::try_new(name).unwrap()
+}
+
+pub(super) fn rule(id: &str) -> RuleId {
+    RuleId::try_new(id).unwrap()
+}
+
+#[test]
+fn a_store_that_is_open_is_in_use_and_says_by_whom() {
+    let temp = TempStore::new();
+    let store = temp.open();
+    let error = temp.try_open().unwrap_err();
+    assert!(
+        matches!(error, StoreError::InUse { pid: Some(pid), .. } if pid == std::process::id()),
+        "{error}"
+    );
+    drop(store);
+    temp.open();
+}
+
+#[test]
+fn what_a_killed_process_leaves_opens() {
+    let temp = TempStore::new();
+    let _open = temp.open();
+    temp.killed().open();
+}
+
+#[test]
+fn another_format_is_refused_with_both_numbers() {
+    let temp = TempStore::new();
+    drop(temp.open());
+    for file in [INBOX_FILE, CATALOG_FILE] {
+        let set = |format: u64| {
+            let db = redb::Database::open(temp.path().join(file)).unwrap();
+            let txn = db.begin_write().unwrap();
+            let meta: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+            txn.open_table(meta)
+                .unwrap()
+                .insert("format", format)
+                .unwrap();
+            txn.commit().unwrap();
+        };
+        set(7);
+        let error = temp.try_open().unwrap_err();
+        assert!(
+            matches!(
+                error,
+                StoreError::OtherVersion {
+                    found: 7,
+                    expected: 1,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert!(error.to_string().contains("has store format 7"), "{error}");
+        set(1);
+        drop(temp.open());
+    }
+}
+
+#[test]
+fn a_directory_of_something_else_is_left_alone() {
+    let temp = TempStore::new();
+    fs::create_dir(temp.path()).unwrap();
+    fs::write(temp.path().join("thesis.tex"), "x").unwrap();
+    let error = temp.try_open().unwrap_err();
+    assert!(error.to_string().contains("it has `thesis.tex`"), "{error}");
+    assert_eq!(names(&temp.path()).unwrap(), ["thesis.tex"]);
+}
+
+#[test]
+fn files_that_are_missing_misnamed_or_no_database_are_named() {
+    let temp = TempStore::new();
+    drop(temp.open());
+    let (inbox, catalog) = (temp.path().join(INBOX_FILE), temp.path().join(CATALOG_FILE));
+    let kept = fs::read(&inbox).unwrap();
+    fs::remove_file(&inbox).unwrap();
+    let error = temp.try_open().unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Missing { file } if file.ends_with(INBOX_FILE)),
+        "{error}"
+    );
+    fs::copy(&catalog, &inbox).unwrap();
+    let error = temp.try_open().unwrap_err().to_string();
+    assert!(
+        error.contains("inbox.redb") && error.contains("wrong name"),
+        "{error}"
+    );
+    fs::write(&inbox, b"not a database at all").unwrap();
+    let error = temp.try_open().unwrap_err().to_string();
+    assert!(error.contains("inbox.redb"), "{error}");
+    fs::write(&inbox, kept).unwrap();
+    temp.open();
+}
+
+#[test]
+fn a_store_whose_making_was_cut_short_is_made_anew() {
+    let temp = TempStore::new();
+    drop(temp.open());
+    fs::rename(
+        temp.path().join(CATALOG_FILE),
+        temp.path().join(format!("{CATALOG_FILE}{TEMPORARY}")),
+    )
+    .unwrap();
+    drop(temp.open());
+    assert_eq!(
+        names(&temp.path()).unwrap(),
+        [LOCK_FILE, CATALOG_FILE, INBOX_FILE]
+    );
+}
+
+#[test]
+fn a_damaged_page_is_an_error_and_never_a_panic() {
+    let temp = TempStore::new();
+    let store = temp.open();
+    store
+        .put_pack(crate::rule_id::Digest([1; 32]), &[7; 5000])
+        .unwrap();
+    drop(store);
+    let path = temp.path().join(CATALOG_FILE);
+    let good = fs::read(&path).unwrap();
+    for at in (0..good.len()).step_by(389) {
+        let mut bad = good.clone();
+        for byte in bad.iter_mut().skip(at).take(64) {
+            *byte ^= 0xa5;
+        }
+        fs::write(&path, &bad).unwrap();
+        // Either the damage is noticed, or it is nowhere that is read.
+        if let Ok(store) = temp.try_open()
+            && let Ok(Some(pack)) = store.pack(crate::rule_id::Digest([1; 32]))
+        {
+            assert_eq!(pack, vec![7; 5000]);
+        }
+    }
+}
