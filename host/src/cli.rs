@@ -8,10 +8,13 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 
+use crate::sandbox::{COMPILE_PACK_ARG, compile_child};
+
 use console::{ColourChoice, Console};
 use exit::{Chain, Exit, Failure, Outcome};
 
 pub mod check;
+pub mod client;
 pub mod compile;
 pub mod completions;
 pub mod console;
@@ -19,14 +22,15 @@ pub mod demo;
 pub mod exit;
 pub mod import;
 pub mod inspect;
+mod packs;
 pub mod replay;
 pub mod rules;
 pub mod serve;
 pub mod signals;
+mod source;
 pub mod table;
 pub mod target;
 pub mod test;
-pub mod time;
 pub mod traces;
 
 /// `betrace`, as it is called.
@@ -86,6 +90,11 @@ enum Command {
 
 /// Runs `betrace` with these arguments, the program's name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // Not a command: what the sandbox runs this binary for, which must come before everything else.
+    if args.get(1).is_some_and(|arg| arg == COMPILE_PACK_ARG) {
+        return compile_child();
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),

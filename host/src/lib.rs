@@ -7,6 +7,7 @@
 //! | [`store`] | what outlives the process |
 //! | [`clock`] [`tenant`] [`rule_id`] [`trace`] [`verdict`] [`signal`] | the words that the rooms share |
 
+pub mod api;
 pub mod assemble;
 pub mod block;
 pub mod cli;
@@ -17,6 +18,7 @@ pub mod signal;
 pub mod store;
 pub mod telemetry;
 pub mod tenant;
+pub mod time;
 pub mod trace;
 pub mod verdict;
 

@@ -1,12 +1,20 @@
 //! `betrace inspect`.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
+
+use anyhow::Context;
+use serde::Serialize;
 
 use super::{
     console::Console,
-    exit::{Failure, Outcome},
+    exit::{Exit, Failure, Outcome},
+    packs,
+    table::one_line,
     target::Format,
 };
+use crate::sandbox::{MessagePart, PackCompiler, PackPre, RuleDescription, Sandbox, SandboxLimits};
+
+mod want;
 
 /// Say what a component holds: its rules, what they read, and whether this host would load it.
 #[derive(Debug, clap::Args)]
@@ -15,7 +23,7 @@ Examples:
   betrace inspect hipaa.wasm
   betrace inspect hipaa.wasm -o json")]
 pub struct Args {
-    /// The component (.wasm), or a rule file (.btr) to compile first.
+    /// The component (.wasm), or a rule file (.btr) to compile first; `-` for standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// How to print.
@@ -23,11 +31,151 @@ pub struct Args {
     output: Format,
 }
 
-/// Inspects the file.
-pub fn run(args: Args, _console: &mut Console) -> Outcome {
-    Err(Failure::usage(anyhow::anyhow!(
-        "this build cannot inspect {:?} {:?}",
-        args.file,
-        args.output
-    )))
+/// What a component holds, as JSON says it.
+#[derive(Debug, Serialize)]
+struct Pack {
+    digest: String,
+    size_bytes: usize,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rule {
+    id: String,
+    signal: String,
+    severity: &'static str,
+    summary: String,
+    message: String,
+    controls: Vec<String>,
+    labels: Vec<(String, String)>,
+    names: Vec<String>,
+    all_spans: bool,
+    any_of: Vec<Vec<String>>,
+    otherwise: &'static str,
+    reads: Vec<String>,
+    literals: Vec<String>,
+    facts: bool,
+}
+
+/// Inspects the file: loads it as a server would, with every check, and throws it away.
+pub fn run(args: Args, console: &mut Console) -> Outcome {
+    let bytes = packs::read_file(&args.file)?;
+    let name = packs::name(&args.file);
+    let component = if packs::is_component(&args.file, &bytes) {
+        bytes
+    } else {
+        match super::source::compile(&name, &bytes, console) {
+            Some(component) => component,
+            None => return Ok(Exit::Wrong),
+        }
+    };
+    let sandbox = one_shot_sandbox()?;
+    let pack = sandbox
+        .load(&component)
+        .with_context(|| format!("`{name}` would not be loaded"))
+        .map_err(Failure::wrong)?;
+    let pack = describe(&pack, component.len());
+    match args.output {
+        Format::Human => print(&pack, console)?,
+        Format::Json => console.json(&pack)?,
+        Format::Ndjson => pack
+            .rules
+            .iter()
+            .try_for_each(|rule| console.json_line(rule))?,
+    }
+    Ok(Exit::Fine)
+}
+
+/// Starts a sandbox for one command, which compiles in children as a server does.
+pub(super) fn one_shot_sandbox() -> Result<Sandbox, Failure> {
+    let program = std::env::current_exe()
+        .context("failed to find this program, to compile with")
+        .map_err(Failure::usage)?;
+    Sandbox::new(PackCompiler::Child { program }, SandboxLimits::default())
+        .context("failed to start the sandbox")
+        .map_err(Failure::usage)
+}
+
+fn describe(pack: &PackPre, size_bytes: usize) -> Pack {
+    Pack {
+        digest: pack.digest().to_string(),
+        size_bytes,
+        rules: pack.rules().iter().map(rule).collect(),
+    }
+}
+
+fn rule(rule: &RuleDescription) -> Rule {
+    Rule {
+        id: rule.id.to_string(),
+        signal: rule.signal.clone(),
+        severity: rule.severity.name(),
+        summary: rule.summary.clone(),
+        message: rule.message.iter().map(part).collect(),
+        controls: rule.controls.clone(),
+        labels: rule.labels.clone(),
+        names: rule.names.clone(),
+        all_spans: rule.all_spans,
+        any_of: rule.any_of.clone(),
+        otherwise: rule.otherwise.name(),
+        reads: rule.reads.iter().map(want::words).collect(),
+        literals: rule.literals.clone(),
+        facts: rule.facts,
+    }
+}
+
+fn part(part: &MessagePart) -> String {
+    match part {
+        MessagePart::Text(text) => text.clone(),
+        MessagePart::Value { name, key } if name.is_empty() => format!("{{{key}}}"),
+        MessagePart::Value { name, key } => format!("{{{name}.{key}}}"),
+    }
+}
+
+fn print(pack: &Pack, console: &mut Console) -> io::Result<()> {
+    let n_rules = pack.rules.len();
+    console.line(format_args!(
+        "{}  {} bytes  {n_rules} rules",
+        pack.digest, pack.size_bytes
+    ))?;
+    for rule in &pack.rules {
+        let paint = console.paint();
+        console.line(format_args!("\n{}", paint.bold(&rule.id)))?;
+        let labels = rule
+            .labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"));
+        let groups = rule.any_of.iter().map(|group| group.join(" or "));
+        let lines = [
+            ("signal", format!("{} ({})", rule.signal, rule.severity)),
+            ("summary", rule.summary.clone()),
+            ("message", rule.message.clone()),
+            ("controls", rule.controls.join(", ")),
+            ("labels", labels.collect::<Vec<_>>().join(", ")),
+            (
+                "spans",
+                if rule.all_spans {
+                    "all".into()
+                } else {
+                    rule.names.join(", ")
+                },
+            ),
+            ("needs", groups.collect::<Vec<_>>().join("; ")),
+            ("reads", rule.reads.join("; ")),
+            (
+                "incomplete",
+                if rule.facts {
+                    "answers itself"
+                } else {
+                    "inconclusive"
+                }
+                .into(),
+            ),
+        ];
+        for (name, value) in lines {
+            if !value.is_empty() {
+                console.line(format_args!("  {name:<10} {}", one_line(&value)))?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,13 +1,33 @@
 //! `betrace replay`.
 
+use std::{
+    io,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
 use clap::ValueEnum;
 
 use super::{
     console::Console,
-    exit::{Failure, Outcome},
+    exit::{Exit, Failure, Outcome},
+    packs,
+    table::{Table, one_line},
     target::{Format, TargetArgs},
-    time::TimeArg,
 };
+use crate::{
+    api::{
+        error::ApiError,
+        wire::{ReplayReport, ReplayRequest, ReplayedRule},
+    },
+    clock::{Clock, SystemClock},
+    rule_id::RuleId,
+    time::{TimeArg, rfc3339, took},
+};
+
+/// How many violations of a rule people are shown.
+const VIOLATIONS_SHOWN_MAX: usize = 5;
 
 /// Judge stored history by rules, published or not.
 #[derive(Debug, clap::Args)]
@@ -48,8 +68,122 @@ pub enum FailOn {
 }
 
 /// Replays the rules.
-pub fn run(args: Args, _console: &mut Console) -> Outcome {
-    Err(Failure::usage(anyhow::anyhow!(
-        "this build cannot replay {args:?}"
-    )))
+pub fn run(args: Args, console: &mut Console) -> Outcome {
+    let now = SystemClock::new().unix_nanos();
+    let (ids, files) = split(&args.rules)?;
+    let request = ReplayRequest {
+        rules: ids,
+        packs: packs::read(&files, console)?,
+        from: args.from.map(|from| rfc3339(from.resolve(now))),
+        to: args.to.map(|to| rfc3339(to.resolve(now))),
+    };
+    let target = args.target.open()?;
+    let bar = console.progress_count("replay", "traces", Some(0));
+    let result = target.operations().replay(&request, &mut |progress| {
+        bar.set_length(progress.traces_total);
+        bar.set_position(progress.traces);
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    let report = result?;
+    match args.output {
+        Format::Human => print(&report, console)?,
+        Format::Json => console.json(&report)?,
+        Format::Ndjson => report
+            .rules
+            .iter()
+            .try_for_each(|rule| console.json_line(rule))?,
+    }
+    Ok(exit(&report, &args.fail_on))
+}
+
+/// Tells files from ids: what is there, or is spelled like a file, is a file.
+fn split(rules: &[String]) -> Result<(Vec<String>, Vec<PathBuf>), Failure> {
+    let mut ids = Vec::new();
+    let mut files = Vec::new();
+    for rule in rules {
+        let path = Path::new(rule);
+        let spelled = rule == "-"
+            || rule.contains('/')
+            || packs::RULE_ENDINGS
+                .iter()
+                .any(|ending| rule.ends_with(ending));
+        if spelled || path.exists() {
+            files.push(path.to_owned());
+        } else if RuleId::try_new(rule).is_some() {
+            ids.push(rule.clone());
+        } else {
+            return Err(ApiError::not_found("rule", rule).into());
+        }
+    }
+    Ok((ids, files))
+}
+
+fn exit(report: &ReplayReport, fail_on: &[FailOn]) -> Exit {
+    let any = |count: fn(&ReplayedRule) -> u64| report.rules.iter().any(|rule| count(rule) > 0);
+    if fail_on.contains(&FailOn::Violated) && any(|rule| rule.violated) {
+        Exit::Findings
+    } else if fail_on.contains(&FailOn::Inconclusive) && any(|rule| rule.inconclusive) {
+        Exit::Inconclusive
+    } else {
+        Exit::Fine
+    }
+}
+
+fn print(report: &ReplayReport, console: &mut Console) -> io::Result<()> {
+    let mut table = Table::new(&[
+        "RULE",
+        "HELD",
+        "VIOLATED",
+        "NOT APPLICABLE",
+        "INCONCLUSIVE",
+        "FIRST",
+        "LAST",
+    ]);
+    for rule in &report.rules {
+        table.row(vec![
+            rule.id.clone(),
+            rule.held.to_string(),
+            rule.violated.to_string(),
+            rule.not_applicable.to_string(),
+            rule.inconclusive.to_string(),
+            rule.first_violation.clone().unwrap_or_default(),
+            rule.last_violation.clone().unwrap_or_default(),
+        ]);
+    }
+    table.print(console)?;
+    for rule in &report.rules {
+        print_violations(rule, console)?;
+    }
+    console.line(format_args!(
+        "\n{} traces, {} spans in {}",
+        report.traces,
+        report.spans,
+        took(Duration::from_millis(report.elapsed_ms))
+    ))
+}
+
+fn print_violations(rule: &ReplayedRule, console: &mut Console) -> io::Result<()> {
+    if rule.violations.is_empty() {
+        return Ok(());
+    }
+    let paint = console.paint();
+    console.line(format_args!("\n{}", paint.bold(&rule.id)))?;
+    for violation in rule.violations.iter().take(VIOLATIONS_SHOWN_MAX) {
+        console.line(format_args!(
+            "  {}  trace {}  {}: {}",
+            violation.time,
+            violation.trace_id,
+            violation.clause,
+            one_line(&violation.message)
+        ))?;
+        console.line(paint.dim(format_args!("    spans {}", violation.witnesses.join(" "))))?;
+    }
+    let more = rule.violated.saturating_sub(VIOLATIONS_SHOWN_MAX as u64);
+    if more > 0 {
+        console.line(paint.dim(format_args!(
+            "  ... and {more} more; -o json lists them all"
+        )))?;
+    }
+    Ok(())
 }

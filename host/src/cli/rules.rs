@@ -6,9 +6,16 @@ use clap::Subcommand;
 
 use super::{
     console::Console,
-    exit::{Failure, Outcome},
+    exit::{Exit, Failure, Outcome},
     target::{Format, TargetArgs},
 };
+use crate::{
+    api::{error::ApiError, wire::RuleAction},
+    rule_id::{RuleId, RuleVersion},
+};
+
+mod apply;
+mod show;
 
 /// Publish rules, and see and change what is published.
 #[derive(Debug, clap::Args)]
@@ -111,8 +118,40 @@ pub struct ChangeArgs {
 }
 
 /// Runs the subcommand.
-pub fn run(args: Args, _console: &mut Console) -> Outcome {
-    Err(Failure::usage(anyhow::anyhow!(
-        "this build cannot {args:?}"
-    )))
+pub fn run(args: Args, console: &mut Console) -> Outcome {
+    match args.command {
+        Command::Apply(args) => apply::run(&args, console),
+        Command::List(args) => show::list(&args, console),
+        Command::Show(args) => show::show(&args, console),
+        Command::History(args) => show::history(&args, console),
+        Command::Rollback(args) => {
+            let to = args.to.map(RuleVersion);
+            change(
+                &args.id,
+                &args.target,
+                &RuleAction::Rollback { to },
+                console,
+            )
+        }
+        Command::Enable(args) => change(&args.id, &args.target, &RuleAction::Enable, console),
+        Command::Disable(args) => change(&args.id, &args.target, &RuleAction::Disable, console),
+        Command::Remove(args) => change(&args.id, &args.target, &RuleAction::Remove, console),
+    }
+}
+
+fn change(id: &str, target: &TargetArgs, action: &RuleAction, console: &mut Console) -> Outcome {
+    let id = rule_id(id)?;
+    let changed = target.open()?.operations().change_rule(&id, action)?;
+    let state = match (changed.version, changed.enabled) {
+        (None, _) => "removed".to_owned(),
+        (Some(version), true) => format!("version {version}, enabled"),
+        (Some(version), false) => format!("version {version}, disabled"),
+    };
+    console.line(format_args!("{}  {state}", changed.id))?;
+    Ok(Exit::Fine)
+}
+
+/// What cannot be a rule's id names no rule: an input that is wrong.
+fn rule_id(id: &str) -> Result<RuleId, Failure> {
+    RuleId::try_new(id).ok_or_else(|| ApiError::not_found("rule", id).into())
 }

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use super::{
     console::Console,
     exit::{Failure, Outcome},
-    time::DurationArg,
 };
+use crate::time::DurationArg;
 
 /// Take in OTLP, judge each trace by the published rules, keep both, and answer for them.
 #[derive(Debug, clap::Args)]

@@ -1,12 +1,27 @@
 //! `betrace signals`.
 
+use std::io;
+
+use anyhow::anyhow;
 use clap::{Subcommand, ValueEnum};
 
 use super::{
     console::Console,
-    exit::{Failure, Outcome},
+    exit::{Exit, Failure, Outcome},
+    table::{Table, one_line},
     target::{Format, TargetArgs},
-    time::TimeArg,
+};
+use crate::{
+    api::{
+        Operations,
+        error::ApiError,
+        limits::{SIGNALS_PER_PAGE_MAX, WAIT_MS_MAX},
+        wire::{ChangesQuery, SignalQuery, SignalView},
+    },
+    clock::{Clock, SystemClock},
+    rule_id::RuleId,
+    signal::SignalId,
+    time::{TimeArg, rfc3339},
 };
 
 /// See violations: a signal is one rule's violation by one trace.
@@ -64,6 +79,16 @@ pub enum Status {
     Retracted,
 }
 
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Amended => "amended",
+            Self::Retracted => "retracted",
+        }
+    }
+}
+
 /// Show one signal, with its witnesses and history.
 #[derive(Debug, clap::Args)]
 pub struct ShowArgs {
@@ -91,8 +116,186 @@ pub struct WatchArgs {
 }
 
 /// Runs the subcommand.
-pub fn run(args: Args, _console: &mut Console) -> Outcome {
-    Err(Failure::usage(anyhow::anyhow!(
-        "this build cannot {args:?}"
-    )))
+pub fn run(args: Args, console: &mut Console) -> Outcome {
+    match args.command {
+        Command::List(args) => list(&args, console),
+        Command::Show(args) => show(&args, console),
+        Command::Watch(args) => watch(&args, console),
+    }
+}
+
+fn list(args: &ListArgs, console: &mut Console) -> Outcome {
+    check_rule(args.rule.as_deref())?;
+    let now = SystemClock::new().unix_nanos();
+    let target = args.target.open()?;
+    let mut query = SignalQuery {
+        rule: args.rule.clone(),
+        from: args.from.map(|from| rfc3339(from.resolve(now))),
+        to: args.to.map(|to| rfc3339(to.resolve(now))),
+        status: args.status.map(|status| status.name().to_owned()),
+        limit: None,
+        after: None,
+    };
+    let mut left = match args.limit {
+        0 => usize::MAX,
+        limit => usize::try_from(limit).unwrap_or(usize::MAX),
+    };
+    let mut listed: Vec<SignalView> = Vec::new();
+    while left > 0 {
+        query.limit = Some(left.min(SIGNALS_PER_PAGE_MAX));
+        let page = target.operations().signals(&query)?;
+        left = left.saturating_sub(page.signals.len());
+        match args.output {
+            // A page at a time: all of history may be more than fits.
+            Format::Ndjson => page
+                .signals
+                .iter()
+                .try_for_each(|signal| console.json_line(signal))?,
+            Format::Human | Format::Json => listed.extend(page.signals),
+        }
+        query.after = page.next;
+        if query.after.is_none() {
+            break;
+        }
+    }
+    match args.output {
+        Format::Human if listed.is_empty() => console.note("no signals"),
+        Format::Human => print_signals(&listed, console)?,
+        Format::Json => console.json(&listed)?,
+        Format::Ndjson => {}
+    }
+    if query.after.is_some() && args.output == Format::Human {
+        console.note(format_args!(
+            "there are more; --limit {} was reached",
+            args.limit
+        ));
+    }
+    Ok(Exit::Fine)
+}
+
+fn print_signals(signals: &[SignalView], console: &mut Console) -> io::Result<()> {
+    let mut table = Table::new(&["TIME", "SEVERITY", "RULE", "STATUS", "ID", "MESSAGE"]);
+    for signal in signals {
+        table.row(vec![
+            signal.time.clone(),
+            signal.severity.clone(),
+            signal.rule.clone(),
+            signal.status.clone(),
+            signal.id.clone(),
+            signal.message.clone(),
+        ]);
+    }
+    table.print(console)
+}
+
+fn show(args: &ShowArgs, console: &mut Console) -> Outcome {
+    let id = SignalId::from_hex(&args.id).ok_or_else(|| ApiError::not_found("signal", &args.id))?;
+    let signal = args.target.open()?.operations().signal(id)?;
+    match args.output {
+        Format::Human => print_signal(&signal, console)?,
+        Format::Json => console.json(&signal)?,
+        Format::Ndjson => console.json_line(&signal)?,
+    }
+    Ok(Exit::Fine)
+}
+
+fn print_signal(signal: &SignalView, console: &mut Console) -> io::Result<()> {
+    let paint = console.paint();
+    console.line(paint.bold(one_line(&signal.message)))?;
+    let lines = [
+        ("id", &signal.id),
+        ("signal", &signal.signal),
+        ("severity", &signal.severity),
+        (
+            "rule",
+            &format!("{} version {}", signal.rule, signal.version),
+        ),
+        ("clause", &signal.clause),
+        ("status", &signal.status),
+        ("trace", &signal.trace_id),
+        ("time", &signal.time),
+        ("raised", &signal.opened),
+    ];
+    for (name, value) in lines {
+        console.line(format_args!("  {name:<9} {}", one_line(value)))?;
+    }
+    console.line("\nwitnesses")?;
+    let mut witnesses = Table::new(&["SPAN", "START", "DURATION", "SERVICE", "NAME"]);
+    for witness in &signal.witnesses {
+        witnesses.row(vec![
+            witness.span_id.clone(),
+            witness.start.clone(),
+            format!("{:.3} ms", witness.duration_ns as f64 / 1e6),
+            witness.service.clone(),
+            witness.name.clone(),
+        ]);
+    }
+    witnesses.print(console)?;
+    console.line("\nhistory")?;
+    let mut history = Table::new(&["WHEN", "VERSION", "VERDICT"]);
+    for event in &signal.history {
+        history.row(vec![
+            event.when.clone(),
+            event.version.to_string(),
+            event.verdict.name().to_owned(),
+        ]);
+    }
+    history.print(console)
+}
+
+fn watch(args: &WatchArgs, console: &mut Console) -> Outcome {
+    check_rule(args.rule.as_deref())?;
+    let target = args.target.open()?;
+    if !target.is_server() {
+        return Err(
+            Failure::usage(anyhow!("a store that no server has open does not change")).help(
+                "watch a server with --server URL; list what is stored with `betrace signals list`",
+            ),
+        );
+    }
+    watch_from(args, target.operations(), console)
+}
+
+fn watch_from(args: &WatchArgs, operations: &dyn Operations, console: &mut Console) -> Outcome {
+    let mut query = ChangesQuery {
+        since: None,
+        wait_ms: Some(0),
+        rule: args.rule.clone(),
+    };
+    loop {
+        let changes = operations.signal_changes(&query)?;
+        for signal in &changes.signals {
+            match args.output {
+                Format::Human => print_change(signal, console)?,
+                Format::Json | Format::Ndjson => console.json_line(signal)?,
+            }
+        }
+        query.since = Some(changes.next);
+        query.wait_ms = Some(WAIT_MS_MAX);
+    }
+}
+
+fn print_change(signal: &SignalView, console: &mut Console) -> io::Result<()> {
+    let paint = console.paint();
+    let severity = match signal.severity.as_str() {
+        "critical" | "high" => paint.red(&signal.severity),
+        "medium" => paint.yellow(&signal.severity),
+        _ => signal.severity.clone(),
+    };
+    console.line(format_args!(
+        "{}  {severity}  {}  {}  trace {}  {}",
+        signal.updated,
+        signal.rule,
+        signal.status,
+        signal.trace_id,
+        one_line(&signal.message),
+    ))?;
+    console.flush()
+}
+
+fn check_rule(rule: Option<&str>) -> Result<(), Failure> {
+    match rule {
+        Some(id) if RuleId::try_new(id).is_none() => Err(ApiError::not_found("rule", id).into()),
+        Some(_) | None => Ok(()),
+    }
 }

@@ -1,13 +1,26 @@
 //! `betrace traces`.
 
+use std::io;
+
 use clap::{Subcommand, ValueEnum};
 
 use super::{
     console::Console,
-    exit::{Failure, Outcome},
+    exit::{Exit, Outcome},
+    table::Table,
     target::{Format, TargetArgs},
-    time::TimeArg,
 };
+use crate::{
+    api::{
+        error::ApiError,
+        wire::{TraceQuery, TraceSummary},
+    },
+    clock::{Clock, SystemClock},
+    time::{TimeArg, rfc3339},
+    trace::TraceId,
+};
+
+mod tree;
 
 /// See stored traces, and open ones.
 #[derive(Debug, clap::Args)]
@@ -72,8 +85,57 @@ pub struct ListArgs {
 }
 
 /// Runs the subcommand.
-pub fn run(args: Args, _console: &mut Console) -> Outcome {
-    Err(Failure::usage(anyhow::anyhow!(
-        "this build cannot {args:?}"
-    )))
+pub fn run(args: Args, console: &mut Console) -> Outcome {
+    match args.command {
+        Command::Show(args) => show(&args, console),
+        Command::List(args) => list(&args, console),
+    }
+}
+
+fn show(args: &ShowArgs, console: &mut Console) -> Outcome {
+    let id = TraceId::from_hex(&args.id).ok_or_else(|| ApiError::not_found("trace", &args.id))?;
+    let trace = args.target.open()?.operations().trace(id)?;
+    match args.output {
+        ShowFormat::Human => tree::print(&trace, console)?,
+        ShowFormat::Json => console.json(&trace)?,
+        ShowFormat::OtlpJson => console.json_line(&trace.otlp)?,
+    }
+    Ok(Exit::Fine)
+}
+
+fn list(args: &ListArgs, console: &mut Console) -> Outcome {
+    let now = SystemClock::new().unix_nanos();
+    let query = TraceQuery {
+        from: args.from.map(|from| rfc3339(from.resolve(now))),
+        to: args.to.map(|to| rfc3339(to.resolve(now))),
+        limit: usize::try_from(args.limit).ok(),
+    };
+    let traces = args.target.open()?.operations().traces(&query)?.traces;
+    match args.output {
+        Format::Human if traces.is_empty() => console.note("no traces"),
+        Format::Human => print_traces(&traces, console)?,
+        Format::Json => console.json(&traces)?,
+        Format::Ndjson => traces
+            .iter()
+            .try_for_each(|trace| console.json_line(trace))?,
+    }
+    Ok(Exit::Fine)
+}
+
+fn print_traces(traces: &[TraceSummary], console: &mut Console) -> io::Result<()> {
+    let mut table = Table::new(&[
+        "START", "TRACE", "DURATION", "SPANS", "ERRORS", "SERVICES", "NAME",
+    ]);
+    for trace in traces {
+        table.row(vec![
+            trace.start.clone(),
+            trace.trace_id.clone(),
+            format!("{:.1} ms", trace.duration_ns as f64 / 1e6),
+            trace.n_spans.to_string(),
+            trace.n_errors.to_string(),
+            trace.services.join(","),
+            trace.name.clone(),
+        ]);
+    }
+    table.print(console)
 }

@@ -1,4 +1,4 @@
-//! Times and durations on the command line: RFC 3339, dates, or ages such as `24h` and `30d`.
+//! Times and durations as people write them: RFC 3339, dates, or ages such as `24h` and `30d`.
 
 use std::{str::FromStr, time::Duration};
 

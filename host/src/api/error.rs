@@ -1,0 +1,109 @@
+//! What the API answers where it cannot do what was asked.
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+
+/// An error as the wire carries it: `{"error": {"code", "message"}}`. Says nothing of the host's insides:
+/// those are logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// What kind of error, for programs.
+    pub code: ErrorCode,
+    /// What is wrong, for people: lower case, no full stop; may be several lines.
+    pub message: String,
+}
+
+/// The kinds of error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// The request makes no sense.
+    BadRequest,
+    /// The bearer token is missing or unknown.
+    Unauthorized,
+    /// There is no such rule, signal, trace or path.
+    NotFound,
+    /// The path does not take this method.
+    MethodNotAllowed,
+    /// What is published stands against it.
+    Conflict,
+    /// The body is too large.
+    TooLarge,
+    /// A rule does not compile, or the host does not load it.
+    InvalidRule,
+    /// The host cannot do it just now; later it may.
+    Unavailable,
+    /// The host failed.
+    Internal,
+}
+
+impl ErrorCode {
+    /// Returns the HTTP status.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::InvalidRule => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// The body of an error.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// The error.
+    pub error: ApiError,
+}
+
+impl ApiError {
+    /// Makes an error.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// There is no `what` of this name.
+    pub fn not_found(what: &str, name: impl std::fmt::Display) -> Self {
+        Self::new(ErrorCode::NotFound, format!("there is no {what} `{name}`"))
+    }
+
+    /// The request makes no sense.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadRequest, message)
+    }
+
+    /// The host failed: the chain of causes is logged, and the client is told what could not be done.
+    pub fn internal(doing: &str, error: &dyn std::error::Error) -> Self {
+        let mut causes = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            causes.push_str(": ");
+            causes.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        tracing::error!(error = causes, "failed to {doing}");
+        Self::new(
+            ErrorCode::Internal,
+            format!("failed to {doing}; the server's log says why"),
+        )
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.code.status(), Json(ErrorBody { error: self })).into_response()
+    }
+}

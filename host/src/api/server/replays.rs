@@ -1,0 +1,79 @@
+//! A replay as a request: its answer is lines of JSON, how far it is and at last what it found.
+//!
+//! What is wrong before the first line is an HTTP status; after it, an `error` line. A client that goes
+//! away stops its replay at the next line.
+
+use std::{convert::Infallible, ops::ControlFlow, sync::Arc};
+
+use axum::{
+    body::{Body as HttpBody, Bytes},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    task::spawn_blocking,
+};
+use tokio_stream::{StreamExt, once, wrappers::ReceiverStream};
+
+use super::{Body, Caller};
+use crate::api::{
+    Operations,
+    error::{ApiError, ErrorCode},
+    limits::{REPLAY_LINES_QUEUED_MAX, REPLAYS_MAX},
+    wire::{ReplayLine, ReplayRequest},
+};
+
+pub(super) async fn replay(
+    caller: Caller,
+    Body(request): Body<ReplayRequest>,
+) -> Result<Response, ApiError> {
+    let Ok(place) = Arc::clone(&caller.shared.replays).try_acquire_owned() else {
+        return Err(ApiError::new(
+            ErrorCode::Unavailable,
+            format!("{REPLAYS_MAX} replays are running already; try again later"),
+        ));
+    };
+    let (lines, mut receiver) = mpsc::channel(REPLAY_LINES_QUEUED_MAX);
+    let operations = caller.operations;
+    // Detached: it ends with the replay, or with its reader.
+    let _running = spawn_blocking(move || run(&*operations, &request, &lines, place));
+    let first = match receiver.recv().await {
+        Some(ReplayLine::Error(error)) => return Err(error),
+        Some(line) => line,
+        None => return Err(ApiError::new(ErrorCode::Internal, "the replay failed")),
+    };
+    let body = once(first).chain(ReceiverStream::new(receiver)).map(text);
+    let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    Ok((kind, HttpBody::from_stream(body)).into_response())
+}
+
+fn run(
+    operations: &dyn Operations,
+    request: &ReplayRequest,
+    lines: &mpsc::Sender<ReplayLine>,
+    _place: OwnedSemaphorePermit,
+) {
+    let send = |line| match lines.blocking_send(line) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_gone) => ControlFlow::Break(()),
+    };
+    let result = operations.replay(request, &mut |progress| {
+        send(ReplayLine::Progress(progress))
+    });
+    let _gone = send(match result {
+        Ok(report) => ReplayLine::Report(report),
+        Err(error) => ReplayLine::Error(error),
+    });
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a stream maps the lines that it owns"
+)]
+fn text(line: ReplayLine) -> Result<Bytes, Infallible> {
+    // Strings and numbers always have a JSON form; were there none, the reader misses its last line.
+    let mut text = serde_json::to_vec(&line).unwrap_or_default();
+    text.push(b'\n');
+    Ok(text.into())
+}

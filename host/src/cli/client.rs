@@ -1,0 +1,284 @@
+//! The operations of a server, over HTTP.
+
+use std::{
+    io::{BufRead, BufReader},
+    ops::ControlFlow,
+    time::Duration,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use ureq::{Agent, Body, http::Response};
+
+use crate::{
+    api::{
+        OnProgress, Operations,
+        error::{ApiError, ErrorBody, ErrorCode},
+        wire::{
+            ApplyReport, ApplyRequest, ChangesQuery, ReplayLine, ReplayReport, ReplayRequest,
+            RuleAction, RuleChanged, RuleCoverage, RuleDetail, RuleView, SignalChanges, SignalPage,
+            SignalQuery, SignalView, TraceList, TraceQuery, TraceView,
+        },
+    },
+    rule_id::RuleId,
+    signal::SignalId,
+    trace::TraceId,
+};
+
+/// Where `betrace serve` answers unless it is told otherwise.
+pub const SERVER_DEFAULT: &str = "http://127.0.0.1:4320";
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an answer may take to begin: longer than a server waits for a change, or compiles packs.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// The largest answer: a trace of the most spans, as JSON.
+const ANSWER_BYTES_MAX: u64 = 256 << 20;
+
+/// A server.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    base: String,
+    token: Option<String>,
+}
+
+impl Client {
+    /// Takes a server's address; `Err` says what is wrong with it.
+    pub fn try_new(server: &str, token: Option<&str>) -> Result<Self, String> {
+        if server.starts_with("https://") {
+            return Err(format!(
+                "`{server}`: this build speaks plain http; put a proxy with TLS on this machine, or a tunnel"
+            ));
+        }
+        let host = server.strip_prefix("http://").unwrap_or(server);
+        let host = host.trim_end_matches('/');
+        let legal = |c: char| c.is_ascii_alphanumeric() || "-._:[]/".contains(c);
+        if host.is_empty() || host.starts_with(['/', ':']) || !host.chars().all(legal) {
+            return Err(format!(
+                "`{server}` is not the address of a server; write it like {SERVER_DEFAULT}"
+            ));
+        }
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .build();
+        Ok(Self {
+            agent: config.into(),
+            base: format!("http://{host}"),
+            token: token.map(str::to_owned),
+        })
+    }
+
+    /// Returns the server's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Sends one OTLP request (protobuf) and returns the server's answer (protobuf).
+    pub fn export(&self, request: &[u8]) -> Result<Vec<u8>, ApiError> {
+        let post = self.agent.post(format!("{}/v1/traces", self.base));
+        let post = self
+            .authorized(post)
+            .header("content-type", "application/x-protobuf");
+        let mut response = self.checked(post.send(request))?;
+        response
+            .body_mut()
+            .read_to_vec()
+            .map_err(|error| self.unreachable(&error))
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> Result<T, ApiError> {
+        let mut get = self.agent.get(format!("{}/api/v1/{path}", self.base));
+        for (key, value) in pairs(query) {
+            get = get.query(key, value);
+        }
+        let response = self.checked(self.authorized(get).call())?;
+        self.read(response)
+    }
+
+    fn post(&self, path: &str, body: &impl Serialize) -> Result<Response<Body>, ApiError> {
+        let post = self.agent.post(format!("{}/api/v1/{path}", self.base));
+        self.checked(self.authorized(post).send_json(body))
+    }
+
+    fn authorized<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        }
+    }
+
+    /// Tells an answer from an error.
+    fn checked(
+        &self,
+        sent: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, ApiError> {
+        let mut response = sent.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let text = response.body_mut().read_to_string().unwrap_or_default();
+        Err(match serde_json::from_str::<ErrorBody>(&text) {
+            Ok(body) => body.error,
+            Err(_) => ApiError::new(
+                ErrorCode::Internal,
+                format!(
+                    "{} answered {status}; is that the API of a BeTrace server?",
+                    self.base
+                ),
+            ),
+        })
+    }
+
+    fn read<T: DeserializeOwned>(&self, mut response: Response<Body>) -> Result<T, ApiError> {
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+        body.read_json().map_err(|error| {
+            ApiError::new(
+                ErrorCode::Internal,
+                format!("the answer of {} makes no sense: {error}", self.base),
+            )
+        })
+    }
+
+    fn unreachable(&self, error: &dyn std::error::Error) -> ApiError {
+        ApiError::new(
+            ErrorCode::Unavailable,
+            format!("failed to reach the server at {}: {error}", self.base),
+        )
+    }
+}
+
+/// Returns the fields of a query that say something.
+fn pairs(query: &impl Serialize) -> Vec<(String, String)> {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(query) else {
+        return Vec::new();
+    };
+    fields
+        .into_iter()
+        .filter_map(|(key, value)| match value {
+            serde_json::Value::String(text) => Some((key, text)),
+            serde_json::Value::Number(number) => Some((key, number.to_string())),
+            serde_json::Value::Bool(truth) => Some((key, truth.to_string())),
+            serde_json::Value::Null
+            | serde_json::Value::Array(_)
+            | serde_json::Value::Object(_) => None,
+        })
+        .collect()
+}
+
+impl Operations for Client {
+    fn rules(&self) -> Result<Vec<RuleView>, ApiError> {
+        self.get("rules", &())
+    }
+
+    fn rule(&self, id: &RuleId) -> Result<RuleDetail, ApiError> {
+        self.get(&format!("rules/{id}"), &())
+    }
+
+    fn apply(&self, request: &ApplyRequest) -> Result<ApplyReport, ApiError> {
+        self.read(self.post("rules", request)?)
+    }
+
+    fn change_rule(&self, id: &RuleId, action: &RuleAction) -> Result<RuleChanged, ApiError> {
+        self.read(self.post(&format!("rules/{id}"), action)?)
+    }
+
+    fn signals(&self, query: &SignalQuery) -> Result<SignalPage, ApiError> {
+        self.get("signals", query)
+    }
+
+    fn signal(&self, id: SignalId) -> Result<SignalView, ApiError> {
+        self.get(&format!("signals/{id}"), &())
+    }
+
+    fn signal_changes(&self, query: &ChangesQuery) -> Result<SignalChanges, ApiError> {
+        self.get("signals/changes", query)
+    }
+
+    fn traces(&self, query: &TraceQuery) -> Result<TraceList, ApiError> {
+        self.get("traces", query)
+    }
+
+    fn trace(&self, id: TraceId) -> Result<TraceView, ApiError> {
+        self.get(&format!("traces/{id}"), &())
+    }
+
+    fn replay(
+        &self,
+        request: &ReplayRequest,
+        progress: &mut OnProgress<'_>,
+    ) -> Result<ReplayReport, ApiError> {
+        let response = self.post("replays", request)?;
+        let lines = BufReader::new(response.into_body().into_reader());
+        for line in lines.lines() {
+            let line = line.map_err(|error| self.unreachable(&error))?;
+            let line: ReplayLine = serde_json::from_str(&line).map_err(|error| {
+                ApiError::new(
+                    ErrorCode::Internal,
+                    format!("the answer of {} makes no sense: {error}", self.base),
+                )
+            })?;
+            match line {
+                ReplayLine::Progress(how_far) => {
+                    if progress(how_far) == ControlFlow::Break(()) {
+                        break;
+                    }
+                }
+                ReplayLine::Report(report) => return Ok(report),
+                ReplayLine::Error(error) => return Err(error),
+            }
+        }
+        Err(ApiError::new(
+            ErrorCode::Unavailable,
+            format!("{} ended the replay before its report", self.base),
+        ))
+    }
+
+    fn coverage(&self) -> Result<Vec<RuleCoverage>, ApiError> {
+        self.get("coverage", &())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_with_or_without_saying_so() {
+        for (server, base) in [
+            ("http://127.0.0.1:4320", "http://127.0.0.1:4320"),
+            ("localhost:4320/", "http://localhost:4320"),
+            ("http://[::1]:4320", "http://[::1]:4320"),
+            ("http://host/betrace", "http://host/betrace"),
+        ] {
+            assert_eq!(Client::try_new(server, None).unwrap().base(), base);
+        }
+        for bad in [
+            "",
+            "http://",
+            "ftp://x",
+            "https://x",
+            "a b",
+            "http://x?y",
+            ":4320",
+        ] {
+            assert!(Client::try_new(bad, None).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_query_holds_what_is_said() {
+        let query = SignalQuery {
+            rule: Some("a".into()),
+            limit: Some(3),
+            ..SignalQuery::default()
+        };
+        let expect = [("limit".into(), "3".into()), ("rule".into(), "a".into())];
+        let mut said = pairs(&query);
+        said.sort();
+        assert_eq!(said, expect);
+    }
+}

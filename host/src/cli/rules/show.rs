@@ -1,0 +1,136 @@
+//! `betrace rules list`, `show` and `history`.
+
+use std::io;
+
+use super::{ListArgs, ShowArgs, rule_id};
+use crate::{
+    api::wire::{CoverageView, RuleDetail, RuleVersionView, RuleView},
+    cli::{
+        console::Console,
+        exit::{Exit, Outcome},
+        table::{Table, one_line},
+        target::Format,
+    },
+};
+
+pub(super) fn list(args: &ListArgs, console: &mut Console) -> Outcome {
+    let rules = args.target.open()?.operations().rules()?;
+    match args.output {
+        Format::Human if rules.is_empty() => {
+            console.note("no rules are published; publish some with `betrace rules apply PATH`");
+        }
+        Format::Human => print_rules(&rules, console)?,
+        Format::Json => console.json(&rules)?,
+        Format::Ndjson => rules.iter().try_for_each(|rule| console.json_line(rule))?,
+    }
+    Ok(Exit::Fine)
+}
+
+fn print_rules(rules: &[RuleView], console: &mut Console) -> io::Result<()> {
+    let mut table = Table::new(&["ID", "VERSION", "STATE", "SEVERITY", "SIGNAL", "SUMMARY"]);
+    for rule in rules {
+        table.row(vec![
+            rule.id.clone(),
+            rule.version.to_string(),
+            state(rule.enabled).to_owned(),
+            rule.severity.clone(),
+            rule.signal.clone(),
+            rule.summary.clone(),
+        ]);
+    }
+    table.print(console)
+}
+
+fn state(enabled: bool) -> &'static str {
+    if enabled { "enabled" } else { "disabled" }
+}
+
+pub(super) fn show(args: &ShowArgs, console: &mut Console) -> Outcome {
+    let id = rule_id(&args.id)?;
+    let rule = args.target.open()?.operations().rule(&id)?;
+    match args.output {
+        Format::Human => print_rule(&rule, console)?,
+        Format::Json => console.json(&rule)?,
+        Format::Ndjson => console.json_line(&rule)?,
+    }
+    Ok(Exit::Fine)
+}
+
+fn print_rule(detail: &RuleDetail, console: &mut Console) -> io::Result<()> {
+    let RuleDetail {
+        rule,
+        source,
+        versions: _,
+        coverage,
+    } = detail;
+    let labels: Vec<String> = rule
+        .labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let lines = [
+        (
+            "version",
+            format!("{} ({})", rule.version, state(rule.enabled)),
+        ),
+        ("signal", format!("{} ({})", rule.signal, rule.severity)),
+        ("summary", rule.summary.clone()),
+        ("controls", rule.controls.join(", ")),
+        ("labels", labels.join(", ")),
+        ("digest", rule.digest.clone()),
+        ("published", rule.published_at.clone()),
+        ("verdicts", verdicts(coverage)),
+    ];
+    let paint = console.paint();
+    console.line(paint.bold(&rule.id))?;
+    for (name, value) in lines {
+        if !value.is_empty() {
+            console.line(format_args!("  {name:<10} {}", one_line(&value)))?;
+        }
+    }
+    if let Some(source) = source {
+        console.line("")?;
+        for line in source.lines() {
+            console.line(one_line(line))?;
+        }
+    }
+    Ok(())
+}
+
+fn verdicts(coverage: &CoverageView) -> String {
+    let share = match coverage.coverage {
+        Some(share) => format!("{:.2} %", share * 100.0),
+        None => "none".to_owned(),
+    };
+    format!(
+        "{} held, {} violated, {} not applicable, {} inconclusive; coverage {share}",
+        coverage.held, coverage.violated, coverage.not_applicable, coverage.inconclusive
+    )
+}
+
+pub(super) fn history(args: &ShowArgs, console: &mut Console) -> Outcome {
+    let id = rule_id(&args.id)?;
+    let versions = args.target.open()?.operations().rule(&id)?.versions;
+    match args.output {
+        Format::Human => print_versions(&versions, console)?,
+        Format::Json => console.json(&versions)?,
+        Format::Ndjson => versions
+            .iter()
+            .try_for_each(|version| console.json_line(version))?,
+    }
+    Ok(Exit::Fine)
+}
+
+fn print_versions(versions: &[RuleVersionView], console: &mut Console) -> io::Result<()> {
+    let mut table = Table::new(&["VERSION", "LIVE", "PUBLISHED", "BY", "DIGEST"]);
+    for version in versions {
+        table.row(vec![
+            version.version.to_string(),
+            if version.live { "live" } else { "" }.to_owned(),
+            version.published_at.clone(),
+            version.published_by.clone(),
+            version.digest.clone(),
+        ]);
+    }
+    table.print(console)
+}

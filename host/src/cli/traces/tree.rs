@@ -1,0 +1,160 @@
+//! A trace for people: its spans as a tree over the time that it took, and the verdicts on it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+};
+
+use serde_json::Value;
+
+use crate::{
+    api::wire::TraceView,
+    cli::{console::Console, table::one_line},
+};
+
+/// How deep the tree is drawn; deeper spans stand at this depth.
+const DEPTH_MAX: usize = 40;
+
+/// A span, as the tree shows it.
+struct Node<'a> {
+    id: &'a str,
+    parent: &'a str,
+    name: &'a str,
+    service: &'a str,
+    start: u64,
+    end: u64,
+    failed: bool,
+}
+
+pub(super) fn print(trace: &TraceView, console: &mut Console) -> io::Result<()> {
+    let summary = &trace.summary;
+    let paint = console.paint();
+    console.line(paint.bold(format_args!("trace {}", summary.trace_id)))?;
+    let state = if trace.open {
+        "open, not judged yet"
+    } else {
+        "sealed"
+    };
+    console.line(format_args!(
+        "  {}  {:.3} ms  {} spans, {} in error  {state}",
+        summary.start,
+        summary.duration_ns as f64 / 1e6,
+        summary.n_spans,
+        summary.n_errors,
+    ))?;
+    if !summary.missing.is_empty() {
+        console.line(format_args!("  missing: {}", summary.missing.join(", ")))?;
+    }
+    console.line("")?;
+    print_spans(&nodes(&trace.otlp), console)?;
+    if !trace.verdicts.is_empty() {
+        console.line("\nverdicts")?;
+    }
+    for verdict in &trace.verdicts {
+        let reason = verdict.reason.as_ref().map(|reason| format!(" ({reason})"));
+        console.line(format_args!(
+            "  {:<14} {} version {}{}",
+            verdict.verdict.name(),
+            verdict.rule,
+            verdict.version,
+            reason.unwrap_or_default()
+        ))?;
+    }
+    Ok(())
+}
+
+/// Prints the spans depth first, children in order of start. Each is printed once, whatever the parents say.
+fn print_spans(nodes: &[Node<'_>], console: &mut Console) -> io::Result<()> {
+    let ids: HashSet<&str> = nodes.iter().map(|node| node.id).collect();
+    let mut children: HashMap<&str, Vec<&Node<'_>>> = HashMap::new();
+    let mut roots: Vec<&Node<'_>> = Vec::new();
+    for node in nodes {
+        if ids.contains(node.parent) && node.parent != node.id {
+            children.entry(node.parent).or_default().push(node);
+        } else {
+            roots.push(node);
+        }
+    }
+    let start = nodes.iter().map(|node| node.start).min().unwrap_or(0);
+    let mut printed: HashSet<*const Node<'_>> = HashSet::new();
+    // What no root leads to lies on a cycle of parents; it follows as it came.
+    let mut stack: Vec<(&Node<'_>, usize)> = nodes.iter().rev().map(|node| (node, 0)).collect();
+    stack.extend(roots.iter().rev().map(|node| (*node, 0)));
+    while let Some((node, depth)) = stack.pop() {
+        if !printed.insert(std::ptr::from_ref(node)) {
+            continue;
+        }
+        print_span(node, depth, start, console)?;
+        // Two halves of a call share an id: their children are drawn once, under the first.
+        for child in children.remove(node.id).unwrap_or_default().iter().rev() {
+            stack.push((child, (depth + 1).min(DEPTH_MAX)));
+        }
+    }
+    Ok(())
+}
+
+fn print_span(node: &Node<'_>, depth: usize, start: u64, console: &mut Console) -> io::Result<()> {
+    let paint = console.paint();
+    let name = format!("{:indent$}{}", "", one_line(node.name), indent = depth * 2);
+    let failed = if node.failed {
+        paint.red(" error")
+    } else {
+        String::new()
+    };
+    console.line(format_args!(
+        "{}  {:>10.3} {:>10.3} ms  {name}{failed} {}",
+        paint.dim(node.id),
+        node.start.saturating_sub(start) as f64 / 1e6,
+        node.end.saturating_sub(node.start) as f64 / 1e6,
+        paint.dim(one_line(node.service)),
+    ))
+}
+
+/// Reads the spans out of OTLP/JSON, in order of start.
+fn nodes(otlp: &Value) -> Vec<Node<'_>> {
+    let mut nodes = Vec::new();
+    for resource_spans in list(otlp, "resourceSpans") {
+        let service = service(resource_spans);
+        for scope_spans in list(resource_spans, "scopeSpans") {
+            for span in list(scope_spans, "spans") {
+                nodes.push(Node {
+                    id: text(span, "spanId"),
+                    parent: text(span, "parentSpanId"),
+                    name: text(span, "name"),
+                    service,
+                    start: nanos(span, "startTimeUnixNano"),
+                    end: nanos(span, "endTimeUnixNano"),
+                    failed: span.pointer("/status/code").and_then(Value::as_i64) == Some(2),
+                });
+            }
+        }
+    }
+    nodes.sort_by(|a, b| (a.start, a.id).cmp(&(b.start, b.id)));
+    nodes
+}
+
+fn service(resource_spans: &Value) -> &str {
+    let attributes = resource_spans.pointer("/resource/attributes");
+    let attributes = attributes.and_then(Value::as_array).into_iter().flatten();
+    attributes
+        .filter(|attribute| text(attribute, "key") == "service.name")
+        .filter_map(|attribute| attribute.pointer("/value/stringValue")?.as_str())
+        .last()
+        .unwrap_or("")
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value
+        .get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or("")
+}
+
+fn nanos(value: &Value, key: &str) -> u64 {
+    text(value, key).parse().unwrap_or(0)
+}
