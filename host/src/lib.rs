@@ -12,6 +12,7 @@ pub mod assemble;
 pub mod block;
 pub mod cli;
 pub mod clock;
+pub mod ingest;
 pub mod rule_id;
 pub mod sandbox;
 pub mod signal;

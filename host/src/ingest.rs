@@ -1,0 +1,67 @@
+//! OTLP requests become spans here, over gRPC, over HTTP and from files, and are acknowledged when the [`Sink`] has made
+//! them durable.
+//!
+//! ```text
+//! grpc ─┐            ┌ inflate ─ measure ─ decode ┐
+//!       ├─ service ──┤   (each within limits)     ├── Sink ── acknowledgement
+//! http ─┘            └ json ──────────────────────┘
+//! file ─── the same decoding, one request at a time
+//! ```
+//!
+//! A request that cannot be read is refused whole, with what is wrong; a span that cannot be used is refused alone and
+//! counted in `partial_success`. No bytes, however wrong, panic or allocate beyond [`limits`].
+//!
+//! What becomes of spans is not known here.
+
+use std::{future::Future, pin::Pin};
+
+use bytes::Bytes;
+
+use crate::{tenant::TenantId, trace::SpanRecord};
+
+mod admission;
+mod decode;
+mod error;
+pub mod file;
+pub mod grpc;
+pub mod http;
+mod inflate;
+mod json;
+pub mod limits;
+mod service;
+mod status;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use decode::{DecodeError, Decoded, RejectReason, Rejected, decode};
+pub use error::Refused;
+pub use json::decode_json;
+pub use service::Receiver;
+
+/// Where spans go.
+pub trait Sink: Send + Sync + 'static {
+    /// Says whose spans come with this bearer token; `None` where nobody's do. Without tokens everything is the default
+    /// tenant's.
+    fn tenant(&self, token: Option<&str>) -> Option<TenantId> {
+        let _ = token;
+        Some(TenantId::default_tenant())
+    }
+
+    /// Makes spans durable. The request is acknowledged when this returns, and was not taken at all where it refuses.
+    fn accept(&self, submission: Submission) -> Accepting<'_>;
+}
+
+/// What [`Sink::accept`] returns.
+pub type Accepting<'a> = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>>;
+
+/// The spans of one request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submission {
+    /// Whose they are.
+    pub tenant: TenantId,
+    /// The whole request as protobuf, with the spans that were refused: [`decode`] leaves them out again.
+    pub otlp: Bytes,
+    /// Its spans, at least one.
+    pub records: Vec<SpanRecord>,
+}

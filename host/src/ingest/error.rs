@@ -1,0 +1,121 @@
+//! What a client is told when its request is not taken.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::{
+    decode::DecodeError,
+    inflate::InflateError,
+    limits::{BODY_READ_TIMEOUT, REQUEST_BODY_BYTES_MAX, RETRY_AFTER},
+};
+
+/// Why the sink does not take spans. Both pass: the client is to send them again.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// There is no room at the moment.
+    #[error("{what}")]
+    Full {
+        /// Of what there is too much, for the client to read.
+        what: String,
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// Nothing can be made durable at the moment.
+    #[error("{what}")]
+    Unavailable {
+        /// What does not work, for the client to read.
+        what: String,
+        /// How long to wait.
+        retry_after: Duration,
+    },
+}
+
+/// Why a request is not taken.
+#[derive(Debug, Error)]
+pub(super) enum IngestError {
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error("the request could not be read: {what}")]
+    Body { what: String },
+    #[error("the request's body is larger than {REQUEST_BODY_BYTES_MAX} B")]
+    BodyTooLarge,
+    #[error("the request is too large: {0}")]
+    InflatedTooLarge(InflateError),
+    #[error("the request's body did not come within {} s", BODY_READ_TIMEOUT.as_secs())]
+    BodyTimedOut,
+    #[error("content type `{found}` is not taken; send application/x-protobuf or application/json")]
+    ContentType { found: String },
+    #[error("encoding `{found}` is not taken; send gzip, zstd or identity")]
+    Encoding { found: String },
+    #[error("the bearer token is missing or not known")]
+    Unauthenticated,
+    #[error("too many requests are in flight")]
+    Overloaded,
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+impl From<InflateError> for IngestError {
+    fn from(error: InflateError) -> Self {
+        match error {
+            InflateError::TooLarge { .. } => Self::InflatedTooLarge(error),
+            InflateError::Broken(_) => Self::Body {
+                what: error.to_string(),
+            },
+            InflateError::Refused => Self::Overloaded,
+        }
+    }
+}
+
+impl IngestError {
+    /// Returns the code of `google.rpc.Code`. Of those that OTLP has clients retry, only what passes is used.
+    pub(super) fn grpc_code(&self) -> tonic::Code {
+        use tonic::Code;
+        match self {
+            Self::Decode(_)
+            | Self::Body { .. }
+            | Self::BodyTooLarge
+            | Self::InflatedTooLarge(_)
+            | Self::ContentType { .. } => Code::InvalidArgument,
+            Self::BodyTimedOut => Code::DeadlineExceeded,
+            Self::Encoding { .. } => Code::Unimplemented,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::Overloaded | Self::Refused(Refused::Full { .. }) => Code::ResourceExhausted,
+            Self::Refused(Refused::Unavailable { .. }) => Code::Unavailable,
+        }
+    }
+
+    pub(super) fn http_status(&self) -> axum::http::StatusCode {
+        use axum::http::StatusCode as S;
+        match self {
+            Self::Decode(DecodeError::TooMany { .. })
+            | Self::BodyTooLarge
+            | Self::InflatedTooLarge(_) => S::PAYLOAD_TOO_LARGE,
+            Self::Decode(DecodeError::Malformed { .. }) | Self::Body { .. } => S::BAD_REQUEST,
+            Self::BodyTimedOut => S::REQUEST_TIMEOUT,
+            Self::ContentType { .. } | Self::Encoding { .. } => S::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unauthenticated => S::UNAUTHORIZED,
+            Self::Overloaded | Self::Refused(Refused::Full { .. }) => S::TOO_MANY_REQUESTS,
+            Self::Refused(Refused::Unavailable { .. }) => S::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Returns how long the client is to wait; `None` where sending again is of no use.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded => Some(RETRY_AFTER),
+            Self::Refused(
+                Refused::Full { retry_after, .. } | Refused::Unavailable { retry_after, .. },
+            ) => Some(*retry_after),
+            Self::Decode(_)
+            | Self::Body { .. }
+            | Self::BodyTooLarge
+            | Self::InflatedTooLarge(_)
+            | Self::BodyTimedOut
+            | Self::ContentType { .. }
+            | Self::Encoding { .. }
+            | Self::Unauthenticated => None,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! OTLP/HTTP: `POST /v1/traces`, protobuf or JSON, as <https://opentelemetry.io/docs/specs/otlp/#otlphttp> has it.
+//!
+//! Errors are a `google.rpc.Status` in the encoding of the request; those that pass say `Retry-After`.
+
+use std::{future::Future, io};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{
+    error::IngestError,
+    inflate::Encoding,
+    service::{Format, Payload, Receiver, read_body},
+    status::RpcStatus,
+};
+
+const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
+
+/// Serves OTLP/HTTP until `shutdown`; requests in flight are finished.
+pub async fn serve(
+    listener: TcpListener,
+    receiver: Receiver,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    axum::serve(listener, router(receiver))
+        .with_graceful_shutdown(shutdown)
+        .await
+}
+
+/// Returns the routes, for a server that has others too.
+pub fn router(receiver: Receiver) -> Router {
+    Router::new()
+        .route("/v1/traces", post(export))
+        .with_state(receiver)
+}
+
+async fn export(State(receiver): State<Receiver>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let format = format_of(&parts.headers);
+    let result = match format {
+        Ok(format) => take(&receiver, format, &parts.headers, body).await,
+        Err(ref found) => Err(IngestError::ContentType {
+            found: found.clone(),
+        }),
+    };
+    let format = format.unwrap_or(Format::Json);
+    match result {
+        Ok(response) => success(format, &response),
+        Err(error) => failure(format, &error),
+    }
+}
+
+async fn take(
+    receiver: &Receiver,
+    format: Format,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<ExportTraceServiceResponse, IngestError> {
+    let tenant = receiver.tenant(headers)?;
+    let name = text(headers, header::CONTENT_ENCODING);
+    let encoding = Encoding::from_name(name).ok_or_else(|| IngestError::Encoding {
+        found: name.to_owned(),
+    })?;
+    let mut held = receiver.reservation();
+    let body = read_body(body, &mut held).await?;
+    let payload = Payload {
+        format,
+        encoding,
+        body,
+    };
+    receiver.take(tenant, payload, held).await
+}
+
+/// Returns the format of the content type, or the content type where it is another.
+fn format_of(headers: &HeaderMap) -> Result<Format, String> {
+    let content_type = text(headers, header::CONTENT_TYPE);
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case(PROTOBUF)
+        || essence.eq_ignore_ascii_case("application/protobuf")
+    {
+        Ok(Format::Protobuf)
+    } else if essence.eq_ignore_ascii_case(JSON) {
+        Ok(Format::Json)
+    } else {
+        Err(content_type.to_owned())
+    }
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
+    let value = headers.get(name);
+    value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+fn success(format: Format, response: &ExportTraceServiceResponse) -> Response {
+    let json = || match &response.partial_success {
+        None => json!({}),
+        Some(partial) => json!({ "partialSuccess": {
+            "rejectedSpans": partial.rejected_spans.to_string(),
+            "errorMessage": partial.error_message,
+        }}),
+    };
+    respond(StatusCode::OK, format, || response.encode_to_vec(), json)
+}
+
+fn failure(format: Format, error: &IngestError) -> Response {
+    let mut response = respond(
+        error.http_status(),
+        format,
+        || RpcStatus::of(error).encode_to_vec(),
+        || RpcStatus::json_of(error),
+    );
+    if let Some(after) = error.retry_after() {
+        // Whole seconds, and never at once.
+        let seconds = after.as_millis().div_ceil(1_000).max(1) as u64;
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+fn respond(
+    status: StatusCode,
+    format: Format,
+    protobuf: impl FnOnce() -> Vec<u8>,
+    json: impl FnOnce() -> Value,
+) -> Response {
+    let (content_type, body) = match format {
+        Format::Protobuf => (PROTOBUF, protobuf()),
+        Format::Json => (JSON, json().to_string().into_bytes()),
+    };
+    (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+}

@@ -1,0 +1,49 @@
+//! The bounds of ingest. Each is checked before what it bounds is allocated.
+
+use std::time::Duration;
+
+/// A request's body as it came, compressed or not.
+pub const REQUEST_BODY_BYTES_MAX: usize = 16 << 20;
+
+/// A request after decompression, counted while inflating.
+pub const REQUEST_BYTES_MAX: usize = 32 << 20;
+
+/// Spans of one request. A span takes about 400 B in memory before its name and attributes, and 2 B on the wire.
+pub const REQUEST_SPANS_MAX: usize = 262_144;
+
+/// Attributes, events, links, array elements, resources and scopes of one request, together.
+pub const REQUEST_ITEMS_MAX: usize = 2_097_152;
+
+/// Levels of protobuf messages within one another; that of `prost`, which decodes them. JSON is held to 128 levels by
+/// `serde_json`, which come to fewer here, since a message takes at least one level of JSON and a list another.
+pub const MESSAGE_DEPTH_MAX: usize = 100;
+
+/// Memory that all requests in flight may take together; more are refused until some are done.
+pub const IN_FLIGHT_BYTES_MAX: usize = 512 << 20;
+
+/// What a decoded span is taken to cost in memory, beside its bytes.
+pub const SPAN_MEMORY_BYTES: usize = 512;
+
+/// What a decoded attribute, event or link is taken to cost in memory, beside its bytes.
+pub const ITEM_MEMORY_BYTES: usize = 96;
+
+/// How long a request's body may take to come.
+pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a client is told to wait where too much is in flight.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Requests that one gRPC connection may have in flight.
+pub const CONCURRENT_STREAMS_MAX: u32 = 128;
+
+/// Bodies from this size on are decoded on a thread for blocking work, lest they hold up the others.
+pub const INLINE_DECODE_BYTES_MAX: usize = 128 << 10;
+
+/// The window of a zstd stream in a request: 2^23 B, what RFC 8878 asks of every decoder.
+pub const REQUEST_ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// The window of a zstd file: 2^27 B, what the `zstd` program reads unasked.
+pub const FILE_ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// A line, document or message of an imported file, after decompression.
+pub const FILE_REQUEST_BYTES_MAX: usize = 64 << 20;

@@ -1,0 +1,192 @@
+//! What gRPC and HTTP have in common: from a body to an acknowledgement.
+
+use std::sync::Arc;
+
+use axum::{body::Body, http::HeaderMap};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceResponse,
+};
+use prost::Message;
+use tokio::time::timeout;
+
+use super::{
+    Sink, Submission,
+    admission::{Admission, Reservation},
+    decode::{self, Decoded},
+    error::IngestError,
+    inflate::{Encoding, inflate},
+    json,
+    limits::{
+        BODY_READ_TIMEOUT, IN_FLIGHT_BYTES_MAX, INLINE_DECODE_BYTES_MAX, REQUEST_BODY_BYTES_MAX,
+    },
+};
+use crate::tenant::TenantId;
+
+/// The receiver of OTLP, as gRPC and HTTP serve it. Clones share the bound on requests in flight.
+#[derive(Clone)]
+pub struct Receiver {
+    sink: Arc<dyn Sink>,
+    admission: Admission,
+}
+
+impl std::fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Receiver").finish_non_exhaustive()
+    }
+}
+
+/// How a request is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Protobuf,
+    Json,
+}
+
+/// A body that was read but not yet looked into.
+pub(super) struct Payload {
+    pub(super) format: Format,
+    pub(super) encoding: Encoding,
+    pub(super) body: Bytes,
+}
+
+impl Receiver {
+    /// Makes a receiver that hands spans to `sink`.
+    pub fn new(sink: Arc<dyn Sink>) -> Self {
+        Self {
+            sink,
+            admission: Admission::new(IN_FLIGHT_BYTES_MAX),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_in_flight_bytes_max(sink: Arc<dyn Sink>, max: usize) -> Self {
+        Self {
+            sink,
+            admission: Admission::new(max),
+        }
+    }
+
+    pub(super) fn reservation(&self) -> Reservation {
+        self.admission.reservation()
+    }
+
+    /// Says whose request it is, by its bearer token.
+    pub(super) fn tenant(&self, headers: &HeaderMap) -> Result<TenantId, IngestError> {
+        let token = headers
+            .get("authorization")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim());
+        self.sink.tenant(token).ok_or(IngestError::Unauthenticated)
+    }
+
+    /// Decodes a request, has it made durable, and says what of it was refused.
+    pub(super) async fn take(
+        &self,
+        tenant: TenantId,
+        payload: Payload,
+        mut held: Reservation,
+    ) -> Result<ExportTraceServiceResponse, IngestError> {
+        let large =
+            payload.body.len() >= INLINE_DECODE_BYTES_MAX || payload.encoding != Encoding::Identity;
+        // What is held stays so until the sink has answered.
+        let (otlp, decoded, _held) = if large {
+            let work = tokio::task::spawn_blocking(move || {
+                let (otlp, decoded) = read(payload, &mut held)?;
+                Ok::<_, IngestError>((otlp, decoded, held))
+            });
+            work.await.map_err(|error| IngestError::Body {
+                what: error.to_string(),
+            })??
+        } else {
+            let (otlp, decoded) = read(payload, &mut held)?;
+            (otlp, decoded, held)
+        };
+        let response = ExportTraceServiceResponse {
+            partial_success: decoded
+                .rejection()
+                .map(|error_message| ExportTracePartialSuccess {
+                    rejected_spans: decoded.n_rejected() as i64,
+                    error_message,
+                }),
+        };
+        if !decoded.records.is_empty() {
+            let submission = Submission {
+                tenant,
+                otlp,
+                records: decoded.records,
+            };
+            self.sink.accept(submission).await?;
+        }
+        Ok(response)
+    }
+}
+
+/// Reads a body whole, within its limits.
+pub(super) async fn read_body(body: Body, held: &mut Reservation) -> Result<Bytes, IngestError> {
+    timeout(BODY_READ_TIMEOUT, collect(body, held))
+        .await
+        .map_err(|_| IngestError::BodyTimedOut)?
+}
+
+async fn collect(mut body: Body, held: &mut Reservation) -> Result<Bytes, IngestError> {
+    let mut whole = BytesMut::new();
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| IngestError::Body {
+            what: error.to_string(),
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        read += data.len();
+        // A little too much is read to its end and dropped: most clients look at an answer only when they have sent all.
+        if read > REQUEST_BODY_BYTES_MAX * 2 {
+            return Err(IngestError::BodyTooLarge);
+        }
+        if read > REQUEST_BODY_BYTES_MAX {
+            whole = BytesMut::new();
+            continue;
+        }
+        if !held.grow(data.len()) {
+            return Err(IngestError::Overloaded);
+        }
+        whole.extend_from_slice(&data);
+    }
+    if read > REQUEST_BODY_BYTES_MAX {
+        return Err(IngestError::BodyTooLarge);
+    }
+    Ok(whole.freeze())
+}
+
+/// Returns the request as protobuf, and its spans.
+fn read(payload: Payload, held: &mut Reservation) -> Result<(Bytes, Decoded), IngestError> {
+    let plain = match payload.encoding {
+        Encoding::Identity => payload.body,
+        encoding @ (Encoding::Gzip | Encoding::Zstd) => {
+            inflate(encoding, &payload.body, |bytes| held.grow(bytes))?.into()
+        }
+    };
+    match payload.format {
+        Format::Protobuf => {
+            let cost = decode::measure(&plain)?;
+            if !held.grow(cost.memory_bytes() + plain.len()) {
+                return Err(IngestError::Overloaded);
+            }
+            let decoded = decode::decode_measured(&plain)?;
+            Ok((plain, decoded))
+        }
+        Format::Json => {
+            // Text and messages come to about as much as the JSON that spells them out.
+            if !held.grow(plain.len() * 2) {
+                return Err(IngestError::Overloaded);
+            }
+            let request = json::decode_json(&plain)?;
+            let otlp = request.encode_to_vec().into();
+            Ok((otlp, decode::split(request)))
+        }
+    }
+}

@@ -1,0 +1,554 @@
+//! Over loopback, with a real gRPC client and a bare HTTP one: what each error looks like from there.
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use flate2::{Compression, write::GzEncoder};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+        trace_service_client::TraceServiceClient,
+    },
+    trace::v1::{ResourceSpans, ScopeSpans, Span},
+};
+use proptest::prelude::*;
+use prost::Message;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
+use tonic::{Code, codec::CompressionEncoding, metadata::MetadataValue, transport::Channel};
+
+use super::{
+    inflate::{Encoding, InflateError, inflate},
+    limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_SPANS_MAX},
+    status::{RetryInfo, RpcStatus},
+    *,
+};
+
+/// Keeps what it is given, or refuses it.
+#[derive(Default)]
+struct TestSink {
+    taken: Mutex<Vec<Submission>>,
+    refusal: Option<Refused>,
+    token: Option<&'static str>,
+}
+
+impl Sink for TestSink {
+    fn tenant(&self, token: Option<&str>) -> Option<TenantId> {
+        match (self.token, token) {
+            (None, _) => Some(TenantId::default_tenant()),
+            (Some(known), Some(token)) if token == known => TenantId::try_new("acme"),
+            (Some(_), _) => None,
+        }
+    }
+
+    fn accept(&self, submission: Submission) -> Accepting<'_> {
+        Box::pin(async move {
+            match &self.refusal {
+                Some(refused) => Err(refused.clone()),
+                None => {
+                    self.taken.lock().unwrap().push(submission);
+                    Ok(())
+                }
+            }
+        })
+    }
+}
+
+fn full() -> TestSink {
+    TestSink {
+        refusal: Some(Refused::Full {
+            what: "too many spans are open".into(),
+            retry_after: Duration::from_millis(1_500),
+        }),
+        ..TestSink::default()
+    }
+}
+
+fn unavailable() -> TestSink {
+    TestSink {
+        refusal: Some(Refused::Unavailable {
+            what: "the disk is full".into(),
+            retry_after: Duration::from_secs(30),
+        }),
+        ..TestSink::default()
+    }
+}
+
+fn request(spans: Vec<Span>) -> ExportTraceServiceRequest {
+    ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans {
+            scope_spans: vec![ScopeSpans {
+                spans,
+                ..ScopeSpans::default()
+            }],
+            ..ResourceSpans::default()
+        }],
+    }
+}
+
+fn span(id: u8) -> Span {
+    Span {
+        trace_id: vec![1; 16],
+        span_id: vec![id; 8],
+        name: "n".into(),
+        ..Span::default()
+    }
+}
+
+/// Two good spans and two that cannot be used.
+fn mixed() -> ExportTraceServiceRequest {
+    let mut short = span(2);
+    short.trace_id.pop();
+    let mut odd_parent = span(4);
+    odd_parent.parent_span_id = vec![1];
+    request(vec![span(1), short, span(3), odd_parent])
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Runs `client` against a server on a free port of loopback, and then ends the server.
+fn with_http<T, F: Future<Output = T>>(receiver: Receiver, client: impl FnOnce(u16) -> F) -> T {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(http::serve(listener, receiver, async {
+            drop(stopped.await)
+        }));
+        let result = client(port).await;
+        stop.send(()).unwrap();
+        server.await.unwrap().unwrap();
+        result
+    })
+}
+
+fn with_grpc<T, F: Future<Output = T>>(
+    receiver: Receiver,
+    client: impl FnOnce(TraceServiceClient<Channel>) -> F,
+) -> T {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(grpc::serve(listener, receiver, async {
+            drop(stopped.await)
+        }));
+        let connected = TraceServiceClient::connect(format!("http://127.0.0.1:{port}")).await;
+        let result = client(connected.unwrap()).await;
+        stop.send(()).unwrap();
+        server.await.unwrap().unwrap();
+        result
+    })
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// Sends one request and reads what comes back.
+async fn post(port: u16, headers: &str, body: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let len = body.len();
+    let head = format!(
+        "POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len}\r\n{headers}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    Answer {
+        status: head[9..12].parse().unwrap(),
+        head,
+        body: answer[end + 4..].to_vec(),
+    }
+}
+
+const PROTOBUF: &str = "Content-Type: application/x-protobuf";
+const JSON: &str = "Content-Type: application/json; charset=utf-8";
+
+fn http_answer(sink: TestSink, headers: &str, body: &[u8]) -> (Answer, Vec<Submission>) {
+    let sink = Arc::new(sink);
+    let receiver = Receiver::new(Arc::clone(&sink) as Arc<dyn Sink>);
+    let answer = with_http(
+        receiver,
+        |port| async move { post(port, headers, body).await },
+    );
+    let taken = sink.taken.lock().unwrap().clone();
+    (answer, taken)
+}
+
+#[test]
+fn http_takes_protobuf_plain_and_compressed() {
+    let otlp = request(vec![span(1), span(2)]).encode_to_vec();
+    let zstd = zstd::encode_all(&otlp[..], 1).unwrap();
+    for (encoding, body) in [("identity", &otlp), ("gzip", &gzip(&otlp)), ("zstd", &zstd)] {
+        let headers = format!("{PROTOBUF}\r\nContent-Encoding: {encoding}");
+        let (answer, taken) = http_answer(TestSink::default(), &headers, body);
+        assert_eq!((answer.status, answer.body), (200, vec![]), "{encoding}");
+        assert_eq!(taken[0].otlp, otlp);
+        assert_eq!(taken[0].records, decode(&otlp).unwrap().records);
+        assert_eq!(taken[0].tenant.as_str(), "default");
+    }
+}
+
+#[test]
+fn http_takes_json_and_keeps_protobuf() {
+    let json = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"n","traceId":
+        "01010101010101010101010101010101","spanId":"0101010101010101"}]}]}]}"#;
+    let (answer, taken) = http_answer(TestSink::default(), JSON, json);
+    assert_eq!((answer.status, &answer.body[..]), (200, &b"{}"[..]));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(taken[0].otlp, request(vec![span(1)]).encode_to_vec());
+}
+
+#[test]
+fn spans_are_refused_one_by_one_with_reasons() {
+    let reason = "spans refused: trace id is not 16 bytes, or is all zero (1); \
+                  parent span id is not 8 bytes (1)";
+    let (answer, taken) = http_answer(TestSink::default(), PROTOBUF, &mixed().encode_to_vec());
+    let response = ExportTraceServiceResponse::decode(&answer.body[..]).unwrap();
+    let partial = response.partial_success.unwrap();
+    assert_eq!((answer.status, partial.rejected_spans), (200, 2));
+    assert_eq!(partial.error_message, reason);
+    let ids: Vec<_> = taken[0].records.iter().map(|r| r.span.span_id[0]).collect();
+    assert_eq!(ids, [1, 3]);
+
+    let json = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{}]}]}]}"#;
+    let (answer, taken) = http_answer(TestSink::default(), JSON, json);
+    let partial = &answer.json()["partialSuccess"];
+    assert_eq!(partial["rejectedSpans"], "1");
+    // Nothing is left to be made durable.
+    assert_eq!((answer.status, taken.len()), (200, 0));
+}
+
+#[test]
+fn http_errors_are_a_status_in_the_encoding_of_the_request() {
+    let large = vec![0; REQUEST_BODY_BYTES_MAX + 1];
+    let bomb = gzip(&vec![0; REQUEST_BYTES_MAX + 1]);
+    let spans: Vec<u8> = [0x12, 0].repeat(REQUEST_SPANS_MAX + 1);
+    let many = request(vec![]).encode_to_vec();
+    let many = {
+        assert_eq!(many, [0x0a, 2, 0x12, 0]);
+        let mut scope = vec![0x12];
+        prost::encoding::encode_varint(spans.len() as u64, &mut scope);
+        scope.extend(spans);
+        let mut resource = vec![0x0a];
+        prost::encoding::encode_varint(scope.len() as u64, &mut resource);
+        resource.extend(scope);
+        resource
+    };
+    let gzipped = |format: &str| format!("{format}\r\nContent-Encoding: gzip");
+    let cases: [(&str, String, &[u8], u16, Code, &str); 9] = [
+        (
+            "not protobuf",
+            PROTOBUF.into(),
+            b"\xff\xff",
+            400,
+            Code::InvalidArgument,
+            "not an OTLP trace request: it is not protobuf",
+        ),
+        (
+            "not UTF-8",
+            PROTOBUF.into(),
+            b"\x0a\x03\x1a\x01\xff",
+            400,
+            Code::InvalidArgument,
+            "schema_url",
+        ),
+        (
+            "not JSON",
+            JSON.into(),
+            b"{]",
+            400,
+            Code::InvalidArgument,
+            "key must be a string, line 1 column 2",
+        ),
+        (
+            "broken gzip",
+            gzipped(JSON),
+            b"\x1f\x8b\x08",
+            400,
+            Code::InvalidArgument,
+            "its compression is broken",
+        ),
+        (
+            "too large",
+            PROTOBUF.into(),
+            &large,
+            413,
+            Code::InvalidArgument,
+            "larger than 16777216 B",
+        ),
+        (
+            "too large inflated",
+            gzipped(PROTOBUF),
+            &bomb,
+            413,
+            Code::InvalidArgument,
+            "more than 33554432 B after decompression",
+        ),
+        (
+            "too many spans",
+            PROTOBUF.into(),
+            &many,
+            413,
+            Code::InvalidArgument,
+            "more than 262144 spans",
+        ),
+        (
+            "unknown encoding",
+            format!("{JSON}\r\nContent-Encoding: br"),
+            b"{}",
+            415,
+            Code::Unimplemented,
+            "encoding `br` is not taken",
+        ),
+        (
+            "unknown type",
+            "Content-Type: text/plain".into(),
+            b"{}",
+            415,
+            Code::InvalidArgument,
+            "content type `text/plain` is not taken",
+        ),
+    ];
+    for (name, headers, body, status, code, message) in cases {
+        let (answer, taken) = http_answer(TestSink::default(), &headers, body);
+        assert_eq!(answer.status, status, "{name}");
+        assert_eq!(answer.header("retry-after"), None, "{name}");
+        let (told, what) = if headers.starts_with(PROTOBUF) {
+            assert_eq!(
+                answer.header("content-type"),
+                Some("application/x-protobuf")
+            );
+            let status = RpcStatus::decode(&answer.body[..]).unwrap();
+            (i64::from(status.code), status.message)
+        } else {
+            let status = answer.json();
+            let message = status["message"].as_str().unwrap();
+            (status["code"].as_i64().unwrap(), message.to_owned())
+        };
+        assert_eq!(told, code as i64, "{name}");
+        assert!(what.contains(message), "{name}: {what}");
+        assert!(taken.is_empty());
+    }
+}
+
+#[test]
+fn http_says_when_to_come_again() {
+    let otlp = request(vec![span(1)]).encode_to_vec();
+    let (answer, _) = http_answer(full(), PROTOBUF, &otlp);
+    assert_eq!(
+        (answer.status, answer.header("retry-after")),
+        (429, Some("2"))
+    );
+    let status = RpcStatus::decode(&answer.body[..]).unwrap();
+    assert_eq!(status.message, "too many spans are open");
+
+    let json = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":
+        "01010101010101010101010101010101","spanId":"0101010101010101"}]}]}]}"#;
+    let (answer, _) = http_answer(unavailable(), JSON, json);
+    assert_eq!(
+        (answer.status, answer.header("retry-after")),
+        (503, Some("30"))
+    );
+    assert_eq!(answer.json()["details"][0]["retryDelay"], "30s");
+
+    let receiver = Receiver::with_in_flight_bytes_max(Arc::new(TestSink::default()), 500);
+    let answer = with_http(
+        receiver,
+        |port| async move { post(port, PROTOBUF, &otlp).await },
+    );
+    assert_eq!(
+        (answer.status, answer.header("retry-after")),
+        (429, Some("1"))
+    );
+}
+
+#[test]
+fn what_a_request_held_is_given_back() {
+    let otlp = request(vec![span(1)]).encode_to_vec();
+    let receiver = Receiver::with_in_flight_bytes_max(Arc::new(TestSink::default()), 2_000);
+    with_http(receiver, |port| async move {
+        for _ in 0..20 {
+            assert_eq!(post(port, PROTOBUF, &otlp).await.status, 200);
+        }
+    });
+}
+
+#[test]
+fn the_bearer_token_says_whose_spans_they_are() {
+    let sink = || TestSink {
+        token: Some("s3cret"),
+        ..TestSink::default()
+    };
+    let otlp = request(vec![span(1)]).encode_to_vec();
+    let (answer, _) = http_answer(sink(), PROTOBUF, &otlp);
+    assert_eq!(answer.status, 401);
+    let headers = format!("{PROTOBUF}\r\nAuthorization: bearer s3cret");
+    let (answer, taken) = http_answer(sink(), &headers, &otlp);
+    assert_eq!((answer.status, taken[0].tenant.as_str()), (200, "acme"));
+
+    let receiver = Receiver::new(Arc::new(sink()));
+    with_grpc(receiver, |mut client| async move {
+        let refused = client.export(request(vec![span(1)])).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unauthenticated);
+        let mut known = tonic::Request::new(request(vec![span(1)]));
+        let token = MetadataValue::from_static("Bearer s3cret");
+        known.metadata_mut().insert("authorization", token);
+        client.export(known).await.unwrap();
+    });
+}
+
+#[test]
+fn grpc_takes_plain_and_compressed_and_says_what_was_refused() {
+    let sink = Arc::new(TestSink::default());
+    with_grpc(
+        Receiver::new(Arc::clone(&sink) as Arc<dyn Sink>),
+        |client| async move {
+            let mut clients = [
+                client.clone(),
+                client.clone().send_compressed(CompressionEncoding::Gzip),
+                client.send_compressed(CompressionEncoding::Zstd),
+            ];
+            for client in &mut clients {
+                let response = client
+                    .export(request(vec![span(1), span(2)]))
+                    .await
+                    .unwrap();
+                assert_eq!(response.into_inner().partial_success, None);
+            }
+            let partial = clients[1].export(mixed()).await.unwrap().into_inner();
+            assert_eq!(partial.partial_success.unwrap().rejected_spans, 2);
+        },
+    );
+    let taken = sink.taken.lock().unwrap();
+    let n_spans: Vec<_> = taken
+        .iter()
+        .map(|submission| submission.records.len())
+        .collect();
+    assert_eq!(n_spans, [2, 2, 2, 2]);
+    assert_eq!(taken[0], taken[2]);
+    assert_eq!(taken[3].otlp, mixed().encode_to_vec());
+}
+
+#[test]
+fn grpc_says_when_to_come_again_and_when_not_to() {
+    for (sink, code, seconds) in [
+        (full(), Code::ResourceExhausted, 1),
+        (unavailable(), Code::Unavailable, 30),
+    ] {
+        let refused = with_grpc(Receiver::new(Arc::new(sink)), |mut client| async move {
+            client.export(request(vec![span(1)])).await.unwrap_err()
+        });
+        assert_eq!(refused.code(), code);
+        let status = RpcStatus::decode(refused.details()).unwrap();
+        assert_eq!(
+            (status.code, status.message.as_str()),
+            (code as i32, refused.message())
+        );
+        let retry = RetryInfo::decode(&status.details[0].value[..]).unwrap();
+        assert_eq!(retry.retry_delay.unwrap().seconds, seconds);
+    }
+    // Not OUT_OF_RANGE, on which clients send it again.
+    let mut large = span(1);
+    large.name = "n".repeat(REQUEST_BODY_BYTES_MAX);
+    let mut bomb = span(1);
+    bomb.name = "n".repeat(REQUEST_BYTES_MAX);
+    let (plain, inflated) = with_grpc(
+        Receiver::new(Arc::new(TestSink::default())),
+        |mut client| async move {
+            let plain = client.export(request(vec![large])).await.unwrap_err();
+            let mut client = client.send_compressed(CompressionEncoding::Zstd);
+            let inflated = client.export(request(vec![bomb])).await.unwrap_err();
+            (plain, inflated)
+        },
+    );
+    assert_eq!(plain.code(), Code::InvalidArgument, "{plain}");
+    assert_eq!(
+        plain.message(),
+        "the request's body is larger than 16777216 B"
+    );
+    assert_eq!(inflated.code(), Code::InvalidArgument, "{inflated}");
+    assert_eq!(
+        inflated.message(),
+        "the request is too large: it holds more than 33554432 B after decompression"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
+        drop(decode(&body));
+        for encoding in [Encoding::Gzip, Encoding::Zstd] {
+            drop(inflate(encoding, &body, |_| true));
+        }
+    }
+
+    #[test]
+    fn no_mutation_panics(kind in 0..3, at in any::<prop::sample::Index>(), with in prop::collection::vec(any::<u8>(), 0..4), len in 0..8_usize) {
+        let otlp = mixed().encode_to_vec();
+        let (encoding, mut body) = match kind {
+            0 => (Encoding::Identity, otlp),
+            1 => (Encoding::Gzip, gzip(&otlp)),
+            _ => (Encoding::Zstd, zstd::encode_all(&otlp[..], 1).unwrap()),
+        };
+        let at = at.index(body.len());
+        let end = (at + len).min(body.len());
+        body.splice(at..end, with);
+        if let Ok(plain) = inflate(encoding, &body, |_| true)
+            && let Ok(decoded) = decode(&plain)
+        {
+            for record in decoded.records {
+                prop_assert_eq!((record.span.trace_id.len(), record.span.span_id.len()), (16, 8));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_body_is_inflated_up_to_its_limit() {
+    let at_limit = vec![0; REQUEST_BYTES_MAX];
+    let zstd = zstd::encode_all(&at_limit[..], 1).unwrap();
+    assert_eq!(
+        inflate(Encoding::Zstd, &zstd, |_| true).unwrap().len(),
+        REQUEST_BYTES_MAX
+    );
+    let refused = inflate(Encoding::Gzip, &gzip(&at_limit), |_| false);
+    assert!(matches!(refused, Err(InflateError::Refused)));
+    // A window that is larger than we give memory to.
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(25).unwrap();
+    encoder.write_all(&at_limit).unwrap();
+    let broken = inflate(Encoding::Zstd, &encoder.finish().unwrap(), |_| true);
+    assert!(matches!(broken, Err(InflateError::Broken(_))));
+}
