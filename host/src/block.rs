@@ -12,17 +12,41 @@
 //!                                                         +-> spans(trace): the trace as it was sent
 //! ```
 
+mod attribute;
+mod attributes;
+mod bits;
+mod builder;
 mod chunk;
+mod columns;
+mod compress;
+mod dictionary;
+mod directory;
+mod encode;
 mod error;
 mod filter;
+mod gather;
 mod id;
 mod meta;
+mod names;
+mod numbers;
+mod parents;
 mod postings;
+mod read;
+mod rebuild;
+mod section;
 mod varint;
 
+#[cfg(test)]
+mod tests;
+
+pub use attribute::{AttributeColumn, kind};
+pub use builder::BlockBuilder;
 pub use chunk::{ChunkSource, EncodedBlock};
+pub use dictionary::{Blobs, Strings};
 pub use error::BlockError;
 pub use filter::TraceFilter;
 pub use id::{BlockId, ChunkId};
 pub use meta::BlockMeta;
 pub use postings::Postings;
+pub use read::{Block, NONE};
+pub use section::AttributeScope;

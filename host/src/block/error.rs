@@ -43,6 +43,14 @@ pub enum BlockError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// The caller asks for a trace that the block does not have.
+    #[error("block {block} has no trace {trace}")]
+    NoTrace {
+        /// The block.
+        block: BlockId,
+        /// The number asked for.
+        trace: u32,
+    },
     /// The source failed.
     #[error("chunk {chunk} of block {block} cannot be read")]
     Read {

@@ -1,0 +1,53 @@
+//! Collects sealed traces and makes a block of them.
+
+use super::{EncodedBlock, encode::encode};
+use crate::{tenant::TenantId, trace::SealedTrace};
+
+/// Collects the traces of one tenant for one block.
+///
+/// Keeps them as they are until [`Self::finish`]. How many make a block is the caller's to say; a block
+/// of about 16,000 spans is what judging and storage are made for.
+#[derive(Debug)]
+pub struct BlockBuilder {
+    tenant: TenantId,
+    traces: Vec<SealedTrace>,
+    n_spans: usize,
+}
+
+impl BlockBuilder {
+    /// Starts a block of a tenant.
+    pub fn new(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            traces: Vec::new(),
+            n_spans: 0,
+        }
+    }
+
+    /// Adds a trace. A trace id may be added once.
+    pub fn push(&mut self, trace: SealedTrace) {
+        self.n_spans += trace.spans.len();
+        self.traces.push(trace);
+    }
+
+    /// Returns how many spans have been added.
+    pub fn n_spans(&self) -> usize {
+        self.n_spans
+    }
+
+    /// Returns how many traces have been added.
+    pub fn n_traces(&self) -> usize {
+        self.traces.len()
+    }
+
+    /// Whether nothing has been added.
+    pub fn is_empty(&self) -> bool {
+        self.traces.is_empty()
+    }
+
+    /// Makes the block. The order in which traces were added does not matter.
+    pub fn finish(mut self) -> EncodedBlock {
+        self.traces.sort_by_key(|trace| trace.trace_id);
+        encode(&self.tenant, &self.traces)
+    }
+}

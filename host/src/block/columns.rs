@@ -1,0 +1,317 @@
+//! The columns of a block, as judging projects them.
+
+use std::ops::Range;
+
+use super::{
+    Block, BlockError, NONE, Postings,
+    dictionary::{Blobs, Strings},
+    names::postings_by_name,
+    parents::is_acyclic,
+    read::cached,
+    section::{Place, Section, Table},
+    varint::unzigzag,
+};
+use crate::trace::TraceId;
+
+/// Traces.
+impl Block {
+    /// Returns the ids of the traces, ascending; a trace's number is its place here.
+    pub fn trace_ids(&self) -> Result<&[TraceId], BlockError> {
+        cached(&self.cells.trace_ids, || {
+            let ids = self.decode_ids(Section::TraceIds)?;
+            let ids: Vec<TraceId> = ids.into_iter().map(TraceId).collect();
+            if ids.is_sorted() {
+                Ok(ids)
+            } else {
+                Err(self.corrupt(Section::TraceIds))
+            }
+        })
+        .map(Vec::as_slice)
+    }
+
+    /// Returns the number of a trace.
+    pub fn find(&self, trace: TraceId) -> Result<Option<u32>, BlockError> {
+        let found = self.trace_ids()?.binary_search(&trace);
+        Ok(found.ok().map(|number| number as u32))
+    }
+
+    /// Returns for each trace the end of its rows in the span table.
+    pub fn trace_ends(&self) -> Result<&[u32], BlockError> {
+        self.u32s(Section::TraceSpans, || {
+            self.decode_ends(Section::TraceSpans, Table::Spans)
+        })
+    }
+
+    /// Returns the rows of a trace's spans; empty where there is no such trace.
+    pub fn span_rows(&self, trace: u32) -> Result<Range<u32>, BlockError> {
+        let range = Self::range(self.trace_ends()?, trace as usize);
+        Ok(range.start.min(range.end) as u32..range.end as u32)
+    }
+
+    /// Returns for each trace what is known to be missing, see [`Facts`](crate::trace::Facts).
+    pub fn facts(&self) -> Result<&[u8], BlockError> {
+        self.u8s(Section::Facts, || self.decode(Section::Facts))
+    }
+
+    /// Returns for each trace its T in Unix time in ns: the start of its first span.
+    pub fn trace_starts(&self) -> Result<&[u64], BlockError> {
+        self.u64s(Section::TraceStarts, || self.decode(Section::TraceStarts))
+    }
+
+    /// Returns the traces that have a span of this name; `None` where the block has no such span.
+    pub fn name_postings(&self, name: &str) -> Result<Option<&Postings>, BlockError> {
+        let Some(symbol) = self.strings()?.lookup(name)? else {
+            return Ok(None);
+        };
+        let names = cached(&self.cells.names, || {
+            let ends = self.trace_ends()?.iter().copied();
+            let n_symbols = self.strings()?.len() as usize;
+            Ok(postings_by_name(self.names()?, ends, n_symbols))
+        })?;
+        let found = names.binary_search_by_key(&symbol, |(name, _)| *name);
+        Ok(found.ok().and_then(|at| names.get(at)).map(|(_, p)| p))
+    }
+}
+
+/// Texts.
+impl Block {
+    /// Returns the texts of the block.
+    pub fn strings(&self) -> Result<&Strings, BlockError> {
+        cached(&self.cells.strings, || {
+            let (count, place) = self.dictionary(Section::Strings)?;
+            Strings::decode(self.dictionary_bytes(Section::Strings)?, count, place)
+        })
+    }
+
+    /// Returns the byte strings of the block: attribute values of kind bytes, and odds and ends.
+    pub fn blobs(&self) -> Result<&Blobs, BlockError> {
+        cached(&self.cells.blobs, || {
+            let (count, place) = self.dictionary(Section::Blobs)?;
+            Blobs::decode(self.dictionary_bytes(Section::Blobs)?, count, place)
+        })
+    }
+
+    fn dictionary(&self, section: Section) -> Result<(u32, Place), BlockError> {
+        let extent = self.extent(section)?;
+        Ok((self.rows(section.table())? as u32, self.place(extent)))
+    }
+
+    fn dictionary_bytes(&self, section: Section) -> Result<bytes::Bytes, BlockError> {
+        let bytes = self.section(section)?;
+        // A dictionary of nothing takes no bytes; its number of pages is 0.
+        Ok(match bytes.is_empty() {
+            true => bytes::Bytes::from_static(&[0]),
+            false => bytes,
+        })
+    }
+}
+
+/// Spans.
+impl Block {
+    /// Returns for each span the symbol of its name.
+    pub fn names(&self) -> Result<&[u32], BlockError> {
+        self.symbols(Section::Names)
+    }
+
+    /// Returns for each span the row of its parent, [`NONE`] for roots. Never cyclic.
+    pub fn parents(&self) -> Result<&[u32], BlockError> {
+        self.u32s(Section::Parents, || {
+            let mut parents: Vec<u32> = self.decode(Section::Parents)?;
+            let mut start = 0;
+            let mut climbs = true;
+            for &end in self.trace_ends()? {
+                for row in start..end {
+                    let Some(cell) = parents.get_mut(row as usize) else {
+                        break;
+                    };
+                    let distance = unzigzag(u64::from(*cell));
+                    let parent = i64::from(row) - distance;
+                    if distance == 0 {
+                        *cell = NONE;
+                    } else if (i64::from(start)..i64::from(end)).contains(&parent) {
+                        *cell = parent as u32;
+                        climbs &= distance > 0;
+                    } else {
+                        return Err(self.corrupt(Section::Parents));
+                    }
+                }
+                start = end;
+            }
+            if climbs || is_acyclic(&parents) {
+                Ok(parents)
+            } else {
+                Err(self.corrupt(Section::Parents))
+            }
+        })
+    }
+
+    /// Returns for each span its kind, 0 to 5; a number that OTLP does not have is 0, unspecified.
+    pub fn kinds(&self) -> Result<&[u8], BlockError> {
+        self.u8s(Section::Kinds, || {
+            let kinds = self.sent(Section::Kinds)?.iter();
+            Ok(kinds.map(|&kind| in_range(unzigzag(kind), 5)).collect())
+        })
+    }
+
+    /// Returns for each span its status code, 0 to 2; no status, or a number that OTLP does not have, is
+    /// 0, unset.
+    pub fn status_codes(&self) -> Result<&[u8], BlockError> {
+        self.u8s(Section::Statuses, || {
+            let statuses = self.sent(Section::Statuses)?.iter();
+            let code = |&status: &u64| unzigzag(status.saturating_sub(1));
+            Ok(statuses.map(|status| in_range(code(status), 2)).collect())
+        })
+    }
+
+    /// Returns for each span the symbol of its status message, [`NONE`] where it is empty.
+    pub fn status_messages(&self) -> Result<&[u32], BlockError> {
+        self.symbols(Section::StatusMessages)
+    }
+
+    /// Returns for each span its start, in Unix time in ns.
+    pub fn starts(&self) -> Result<&[u64], BlockError> {
+        self.u64s(Section::Starts, || {
+            let mut starts: Vec<u64> = self.decode(Section::Starts)?;
+            let mut from = 0;
+            for (&end, &trace_start) in self.trace_ends()?.iter().zip(self.trace_starts()?) {
+                let mut start = trace_start;
+                for cell in starts.get_mut(from..end as usize).unwrap_or_default() {
+                    start = start.wrapping_add(*cell);
+                    *cell = start;
+                }
+                from = end as usize;
+            }
+            Ok(starts)
+        })
+    }
+
+    /// Returns for each span its duration in ns; 0 where it ends before it starts.
+    pub fn durations(&self) -> Result<&[u64], BlockError> {
+        self.sent(Section::Durations)
+    }
+
+    /// Returns for each span its end in Unix time in ns, never before its start.
+    pub fn ends(&self) -> Result<&[u64], BlockError> {
+        cached(&self.cells.ends, || {
+            let starts = self.starts()?.iter();
+            let ends: Option<Vec<u64>> = starts
+                .zip(self.durations()?)
+                .map(|(start, duration)| start.checked_add(*duration))
+                .collect();
+            ends.ok_or_else(|| self.corrupt(Section::Durations))
+        })
+        .map(Vec::as_slice)
+    }
+
+    /// Returns for each span the row of its resource.
+    pub fn resources(&self) -> Result<&[u32], BlockError> {
+        self.rows_of(Section::Resources, Table::Resources)
+    }
+
+    /// Returns for each span the row of its instrumentation scope.
+    pub fn scopes(&self) -> Result<&[u32], BlockError> {
+        self.rows_of(Section::Scopes, Table::Scopes)
+    }
+
+    /// Returns for each instrumentation scope the symbol of its name, [`NONE`] where it is empty.
+    pub fn scope_names(&self) -> Result<&[u32], BlockError> {
+        self.symbols(Section::ScopeNames)
+    }
+
+    /// Returns for each instrumentation scope the symbol of its version, [`NONE`] where it is empty.
+    pub fn scope_versions(&self) -> Result<&[u32], BlockError> {
+        self.symbols(Section::ScopeVersions)
+    }
+
+    /// Returns for each span its id.
+    pub fn span_ids(&self) -> Result<&[[u8; 8]], BlockError> {
+        cached(&self.cells.span_ids, || self.decode_ids(Section::SpanIds)).map(Vec::as_slice)
+    }
+
+    /// Returns a column of numbers as they were sent.
+    pub(super) fn sent(&self, section: Section) -> Result<&[u64], BlockError> {
+        self.u64s(section, || self.decode(section))
+    }
+}
+
+/// Events, links and elements.
+impl Block {
+    /// Returns for each span the end of its events.
+    pub fn event_ends(&self) -> Result<&[u32], BlockError> {
+        self.u32s(Section::SpanEvents, || {
+            self.decode_ends(Section::SpanEvents, Table::Events)
+        })
+    }
+
+    /// Returns for each event the symbol of its name.
+    pub fn event_names(&self) -> Result<&[u32], BlockError> {
+        self.symbols(Section::EventNames)
+    }
+
+    /// Returns for each event its time, in Unix time in ns.
+    pub fn event_times(&self) -> Result<&[u64], BlockError> {
+        self.u64s(Section::EventTimes, || {
+            let mut times: Vec<u64> = self.decode(Section::EventTimes)?;
+            let ends = self.event_ends()?;
+            for (row, &start) in self.starts()?.iter().enumerate() {
+                let events = times.get_mut(Self::range(ends, row));
+                for time in events.unwrap_or_default() {
+                    *time = start.wrapping_add(unzigzag(*time) as u64);
+                }
+            }
+            Ok(times)
+        })
+    }
+
+    /// Returns for each span the end of its links.
+    pub fn link_ends(&self) -> Result<&[u32], BlockError> {
+        self.u32s(Section::SpanLinks, || {
+            self.decode_ends(Section::SpanLinks, Table::Links)
+        })
+    }
+
+    /// Returns for each link the trace that it points to; zeros where that is no trace id.
+    pub fn link_trace_ids(&self) -> Result<&[[u8; 16]], BlockError> {
+        cached(&self.cells.link_trace_ids, || {
+            self.decode_ids(Section::LinkTraceIds)
+        })
+        .map(Vec::as_slice)
+    }
+
+    /// Returns for each link the span that it points to; zeros where that is no span id.
+    pub fn link_span_ids(&self) -> Result<&[[u8; 8]], BlockError> {
+        cached(&self.cells.link_span_ids, || {
+            self.decode_ids(Section::LinkSpanIds)
+        })
+        .map(Vec::as_slice)
+    }
+
+    /// Returns for each element of an array or key-value list its [`kind`](super::kind).
+    pub fn element_kinds(&self) -> Result<&[u8], BlockError> {
+        self.u8s(Section::ElementKinds, || self.decode(Section::ElementKinds))
+    }
+
+    /// Returns for each element its value.
+    pub fn element_values(&self) -> Result<&[u64], BlockError> {
+        self.u64s(Section::ElementValues, || {
+            let mut values = self.decode(Section::ElementValues)?;
+            if self.unstore_values(self.element_kinds()?, &mut values)? {
+                Ok(values)
+            } else {
+                Err(self.corrupt(Section::ElementValues))
+            }
+        })
+    }
+
+    /// Returns for each element the symbol of its key, [`NONE`] where it is of an array.
+    pub fn element_keys(&self) -> Result<&[u32], BlockError> {
+        self.symbols(Section::ElementKeys)
+    }
+}
+
+fn in_range(number: i64, greatest: u8) -> u8 {
+    match u8::try_from(number) {
+        Ok(number) if number <= greatest => number,
+        Ok(_) | Err(_) => 0,
+    }
+}

@@ -1,0 +1,332 @@
+//! A block that is read: its directory, its chunks, and the cells that decoded columns are kept in.
+
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+
+use super::{
+    AttributeColumn, BlockError, BlockMeta, ChunkId, ChunkSource, EncodedBlock, Postings,
+    attributes::Shapes,
+    bits::Cell,
+    chunk::MemoryChunks,
+    dictionary::{Blobs, Strings},
+    directory::{ChunkEntry, Directory, Extent},
+    numbers::{ROWS_MAX, take_numbers},
+    section::{AttributeScope, Form, Place, Section, Table},
+    varint::take_varint,
+};
+use crate::trace::TraceId;
+
+/// Stands for no row or no text in columns of rows and symbols.
+pub const NONE: u32 = u32::MAX;
+
+/// A block of sealed traces, of which columns are read and decoded when first asked for, and kept.
+///
+/// Every method may read from its [`ChunkSource`], and fails where that fails or where the bytes are not
+/// those that were written. What it returns is in range: symbols, rows and ends need no further checks.
+pub struct Block {
+    pub(super) meta: BlockMeta,
+    source: Arc<dyn ChunkSource>,
+    opened: OnceLock<Opened>,
+    pub(super) cells: Cells,
+}
+
+/// What is known once the directory has been read.
+pub(super) struct Opened {
+    pub(super) directory: Directory,
+    /// Of chunk 1 and on.
+    chunks: Vec<OnceLock<Bytes>>,
+    pub(super) attributes: [Vec<OnceLock<AttributeColumn>>; AttributeScope::COUNT],
+    pub(super) shapes: [OnceLock<Shapes>; AttributeScope::COUNT],
+}
+
+/// Decoded columns.
+pub(super) struct Cells {
+    /// By [`Section`].
+    pub(super) u8s: Vec<OnceLock<Vec<u8>>>,
+    /// By [`Section`].
+    pub(super) u32s: Vec<OnceLock<Vec<u32>>>,
+    /// By [`Section`].
+    pub(super) u64s: Vec<OnceLock<Vec<u64>>>,
+    pub(super) ends: OnceLock<Vec<u64>>,
+    pub(super) trace_ids: OnceLock<Vec<TraceId>>,
+    pub(super) span_ids: OnceLock<Vec<[u8; 8]>>,
+    pub(super) parent_span_ids: OnceLock<Vec<[u8; 8]>>,
+    pub(super) link_trace_ids: OnceLock<Vec<[u8; 16]>>,
+    pub(super) link_span_ids: OnceLock<Vec<[u8; 8]>>,
+    pub(super) strings: OnceLock<Strings>,
+    pub(super) blobs: OnceLock<Blobs>,
+    pub(super) names: OnceLock<Vec<(u32, Postings)>>,
+}
+
+/// Returns what a cell holds, or fills it.
+pub(super) fn cached<T>(
+    cell: &OnceLock<T>,
+    make: impl FnOnce() -> Result<T, BlockError>,
+) -> Result<&T, BlockError> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    // Two threads may both decode; one of the equal results is kept.
+    let value = make()?;
+    Ok(cell.get_or_init(|| value))
+}
+
+impl Block {
+    /// Takes a block to be read from `source`. Nothing is read yet.
+    pub fn open(meta: BlockMeta, source: Arc<dyn ChunkSource>) -> Self {
+        let sections = 0..Section::COUNT;
+        Self {
+            meta,
+            source,
+            opened: OnceLock::new(),
+            cells: Cells {
+                u8s: sections.clone().map(|_| OnceLock::new()).collect(),
+                u32s: sections.clone().map(|_| OnceLock::new()).collect(),
+                u64s: sections.map(|_| OnceLock::new()).collect(),
+                ends: OnceLock::new(),
+                trace_ids: OnceLock::new(),
+                span_ids: OnceLock::new(),
+                parent_span_ids: OnceLock::new(),
+                link_trace_ids: OnceLock::new(),
+                link_span_ids: OnceLock::new(),
+                strings: OnceLock::new(),
+                blobs: OnceLock::new(),
+                names: OnceLock::new(),
+            },
+        }
+    }
+
+    /// Returns what is known without reading.
+    pub fn meta(&self) -> &BlockMeta {
+        &self.meta
+    }
+
+    pub(super) fn opened(&self) -> Result<&Opened, BlockError> {
+        cached(&self.opened, || {
+            let bytes = self.source.chunk(ChunkId::DIRECTORY)?;
+            let directory = Directory::decode(&bytes, &self.meta)?;
+            let cells = |columns: &Vec<_>| columns.iter().map(|_| OnceLock::new()).collect();
+            Ok(Opened {
+                chunks: directory.chunks.iter().map(|_| OnceLock::new()).collect(),
+                attributes: directory.attributes.each_ref().map(cells),
+                shapes: Default::default(),
+                directory,
+            })
+        })
+    }
+
+    pub(super) fn place(&self, extent: Extent) -> Place {
+        Place {
+            block: self.meta.id,
+            chunk: extent.chunk,
+        }
+    }
+
+    pub(super) fn corrupt(&self, section: Section) -> BlockError {
+        match self.extent(section) {
+            Ok(extent) => self.place(extent).corrupt(section.name()),
+            Err(error) => error,
+        }
+    }
+
+    pub(super) fn rows(&self, table: Table) -> Result<usize, BlockError> {
+        Ok(self.opened()?.directory.rows(table) as usize)
+    }
+
+    pub(super) fn extent(&self, section: Section) -> Result<Extent, BlockError> {
+        let sections = &self.opened()?.directory.sections;
+        let place = Place {
+            block: self.meta.id,
+            chunk: ChunkId::DIRECTORY,
+        };
+        sections
+            .get(section as usize)
+            .copied()
+            .ok_or_else(|| place.corrupt("directory"))
+    }
+
+    /// Returns the bytes of a section or attribute column, checked against the directory's hash.
+    pub(super) fn bytes(&self, extent: Extent) -> Result<Bytes, BlockError> {
+        if extent.size_bytes == 0 {
+            return Ok(Bytes::new());
+        }
+        let opened = self.opened()?;
+        let place = self.place(extent);
+        let number = (extent.chunk.0 as usize).wrapping_sub(1);
+        let (Some(cell), Some(entry)) = (
+            opened.chunks.get(number),
+            opened.directory.chunks.get(number),
+        ) else {
+            return Err(place.corrupt("directory"));
+        };
+        let chunk = cached(cell, || {
+            let bytes = self.source.chunk(extent.chunk)?;
+            if ChunkEntry::of(&bytes) == *entry {
+                Ok(bytes)
+            } else {
+                Err(place.corrupt("checksum"))
+            }
+        })?;
+        // The directory has checked that no section ends after its chunk.
+        Ok(chunk.slice(extent.at..extent.at + extent.size_bytes))
+    }
+
+    pub(super) fn section(&self, section: Section) -> Result<Bytes, BlockError> {
+        self.bytes(self.extent(section)?)
+    }
+
+    /// Decodes a column that has a number for each row of its table.
+    pub(super) fn decode<T: Cell>(&self, section: Section) -> Result<Vec<T>, BlockError> {
+        let rows = self.rows(section.table())?;
+        if rows == 0 {
+            return Ok(Vec::new());
+        }
+        let bytes = self.section(section)?;
+        let mut rest: &[u8] = &bytes;
+        take_numbers(&mut rest, rows)
+            .filter(|_| rest.is_empty())
+            .ok_or_else(|| self.corrupt(section))
+    }
+
+    /// Decodes a column of [`Form::List`].
+    pub(super) fn decode_list<T: Cell>(&self, section: Section) -> Result<Vec<T>, BlockError> {
+        let bytes = self.section(section)?;
+        if bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut rest: &[u8] = &bytes;
+        take_varint(&mut rest)
+            .filter(|&count| count <= ROWS_MAX as u64)
+            .and_then(|count| take_numbers(&mut rest, count as usize))
+            .filter(|_| rest.is_empty())
+            .ok_or_else(|| self.corrupt(section))
+    }
+
+    /// Decodes a column of ids.
+    pub(super) fn decode_ids<const N: usize>(
+        &self,
+        section: Section,
+    ) -> Result<Vec<[u8; N]>, BlockError> {
+        let bytes = self.section(section)?;
+        match bytes.as_chunks::<N>() {
+            (ids, []) => Ok(ids.to_vec()),
+            (_, _) => Err(self.corrupt(section)),
+        }
+    }
+
+    /// Decodes a column of counts into where each row's children end.
+    pub(super) fn decode_ends(
+        &self,
+        section: Section,
+        children: Table,
+    ) -> Result<Vec<u32>, BlockError> {
+        let mut ends: Vec<u32> = self.decode(section)?;
+        let mut end = 0_u32;
+        for count in &mut ends {
+            end = end
+                .checked_add(*count)
+                .ok_or_else(|| self.corrupt(section))?;
+            *count = end;
+        }
+        if end as usize == self.rows(children)? {
+            Ok(ends)
+        } else {
+            Err(self.corrupt(section))
+        }
+    }
+
+    /// Returns a column of symbols; of optional ones the missing are [`NONE`].
+    pub(super) fn symbols(&self, section: Section) -> Result<&[u32], BlockError> {
+        self.u32s(section, || {
+            let table = match section.form() {
+                Form::OptionalBlobs => Table::Blobs,
+                _ => Table::Strings,
+            };
+            let mut symbols: Vec<u32> = self.decode(section)?;
+            let mut n_symbols = self.rows(table)? as u32;
+            if section.form() != Form::Symbols {
+                // 0 is NONE from here on, so that one more than the others is in range.
+                for symbol in &mut symbols {
+                    *symbol = symbol.wrapping_sub(1);
+                }
+                n_symbols = n_symbols.wrapping_add(1);
+            }
+            let least_is_none = u32::from(section.form() != Form::Symbols);
+            if symbols
+                .iter()
+                .all(|symbol| symbol.wrapping_add(least_is_none) < n_symbols)
+            {
+                Ok(symbols)
+            } else {
+                Err(self.corrupt(section))
+            }
+        })
+    }
+
+    /// Returns a column of numbers that are below the rows of a table.
+    pub(super) fn rows_of(&self, section: Section, table: Table) -> Result<&[u32], BlockError> {
+        self.u32s(section, || {
+            let rows = self.rows(table)? as u32;
+            let column: Vec<u32> = self.decode(section)?;
+            if column.iter().all(|&row| row < rows) {
+                Ok(column)
+            } else {
+                Err(self.corrupt(section))
+            }
+        })
+    }
+
+    pub(super) fn u8s(
+        &self,
+        section: Section,
+        make: impl FnOnce() -> Result<Vec<u8>, BlockError>,
+    ) -> Result<&[u8], BlockError> {
+        let cell = self.cells.u8s.get(section as usize);
+        cached(cell.ok_or_else(|| self.corrupt(section))?, make).map(Vec::as_slice)
+    }
+
+    pub(super) fn u32s(
+        &self,
+        section: Section,
+        make: impl FnOnce() -> Result<Vec<u32>, BlockError>,
+    ) -> Result<&[u32], BlockError> {
+        let cell = self.cells.u32s.get(section as usize);
+        cached(cell.ok_or_else(|| self.corrupt(section))?, make).map(Vec::as_slice)
+    }
+
+    pub(super) fn u64s(
+        &self,
+        section: Section,
+        make: impl FnOnce() -> Result<Vec<u64>, BlockError>,
+    ) -> Result<&[u64], BlockError> {
+        let cell = self.cells.u64s.get(section as usize);
+        cached(cell.ok_or_else(|| self.corrupt(section))?, make).map(Vec::as_slice)
+    }
+
+    /// Returns the range of children of a row.
+    pub(super) fn range(ends: &[u32], row: usize) -> Range<usize> {
+        let end = ends.get(row).copied().unwrap_or_default();
+        let start = row.checked_sub(1).and_then(|before| ends.get(before));
+        start.copied().unwrap_or_default() as usize..end as usize
+    }
+}
+
+impl EncodedBlock {
+    /// Returns the block, to be read from the chunks that are at hand. The bytes are not copied.
+    pub fn to_block(&self) -> Block {
+        Block::open(self.meta.clone(), MemoryChunks::of(self))
+    }
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Block")
+            .field("meta", &self.meta)
+            .finish_non_exhaustive()
+    }
+}

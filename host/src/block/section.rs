@@ -1,0 +1,217 @@
+//! What a block is made of: tables, and sections that hold their columns.
+
+use super::{BlockId, ChunkId};
+
+/// The tables of a block. Rows of a table are numbered from 0 over the block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum Table {
+    Traces,
+    Spans,
+    Events,
+    Links,
+    Elements,
+    Resources,
+    Scopes,
+    Strings,
+    Blobs,
+}
+
+impl Table {
+    pub(super) const COUNT: usize = 9;
+}
+
+/// The tables that have attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(usize)]
+pub enum AttributeScope {
+    /// Of a span; rows are spans.
+    Span,
+    /// Of a resource; rows are resources, to which [`Block::resources`](super::Block::resources) points.
+    Resource,
+    /// Of an instrumentation scope; rows are scopes, to which [`Block::scopes`](super::Block::scopes) points.
+    Scope,
+    /// Of an event; rows are events.
+    Event,
+    /// Of a link; rows are links.
+    Link,
+}
+
+impl AttributeScope {
+    /// How many there are.
+    pub(super) const COUNT: usize = 5;
+
+    /// All of them, in the order of the directory.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Span,
+        Self::Resource,
+        Self::Scope,
+        Self::Event,
+        Self::Link,
+    ];
+
+    pub(super) fn shapes(self) -> Section {
+        match self {
+            Self::Span => Section::SpanShapes,
+            Self::Resource => Section::ResourceShapes,
+            Self::Scope => Section::ScopeShapes,
+            Self::Event => Section::EventShapes,
+            Self::Link => Section::LinkShapes,
+        }
+    }
+
+    pub(super) fn shape_columns(self) -> Section {
+        match self {
+            Self::Span => Section::SpanShapeColumns,
+            Self::Resource => Section::ResourceShapeColumns,
+            Self::Scope => Section::ScopeShapeColumns,
+            Self::Event => Section::EventShapeColumns,
+            Self::Link => Section::LinkShapeColumns,
+        }
+    }
+}
+
+macro_rules! sections {
+    ($($(#[$doc:meta])* $name:ident: $table:ident $form:ident,)*) => {
+        /// The parts of a block, in the order in which they are laid into chunks: what judging reads first.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(usize)]
+        pub(super) enum Section { $($(#[$doc])* $name,)* }
+
+        impl Section {
+            pub(super) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            pub(super) const COUNT: usize = Self::ALL.len();
+
+            pub(super) fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// The table of which this has a cell for each row.
+            pub(super) fn table(self) -> Table {
+                match self { $(Self::$name => Table::$table,)* }
+            }
+
+            pub(super) fn form(self) -> Form {
+                match self { $(Self::$name => Form::$form,)* }
+            }
+        }
+    };
+}
+
+/// How a section is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One number a row.
+    Numbers,
+    /// One symbol of a text a row.
+    Symbols,
+    /// One symbol of a text a row, plus one; 0 for the empty text.
+    OptionalSymbols,
+    /// One symbol of a blob a row, plus one; 0 for none.
+    OptionalBlobs,
+    /// Any number of numbers: first how many.
+    List,
+    /// A list of symbols of blobs.
+    BlobList,
+    /// The bytes of ids, as they are: they do not compress.
+    Raw,
+    /// A dictionary.
+    Dictionary,
+}
+
+sections! {
+    /// How many spans each trace has.
+    TraceSpans: Traces Numbers,
+    Facts: Traces Numbers,
+    /// T.
+    TraceStarts: Traces Numbers,
+    Names: Spans Symbols,
+    Strings: Strings Dictionary,
+    /// Row minus parent's row, zigzag; 0 for none.
+    Parents: Spans Numbers,
+    /// As sent, zigzag.
+    Kinds: Spans Numbers,
+    /// 0 for no status, else 1 + the zigzag of the code as sent.
+    Statuses: Spans Numbers,
+    StatusMessages: Spans OptionalSymbols,
+    /// Since the start of the span before in the trace, or of the trace.
+    Starts: Spans Numbers,
+    Durations: Spans Numbers,
+    Resources: Spans Numbers,
+    Scopes: Spans Numbers,
+    SpanShapes: Spans Numbers,
+    /// For each shape how many columns, and which.
+    SpanShapeColumns: Spans List,
+    ResourceShapes: Resources Numbers,
+    ResourceShapeColumns: Resources List,
+    ScopeShapes: Scopes Numbers,
+    ScopeShapeColumns: Scopes List,
+    ScopeNames: Scopes OptionalSymbols,
+    ScopeVersions: Scopes OptionalSymbols,
+    /// How many events each span has.
+    SpanEvents: Spans Numbers,
+    EventNames: Events Symbols,
+    /// Since the start of the span, zigzag.
+    EventTimes: Events Numbers,
+    EventShapes: Events Numbers,
+    EventShapeColumns: Events List,
+    /// How many links each span has.
+    SpanLinks: Spans Numbers,
+    LinkShapes: Links Numbers,
+    LinkShapeColumns: Links List,
+    ElementKinds: Elements Numbers,
+    ElementValues: Elements Numbers,
+    ElementKeys: Elements OptionalSymbols,
+    Blobs: Blobs Dictionary,
+    TraceIds: Traces Raw,
+    ArrivedFirst: Traces Numbers,
+    /// Since the first.
+    ArrivedLast: Traces Numbers,
+    SpanIds: Spans Raw,
+    /// 0 empty, 1 the id of the parent row, 2 the span's own, 3 the next of `ParentIds`.
+    ParentIdForms: Spans Numbers,
+    ParentIds: Spans Raw,
+    /// The rows of spans that end before they start.
+    EarlyEndRows: Spans List,
+    /// When those end.
+    EarlyEnds: Spans List,
+    Flags: Spans Numbers,
+    TraceStates: Spans OptionalSymbols,
+    DroppedAttributes: Spans Numbers,
+    DroppedEvents: Spans Numbers,
+    DroppedLinks: Spans Numbers,
+    EventDroppedAttributes: Events Numbers,
+    LinkTraceIds: Links Raw,
+    LinkSpanIds: Links Raw,
+    /// Link × 2, plus 1 for the span id: those ids that have another length than ids have.
+    LinkOddIdRows: Links List,
+    /// Their blobs.
+    LinkOddIds: Links BlobList,
+    LinkTraceStates: Links OptionalSymbols,
+    LinkFlags: Links Numbers,
+    LinkDroppedAttributes: Links Numbers,
+    ResourceSchemaUrls: Resources OptionalSymbols,
+    ResourceDroppedAttributes: Resources Numbers,
+    /// A `Resource` message that has nothing else.
+    ResourceEntityRefs: Resources OptionalBlobs,
+    ScopeSchemaUrls: Scopes OptionalSymbols,
+    ScopeDroppedAttributes: Scopes Numbers,
+}
+
+/// Where bytes come from, for errors.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) block: BlockId,
+    pub(super) chunk: ChunkId,
+}
+
+impl Place {
+    pub(super) fn corrupt(self, what: &'static str) -> super::BlockError {
+        super::BlockError::Corrupt {
+            block: self.block,
+            chunk: self.chunk,
+            what,
+        }
+    }
+}
