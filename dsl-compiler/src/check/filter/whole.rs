@@ -1,0 +1,234 @@
+//! Comparisons with what every span has as a whole number: kind, status, times, durations, the parts of a timestamp.
+
+use super::{Checked, Checker, Comparison};
+use crate::{
+    ast::{self, At, Op},
+    check::time::{parse_date, parse_time},
+    diagnostic::{Code, Diagnostic},
+    ir::{Compare, Filter, Number, Test, Whole},
+    parser::Refused,
+    suggest::suggest,
+};
+
+const KINDS: [&str; 6] = [
+    "unspecified",
+    "internal",
+    "server",
+    "client",
+    "producer",
+    "consumer",
+];
+const STATUSES: [&str; 3] = ["unset", "ok", "error"];
+const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// What a whole number is compared with.
+pub(super) fn wanted(whole: Whole) -> &'static str {
+    match whole {
+        Whole::Kind => {
+            "compare it with unspecified, internal, server, client, producer or consumer"
+        }
+        Whole::Status => "compare it with ok, error or unset",
+        Whole::Start | Whole::End => {
+            "compare it with a quoted time, as \"2026-03-01T19:30:00Z\", or with `span:start` or `span:end`"
+        }
+        Whole::Duration => "compare it with a duration, as `250ms`",
+        Whole::Hour => "compare it with a number from 0 to 23",
+        Whole::Minute => "compare it with a number from 0 to 59",
+        Whole::Weekday => {
+            "compare it with mon, tue, wed, thu, fri, sat or sun, or with a number from 1 (Monday) to 7"
+        }
+        Whole::Date => "compare it with a quoted date, as \"2026-03-01\"",
+    }
+}
+
+impl Checker<'_> {
+    /// A whole number against literals.
+    pub(super) fn check_whole(
+        &mut self,
+        comparison: Comparison<'_>,
+        left: Whole,
+    ) -> Checked<Filter> {
+        let op = match comparison.op.value {
+            Op::Compare(op) => op,
+            Op::In | Op::NotIn => Compare::Equal,
+            Op::Contains | Op::Text(_) => {
+                let text = self.source(comparison.left.span);
+                let message = format!(
+                    "`{}` looks into a text, and `{text}` is none",
+                    comparison.op.value.as_str()
+                );
+                return self.refuse(
+                    Diagnostic::error(Code::WrongType, comparison.op.span, message, "not for this")
+                        .help(wanted(left)),
+                );
+            }
+        };
+        if matches!((left, op), (Whole::Kind | Whole::Status, Compare::Order(_))) {
+            let text = self.source(comparison.left.span);
+            let diagnostic = Diagnostic::error(
+                Code::NoOrder,
+                comparison.op.span,
+                format!("`{text}` has no order"),
+                "expected `==`, `!=`, `in` or `not in`",
+            );
+            return self.refuse(diagnostic.help(wanted(left)));
+        }
+        let ast::Value::List(items) = &comparison.right.value else {
+            return Ok(Filter::Test(Test::Whole {
+                left,
+                op,
+                value: self.check_whole_value(comparison, left, comparison.right)?,
+            }));
+        };
+        let tests: Vec<Checked<Filter>> = items
+            .iter()
+            .map(|item| {
+                Ok(Filter::Test(Test::Whole {
+                    left,
+                    op,
+                    value: self.check_whole_value(comparison, left, item)?,
+                }))
+            })
+            .collect();
+        let any = Filter::Any(tests.into_iter().collect::<Result<_, Refused>>()?);
+        Ok(if comparison.op.value == Op::NotIn {
+            Filter::Not(Box::new(any))
+        } else {
+            any
+        })
+    }
+
+    fn check_whole_value(
+        &mut self,
+        comparison: Comparison<'_>,
+        left: Whole,
+        value: &At<ast::Value>,
+    ) -> Checked<Number> {
+        let word = match &value.value {
+            ast::Value::Text(text) | ast::Value::Word(text) => Some(text.as_str()),
+            ast::Value::Number(_)
+            | ast::Value::Duration(_)
+            | ast::Value::Bool(_)
+            | ast::Value::Operand(_)
+            | ast::Value::List(_) => None,
+        };
+        match (left, &value.value, word) {
+            (Whole::Kind, _, Some(word)) => {
+                self.check_listed(word, &KINDS, 0, Code::UnknownKind, value)
+            }
+            (Whole::Status, _, Some(word)) => {
+                self.check_listed(word, &STATUSES, 0, Code::UnknownStatus, value)
+            }
+            (Whole::Weekday, _, Some(word)) => {
+                self.check_listed(word, &WEEKDAYS, 1, Code::WrongType, value)
+            }
+            (Whole::Start | Whole::End, ast::Value::Text(text), _) => match parse_time(text) {
+                Some(ns) => Ok(Number::Int(ns)),
+                None => {
+                    let diagnostic = Diagnostic::error(
+                        Code::BadTime,
+                        value.span,
+                        "this is not a time of RFC 3339 between 1970 and 2262",
+                        "expected date, time and zone",
+                    );
+                    self.refuse(diagnostic.help("write it as \"2026-03-01T19:30:00Z\""))
+                }
+            },
+            (Whole::Date, ast::Value::Text(text), _) => match parse_date(text) {
+                Some(days) => Ok(Number::Int(days)),
+                None => {
+                    let diagnostic = Diagnostic::error(
+                        Code::BadDate,
+                        value.span,
+                        "this is not a date",
+                        "expected year, month and day",
+                    );
+                    self.refuse(diagnostic.help("write it as \"2026-03-01\""))
+                }
+            },
+            (Whole::Duration, ast::Value::Duration(ns), _) => Ok(Number::Int(*ns)),
+            (Whole::Duration, ast::Value::Number(_), _) => {
+                let number = self.source(value.span);
+                let left = self.source(comparison.left.span);
+                let diagnostic = Diagnostic::error(
+                    Code::DurationWithoutUnit,
+                    value.span,
+                    format!("`{left}` is compared with a plain number"),
+                    "this number has no unit",
+                );
+                self.refuse(diagnostic.help(format!(
+                    "write `{number}ms` (the units are ns us ms s m h d)"
+                )))
+            }
+            (Whole::Hour | Whole::Minute | Whole::Weekday, ast::Value::Number(number), _) => {
+                Ok(*number)
+            }
+            (_, ast::Value::Operand(_), _) => {
+                self.unsupported(value.span, "an attribute in a list")
+            }
+            (_, _, _) => {
+                let text = self.source(comparison.left.span);
+                let diagnostic = Diagnostic::error(
+                    Code::WrongType,
+                    value.span,
+                    format!("`{text}` is not compared with this"),
+                    "of another type",
+                );
+                self.refuse(diagnostic.help(wanted(left)))
+            }
+        }
+    }
+
+    /// The position of a word in a list, counted from `first`.
+    fn check_listed(
+        &mut self,
+        word: &str,
+        names: &[&str],
+        first: i64,
+        code: Code,
+        value: &At<ast::Value>,
+    ) -> Checked<Number> {
+        let lower = word.to_ascii_lowercase();
+        if let Some(position) = names.iter().position(|name| *name == word) {
+            return Ok(Number::Int(first + position as i64));
+        }
+        let diagnostic = Diagnostic::error(
+            code,
+            value.span,
+            format!("`{word}` is none of these"),
+            format!("expected one of {}", names.join(", ")),
+        );
+        self.refuse(match suggest(&lower, names) {
+            Some(near) => diagnostic
+                .help(format!("did you mean `{near}`?"))
+                .fix(value.span, near),
+            None => diagnostic,
+        })
+    }
+
+    pub(super) fn check_whole_pair(
+        &mut self,
+        comparison: Comparison<'_>,
+        left: Whole,
+        op: Compare,
+        right: Whole,
+    ) -> Checked<Test> {
+        let is_time = |whole| matches!(whole, Whole::Start | Whole::End);
+        if (is_time(left) && is_time(right))
+            || (left == right && !matches!(left, Whole::Kind | Whole::Status))
+        {
+            return Ok(Test::WholePair { left, op, right });
+        }
+        let (left_text, right_text) = (
+            self.source(comparison.left.span),
+            self.source(comparison.right.span),
+        );
+        let diagnostic = Diagnostic::error(
+            Code::WrongType,
+            comparison.right.span,
+            format!("`{left_text}` is not compared with `{right_text}`"),
+            "of another type",
+        );
+        self.refuse(diagnostic.help(wanted(left)))
+    }
+}

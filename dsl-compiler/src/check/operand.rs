@@ -1,0 +1,161 @@
+//! What a name in a filter reads.
+
+use super::{Checked, Checker};
+use crate::{
+    ast::{At, Operand},
+    diagnostic::{Code, Diagnostic},
+    ir::{Field, Scope, TextIntrinsic, Whole},
+    source::Span,
+    suggest::suggest,
+};
+
+/// Something that is read of a span.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Subject {
+    Field(Field),
+    Whole(Whole),
+}
+
+const SPAN_INTRINSICS: [&str; 13] = [
+    "name",
+    "kind",
+    "status",
+    "status_message",
+    "duration",
+    "start",
+    "end",
+    "id",
+    "parent",
+    "service",
+    "children",
+    "depth",
+    "self_duration",
+];
+
+impl Checker<'_> {
+    pub(super) fn check_operand(&mut self, operand: &At<Operand>) -> Checked<Subject> {
+        let span = operand.span;
+        let attribute = |scope, key: &str| {
+            Ok(Subject::Field(Field::Attribute {
+                scope,
+                key: key.to_owned(),
+            }))
+        };
+        match &operand.value {
+            Operand::Key(key) => attribute(Scope::Any, key),
+            Operand::Scoped {
+                prefix: "span",
+                key,
+            } => attribute(Scope::Span, key),
+            Operand::Scoped {
+                prefix: "resource",
+                key,
+            } => attribute(Scope::Resource, key),
+            Operand::Scoped {
+                prefix: "scope",
+                key,
+            } => attribute(Scope::Scope, key),
+            Operand::Scoped {
+                prefix: "timestamp",
+                key,
+            } => self.check_timestamp(key, span),
+            Operand::Scoped { prefix, key } => {
+                let message = format!("reading {prefix}s (`{prefix}.{key}`) is not supported yet");
+                let diagnostic = Diagnostic::error(
+                    Code::NotSupportedYet,
+                    span,
+                    message,
+                    "this version does not compile it",
+                );
+                self.refuse(diagnostic.help(format!(
+                    "quote it for the attribute of that name: `\"{prefix}.{key}\"`"
+                )))
+            }
+            Operand::Intrinsic { of, name } => self.check_intrinsic(of, name, span),
+        }
+    }
+
+    fn check_timestamp(&mut self, key: &str, span: Span) -> Checked<Subject> {
+        match key {
+            "hour" => Ok(Subject::Whole(Whole::Hour)),
+            "minute" => Ok(Subject::Whole(Whole::Minute)),
+            "weekday" => Ok(Subject::Whole(Whole::Weekday)),
+            "date" => Ok(Subject::Whole(Whole::Date)),
+            _ => self.refuse_intrinsic(
+                "timestamp.",
+                key,
+                &["hour", "minute", "weekday", "date"],
+                span,
+            ),
+        }
+    }
+
+    fn check_intrinsic(&mut self, of: &str, name: &str, span: Span) -> Checked<Subject> {
+        let text = |intrinsic| Ok(Subject::Field(Field::Intrinsic(intrinsic)));
+        match (of, name) {
+            ("span", "name") => text(TextIntrinsic::Name),
+            ("span", "status_message") => text(TextIntrinsic::StatusMessage),
+            ("span", "id") => text(TextIntrinsic::Id),
+            ("span", "parent") => text(TextIntrinsic::Parent),
+            ("scope", "name") => text(TextIntrinsic::ScopeName),
+            ("scope", "version") => text(TextIntrinsic::ScopeVersion),
+            ("span", "service") => Ok(Subject::Field(Field::Attribute {
+                scope: Scope::Resource,
+                key: "service.name".to_owned(),
+            })),
+            ("span", "kind") => Ok(Subject::Whole(Whole::Kind)),
+            ("span", "status") => Ok(Subject::Whole(Whole::Status)),
+            ("span", "start") => Ok(Subject::Whole(Whole::Start)),
+            ("span", "end") => Ok(Subject::Whole(Whole::End)),
+            ("span", "duration") => Ok(Subject::Whole(Whole::Duration)),
+            ("span", "children" | "depth" | "self_duration") | ("event" | "link", _) => {
+                let what = format!("`{of}:{name}`");
+                self.unsupported(span, &what)
+            }
+            ("span", _) => self.refuse_intrinsic("span:", name, &SPAN_INTRINSICS, span),
+            ("scope", _) => self.refuse_intrinsic("scope:", name, &["name", "version"], span),
+            ("trace", _) => {
+                let diagnostic = Diagnostic::error(
+                    Code::MisplacedIntrinsic,
+                    span,
+                    format!("`trace:{name}` belongs to the whole trace"),
+                    "this is inside a filter, which sees one span",
+                );
+                self.refuse(diagnostic.help(format!(
+                    "write it beside the filter: `name.where(...) and trace:{name} ...`"
+                )))
+            }
+            (_, _) => {
+                let diagnostic = Diagnostic::error(
+                    Code::UnknownIntrinsic,
+                    span,
+                    format!("there is nothing before `:` named `{of}`"),
+                    "expected `span:` or `scope:`",
+                );
+                self.refuse(diagnostic.help(format!("an attribute is written with a dot, `{of}.{name}`, or quoted, `\"{of}:{name}\"`")))
+            }
+        }
+    }
+
+    fn refuse_intrinsic(
+        &mut self,
+        prefix: &str,
+        name: &str,
+        known: &[&str],
+        span: Span,
+    ) -> Checked<Subject> {
+        let diagnostic = Diagnostic::error(
+            Code::UnknownIntrinsic,
+            span,
+            format!("there is no `{prefix}{name}`"),
+            format!("expected one of {}", known.join(", ")),
+        );
+        let quoted = format!("for an attribute of that name, write `\"{prefix}{name}\"`");
+        self.refuse(match suggest(name, known) {
+            Some(near) => diagnostic
+                .help(format!("did you mean `{prefix}{near}`?"))
+                .fix(span, format!("{prefix}{near}")),
+            None => diagnostic.help(quoted),
+        })
+    }
+}

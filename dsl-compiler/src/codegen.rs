@@ -1,0 +1,126 @@
+//! IR to a core module.
+//!
+//! | file | emits |
+//! |---|---|
+//! | `module` | the module around everything, and its memory layout |
+//! | `describe` | the answer of `describe`, as data |
+//! | `runtime` | what every pack has: allocation, the lists of findings, `evaluate` |
+//! | `text` | a function for each text predicate, with its memo |
+//! | `bound`, `test`, `filter` | comparisons, and filters in two forms (below) |
+//! | `judge` | for each rule, the function that passes over the traces |
+//! | `weigh` | for each rule, the function that explains a violation and judges incomplete traces |
+//!
+//! A rule is emitted twice. `judge` is what runs: exact, inlined, short-circuiting, one pass over a trace. Where it finds
+//! a violation, or a trace is incomplete, it hands over to `weigh`, which computes with three values (false, unknown, true)
+//! and knows the witnesses. On a complete trace nothing is unknown, and the two agree; `weigh` traps if they do not.
+
+use crate::{
+    ir::{Filter, Pack, Rule, Test},
+    limits::{COMPONENT_BYTES_PER_RULE_MAX, PACK_NAMES_MAX},
+    reads::{Distinct, PackReads, visit_tests},
+};
+use frame::Plan;
+use module::{Builder, FuncId, INTERFACE};
+use runtime::Runtime;
+use text::Predicate;
+
+mod asm;
+mod bound;
+mod describe;
+mod filter;
+mod frame;
+mod judge;
+mod module;
+mod runtime;
+mod test;
+mod text;
+mod weigh;
+
+/// Why a checked pack is not compiled after all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TooLarge {
+    /// More names than can be numbered.
+    Names,
+    /// This rule, by its position, took the module over its limit.
+    Rule(usize),
+}
+
+/// wasm engines refuse functions with more locals than 50,000.
+const LOCALS_MAX: usize = 49_000;
+
+/// Returns the core module of a pack.
+pub(crate) fn emit(pack: &Pack, reads: &PackReads) -> Result<Vec<u8>, TooLarge> {
+    if reads.names.items.len() > PACK_NAMES_MAX {
+        return Err(TooLarge::Names);
+    }
+    let (predicates, contains) = collect(pack);
+    let mut builder = Builder::new(predicates.items.len() as u32);
+    let description = describe::place_description(&mut builder, &pack.rules, &reads.rules);
+    let runtime = Runtime::declare(&mut builder);
+    let plan = Plan::declare(&mut builder, reads, &predicates, &contains, runtime);
+    runtime::define(&mut builder, &runtime, predicates.items.len() as u32);
+    text::define(&mut builder, &plan, &predicates);
+    test::define_contains(&mut builder, &plan, &contains);
+    let mut rules = Vec::new();
+    let budget = COMPONENT_BYTES_PER_RULE_MAX * pack.rules.len();
+    for (index, (rule, needs)) in pack.rules.iter().zip(&reads.rules).enumerate() {
+        let functions = emit_rule(&mut builder, &plan, rule, needs);
+        let Some(judge) = functions.filter(|_| builder.size_bytes() < budget) else {
+            return Err(TooLarge::Rule(index));
+        };
+        rules.push(judge);
+    }
+    let describe = runtime::define_describe(&mut builder, description);
+    let exports = [
+        (format!("{INTERFACE}#describe"), describe),
+        (format!("{INTERFACE}#evaluate"), runtime.evaluate),
+        ("cabi_realloc".to_owned(), runtime.realloc),
+    ];
+    let exports: Vec<(&str, FuncId)> = exports
+        .iter()
+        .map(|(name, id)| (name.as_str(), *id))
+        .collect();
+    Ok(builder.finish(&rules, &exports))
+}
+
+fn emit_rule(
+    builder: &mut Builder,
+    plan: &Plan<'_>,
+    rule: &Rule,
+    needs: &crate::reads::Reads,
+) -> Option<FuncId> {
+    let weigh = weigh::declare(builder);
+    let judge = judge::declare(builder);
+    let members = weigh::define_members(builder, plan, rule);
+    let weighing = weigh::emit(plan, rule, &members);
+    let judging = judge::emit(plan, rule, needs, weigh);
+    if weighing.locals_len() > LOCALS_MAX || judging.locals_len() > LOCALS_MAX {
+        return None;
+    }
+    builder.define(weigh, weighing.finish());
+    builder.define(judge, judging.finish());
+    Some(judge)
+}
+
+/// The text predicates and the `contains` tests of a pack, each once.
+fn collect(pack: &Pack) -> (Distinct<Predicate>, Distinct<Test>) {
+    let (mut predicates, mut contains) = (Distinct::default(), Distinct::default());
+    let filters = pack
+        .rules
+        .iter()
+        .flat_map(|rule| &rule.sets)
+        .flat_map(|set| &set.parts)
+        .map(|part| &part.filter);
+    let mut visit = |filter: &Filter| {
+        visit_tests(filter, &mut |test| {
+            if let Some(predicate) = Predicate::of(test) {
+                predicates.add(predicate);
+            }
+            if matches!(test, Test::Contains { .. }) {
+                contains.add(test.clone());
+            }
+        });
+    };
+    filters.for_each(&mut visit);
+    (predicates, contains)
+}

@@ -1,0 +1,547 @@
+//! The function of a rule: one pass over each trace, then the condition.
+//!
+//! ```text
+//! for each trace:  incomplete?  -> weigh
+//!                  for each row: seen |= 1 << name;  where name is one with a filter: found or counted if it passes
+//!                  verdict of the condition;  violated? -> weigh, for the witnesses
+//! ```
+
+use std::collections::BTreeMap;
+
+use wasm_encoder::{BlockType, ValType::I32};
+
+use super::{
+    asm::{Asm, Local, at},
+    bound::unsigned_bound,
+    frame::{Base, Frame, Plan},
+    module::{Builder, FuncId, Global},
+    test::{emit_unsigned_test, unsigned_compare},
+};
+use crate::{
+    ir::{Amount, Body, Cond, Filter, Rule, Selector, SetId, SpanSet},
+    reads::{Form, Reads, Want},
+};
+
+/// The bits of `facts` that concern every rule: cut, parents missing, a fragment. Spans may be missing.
+pub(super) const SPANS_MISSING: u32 = 1 | 2 | 32;
+/// The bit that concerns rules that read attributes.
+pub(super) const ATTRIBUTES_DROPPED: u32 = 4;
+/// Names whose numbers fit a 64-bit mask.
+const MASK_NAMES_MAX: usize = 63;
+/// How many bases are kept in locals; more would only be spilled.
+const PRELOADED_MAX: usize = 24;
+
+/// Verdicts, as in `wit/types.wit`.
+pub(super) const NOT_APPLICABLE: u32 = 0;
+pub(super) const HELD: u32 = 1;
+pub(super) const VIOLATED: u32 = 2;
+pub(super) const UNDECIDED: u32 = 3;
+
+/// `position among the rules asked for, address of the verdicts`
+pub(super) fn declare(builder: &mut Builder) -> FuncId {
+    builder.declare(&[I32, I32], &[])
+}
+
+/// What is known of a set after the pass.
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// How many spans.
+    Count(Local),
+    /// Whether there are spans: one of these bits of `seen`, or the local if there is one.
+    Found { mask: u64, local: Option<Local> },
+}
+
+/// What is done with a row of some name.
+#[derive(Debug, Clone, Copy)]
+struct Step<'r> {
+    filter: &'r Filter,
+    set: SetId,
+}
+
+struct Judge<'p, 'r> {
+    frame: Frame<'p>,
+    states: Vec<State>,
+    seen: Local,
+    /// Rows of one name, and of all.
+    by_name: BTreeMap<u32, Vec<Step<'r>>>,
+    any: Vec<Step<'r>>,
+    /// Counted sets of several parts: a span that is in two of them counts once.
+    unions: Vec<(SetId, &'r SpanSet)>,
+}
+
+pub(super) fn emit(plan: &Plan<'_>, rule: &Rule, needs: &Reads, weigh: FuncId) -> Asm {
+    let (position, verdicts) = (Asm::param(0), Asm::param(1));
+    let mut asm = Asm::new(2);
+    let [trace, row, first, end, facts, verdict] = [(); 6].map(|()| asm.i32());
+    let mut frame = Frame::new(asm, plan, row);
+    preload(&mut frame, needs);
+    let mut judge = Judge::new(frame, rule);
+    let concern = SPANS_MISSING
+        | if needs.attributes {
+            ATTRIBUTES_DROPPED
+        } else {
+            0
+        };
+
+    let asm = &mut judge.frame.asm;
+    asm.op().block(BlockType::Empty).loop_(BlockType::Empty);
+    asm.get(trace)
+        .op()
+        .global_get(Global::Traces as u32)
+        .i32_ge_u()
+        .br_if(1);
+    asm.op().global_get(Global::TraceEnds as u32);
+    asm.get(trace)
+        .int(2)
+        .op()
+        .i32_shl()
+        .i32_add()
+        .i32_load(at(0));
+    asm.set(end);
+    asm.get(row).set(first);
+    asm.op().global_get(Global::Facts as u32);
+    asm.get(trace).op().i32_add().i32_load8_u(at(0));
+    asm.int(concern).op().i32_and();
+    asm.tee(facts).op().i32_eqz().if_(BlockType::Empty);
+    judge.pass(end);
+    judge.verdict(&rule.body);
+    let asm = &mut judge.frame.asm;
+    asm.set(verdict);
+    asm.op().end();
+    // Violated, for its witnesses; or incomplete, for everything.
+    asm.get(facts)
+        .get(verdict)
+        .int(VIOLATED)
+        .op()
+        .i32_eq()
+        .i32_or();
+    asm.if_(|asm| {
+        asm.get(position)
+            .get(trace)
+            .get(first)
+            .get(end)
+            .get(facts)
+            .op()
+            .call(weigh.0);
+        asm.set(verdict);
+    });
+    asm.get(verdicts).get(trace).op().i32_add();
+    asm.get(verdict).op().i32_store8(at(0));
+    asm.int(0).set(verdict);
+    asm.get(end).set(row);
+    asm.bump(trace, 1);
+    asm.op().br(0).end().end();
+    judge.frame.asm
+}
+
+/// Keeps the starts of the rule's columns, and its literals, in locals.
+fn preload(frame: &mut Frame<'_>, needs: &Reads) {
+    let mut bases = Vec::new();
+    for want in &needs.wants {
+        if matches!(want.form, Form::Number)
+            || (want.form == Form::Value && want.what.ends_with("attribute"))
+        {
+            bases.push(Base::Kinds(Want::clone(want)));
+        }
+        bases.push(Base::Values(want.clone()));
+    }
+    bases.extend(
+        needs
+            .literals
+            .iter()
+            .map(|literal| Base::Literal(literal.clone())),
+    );
+    bases.truncate(PRELOADED_MAX);
+    bases.into_iter().for_each(|base| frame.preload(base));
+}
+
+impl<'p, 'r> Judge<'p, 'r> {
+    fn new(mut frame: Frame<'p>, rule: &'r Rule) -> Self {
+        let seen = frame.asm.i64();
+        let mut judge = Self {
+            frame,
+            states: Vec::new(),
+            seen,
+            by_name: BTreeMap::new(),
+            any: Vec::new(),
+            unions: Vec::new(),
+        };
+        let counted = counted_sets(rule);
+        for (id, set) in rule.sets.iter().enumerate() {
+            let state = if counted.get(id).copied().unwrap_or(false) {
+                judge.plan_count(id, set)
+            } else {
+                judge.plan_found(id, set)
+            };
+            judge.states.push(state);
+        }
+        judge
+    }
+
+    fn plan_count(&mut self, id: SetId, set: &'r SpanSet) -> State {
+        match set.parts.as_slice() {
+            [part] => self.plan_step(
+                &part.selector,
+                Step {
+                    filter: &part.filter,
+                    set: id,
+                },
+            ),
+            _ => self.unions.push((id, set)),
+        }
+        State::Count(self.frame.asm.i32())
+    }
+
+    fn plan_found(&mut self, id: SetId, set: &'r SpanSet) -> State {
+        let (mut mask, mut local) = (0_u64, None);
+        for part in &set.parts {
+            match &part.selector {
+                Selector::Name(name) if part.filter.is_trivial() && self.has_mask() => {
+                    mask |= 1 << self.frame.plan.name_number(name).min(63)
+                }
+                selector @ (Selector::Name(_) | Selector::Any) => {
+                    local = local.or_else(|| Some(self.frame.asm.i32()));
+                    self.plan_step(
+                        selector,
+                        Step {
+                            filter: &part.filter,
+                            set: id,
+                        },
+                    );
+                }
+            }
+        }
+        State::Found { mask, local }
+    }
+
+    fn plan_step(&mut self, selector: &Selector, step: Step<'r>) {
+        match selector {
+            Selector::Name(name) => self
+                .by_name
+                .entry(self.frame.plan.name_number(name))
+                .or_default()
+                .push(step),
+            Selector::Any => self.any.push(step),
+        }
+    }
+
+    /// Whether name numbers fit the bits of `seen`.
+    fn has_mask(&self) -> bool {
+        self.frame.plan.reads.names.items.len() <= MASK_NAMES_MAX
+    }
+
+    /// Emits the pass over the rows up to `end`.
+    fn pass(&mut self, end: Local) {
+        self.frame.asm.op().i64_const(0);
+        self.frame.asm.set(self.seen);
+        for state in self.states.clone() {
+            if let State::Count(local)
+            | State::Found {
+                local: Some(local), ..
+            } = state
+            {
+                self.frame.asm.int(0).set(local);
+            }
+        }
+        let row = self.frame.row;
+        let name = self.frame.asm.i32();
+        let reads_names = self
+            .states
+            .iter()
+            .any(|state| matches!(state, State::Found { mask, .. } if *mask != 0));
+        self.frame
+            .asm
+            .op()
+            .block(BlockType::Empty)
+            .loop_(BlockType::Empty);
+        self.frame.asm.get(row).get(end).op().i32_ge_u().br_if(1);
+        if reads_names || !self.by_name.is_empty() || !self.unions.is_empty() {
+            self.frame.name();
+            self.frame.asm.set(name);
+        }
+        if reads_names {
+            self.frame.asm.get(self.seen).op().i64_const(1);
+            self.frame
+                .asm
+                .get(name)
+                .op()
+                .i64_extend_i32_u()
+                .i64_shl()
+                .i64_or();
+            self.frame.asm.set(self.seen);
+        }
+        for (number, steps) in std::mem::take(&mut self.by_name) {
+            self.frame
+                .asm
+                .get(name)
+                .int(number)
+                .op()
+                .i32_eq()
+                .if_(BlockType::Empty);
+            self.steps(&steps);
+            self.frame.asm.op().end();
+        }
+        let any = std::mem::take(&mut self.any);
+        self.steps(&any);
+        for (id, set) in std::mem::take(&mut self.unions) {
+            self.count_union(id, set, name);
+        }
+        self.frame.asm.bump(row, 1);
+        self.frame.asm.op().br(0).end().end();
+    }
+
+    fn steps(&mut self, steps: &[Step<'_>]) {
+        for step in steps {
+            let Some(state) = self.states.get(step.set).copied() else {
+                continue;
+            };
+            match state {
+                State::Count(local) => {
+                    self.frame.asm.get(local);
+                    self.frame.filter(step.filter);
+                    self.frame.asm.op().i32_add();
+                    self.frame.asm.set(local);
+                }
+                State::Found { local, .. } => {
+                    let Some(local) = local else { continue };
+                    // What was found needs no second span.
+                    self.frame
+                        .asm
+                        .get(local)
+                        .op()
+                        .i32_eqz()
+                        .if_(BlockType::Empty);
+                    self.frame.filter(step.filter);
+                    self.frame.asm.set(local);
+                    self.frame.asm.op().end();
+                }
+            }
+        }
+    }
+
+    /// Counts the row once if it is in any part of the set.
+    fn count_union(&mut self, id: SetId, set: &SpanSet, name: Local) {
+        let Some(State::Count(count)) = self.states.get(id).copied() else {
+            return;
+        };
+        self.frame.asm.get(count);
+        for (index, part) in set.parts.iter().enumerate() {
+            match &part.selector {
+                Selector::Name(text) => {
+                    let number = self.frame.plan.name_number(text);
+                    self.frame
+                        .asm
+                        .get(name)
+                        .int(number)
+                        .op()
+                        .i32_eq()
+                        .if_(BlockType::Result(I32));
+                    self.frame.filter(&part.filter);
+                    self.frame.asm.op().else_().i32_const(0).end();
+                }
+                Selector::Any => self.frame.filter(&part.filter),
+            }
+            if index > 0 {
+                self.frame.asm.op().i32_or();
+            }
+        }
+        self.frame.asm.op().i32_add();
+        self.frame.asm.set(count);
+    }
+
+    /// Leaves the verdict.
+    fn verdict(&mut self, body: &Body) {
+        match body {
+            Body::Match {
+                situation,
+                condition,
+            } => {
+                self.condition(condition);
+                self.frame
+                    .asm
+                    .op()
+                    .if_(BlockType::Result(I32))
+                    .i32_const(VIOLATED as i32)
+                    .else_();
+                self.condition(situation);
+                self.frame.asm.op().end();
+                debug_assert_eq!(
+                    (NOT_APPLICABLE, HELD),
+                    (0, 1),
+                    "the situation's truth is the verdict"
+                );
+            }
+            Body::Clauses {
+                when,
+                always,
+                never,
+            } => {
+                self.condition(when);
+                self.frame
+                    .asm
+                    .op()
+                    .if_(BlockType::Result(I32))
+                    .i32_const(VIOLATED as i32)
+                    .i32_const(HELD as i32);
+                match always {
+                    Some(always) => {
+                        self.condition(always);
+                        self.frame.asm.op().i32_eqz();
+                    }
+                    None => {
+                        self.frame.asm.int(0);
+                    }
+                }
+                if let Some(never) = never {
+                    self.condition(never);
+                    self.frame.asm.op().i32_or();
+                }
+                self.frame
+                    .asm
+                    .op()
+                    .select()
+                    .else_()
+                    .i32_const(NOT_APPLICABLE as i32)
+                    .end();
+            }
+        }
+    }
+
+    /// Leaves whether a condition is true, as 0 or 1.
+    fn condition(&mut self, condition: &Cond) {
+        match condition {
+            Cond::All(all) => self.conditions(all, 1),
+            Cond::Any(any) => self.conditions(any, 0),
+            Cond::Not(inner) => {
+                self.condition(inner);
+                self.frame.asm.op().i32_eqz();
+            }
+            Cond::Exists(set) => self.exists(*set),
+            Cond::Count { left, op, right } => match (*left, *right) {
+                (Amount::Count(set), Amount::Number(number)) => emit_unsigned_test(
+                    &mut self.frame.asm,
+                    unsigned_bound(*op, number),
+                    count(&self.states, set),
+                ),
+                (Amount::Number(number), Amount::Count(set)) => {
+                    emit_unsigned_test(
+                        &mut self.frame.asm,
+                        unsigned_bound(op.flipped(), number),
+                        count(&self.states, set),
+                    );
+                }
+                (Amount::Count(left), Amount::Count(right)) => {
+                    count(&self.states, left)(&mut self.frame.asm);
+                    count(&self.states, right)(&mut self.frame.asm);
+                    unsigned_compare(&mut self.frame.asm, *op);
+                }
+                (Amount::Number(_), Amount::Number(_)) => {
+                    self.frame.asm.int(0);
+                }
+            },
+        }
+    }
+
+    fn conditions(&mut self, conditions: &[Cond], of_nothing: u32) {
+        let Some((last, before)) = conditions.split_last() else {
+            self.frame.asm.int(of_nothing);
+            return;
+        };
+        if before.is_empty() {
+            return self.condition(last);
+        }
+        self.frame.asm.op().block(BlockType::Result(I32));
+        for condition in before {
+            self.frame.asm.int(1 - of_nothing);
+            self.condition(condition);
+            if of_nothing == 1 {
+                self.frame.asm.op().i32_eqz();
+            }
+            self.frame.asm.op().br_if(0).drop();
+        }
+        self.condition(last);
+        self.frame.asm.op().end();
+    }
+
+    fn exists(&mut self, set: SetId) {
+        match self.states.get(set).copied() {
+            Some(State::Count(local)) => {
+                self.frame.asm.get(local).int(0).op().i32_ne();
+            }
+            Some(State::Found { mask, local }) => {
+                if mask != 0 || local.is_none() {
+                    self.frame
+                        .asm
+                        .get(self.seen)
+                        .op()
+                        .i64_const(mask as i64)
+                        .i64_and()
+                        .i64_const(0)
+                        .i64_ne();
+                }
+                if let Some(local) = local {
+                    self.frame.asm.get(local);
+                    if mask != 0 {
+                        self.frame.asm.op().i32_or();
+                    }
+                }
+            }
+            None => {
+                self.frame.asm.int(0);
+            }
+        }
+    }
+}
+
+/// Leaves the count of a set.
+fn count(states: &[State], set: SetId) -> impl FnOnce(&mut Asm) + use<> {
+    let state = states.get(set).copied();
+    move |asm| match state {
+        Some(State::Count(local)) => {
+            asm.get(local).op().i64_extend_i32_u();
+        }
+        Some(State::Found { .. }) | None => {
+            asm.op().i64_const(0);
+        }
+    }
+}
+
+/// Which sets of a rule are counted somewhere.
+fn counted_sets(rule: &Rule) -> Vec<bool> {
+    fn visit(condition: &Cond, counted: &mut Vec<bool>) {
+        match condition {
+            Cond::All(conditions) | Cond::Any(conditions) => conditions
+                .iter()
+                .for_each(|condition| visit(condition, counted)),
+            Cond::Not(inner) => visit(inner, counted),
+            Cond::Exists(_) => {}
+            Cond::Count { left, right, .. } => {
+                for amount in [left, right] {
+                    if let Amount::Count(set) = amount
+                        && let Some(slot) = counted.get_mut(*set)
+                    {
+                        *slot = true;
+                    }
+                }
+            }
+        }
+    }
+    let mut counted = vec![false; rule.sets.len()];
+    match &rule.body {
+        Body::Match {
+            situation,
+            condition,
+        } => [situation, condition]
+            .into_iter()
+            .for_each(|condition| visit(condition, &mut counted)),
+        Body::Clauses {
+            when,
+            always,
+            never,
+        } => [Some(when), always.as_ref(), never.as_ref()]
+            .into_iter()
+            .flatten()
+            .for_each(|condition| visit(condition, &mut counted)),
+    }
+    counted
+}

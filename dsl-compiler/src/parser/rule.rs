@@ -1,0 +1,308 @@
+//! Files, rules and clauses.
+
+use super::{Parsed, Parser, Refused};
+use crate::{
+    ast::{At, Clause, ClauseKind, Cond, File, Rule},
+    diagnostic::{Code, Diagnostic},
+    limits::{DIAGNOSTICS_MAX, PACK_RULES_MAX},
+    token::Kind,
+};
+
+const CLAUSES: [(&str, ClauseKind); 4] = [
+    ("when", ClauseKind::When),
+    ("always", ClauseKind::Always),
+    ("never", ClauseKind::Never),
+    ("match", ClauseKind::Match),
+];
+
+fn clause_kind(word: &str) -> Option<ClauseKind> {
+    CLAUSES
+        .iter()
+        .find(|(name, _)| *name == word)
+        .map(|(_, kind)| *kind)
+}
+
+impl Parser<'_> {
+    pub(super) fn parse_file(&mut self) -> File {
+        let mut file = File::default();
+        match self.kind() {
+            Kind::End => {
+                let help = "write a rule, as `trace.has(phi.access) and not trace.has(audit.log)`";
+                self.report(
+                    Diagnostic::error(
+                        Code::Empty,
+                        self.span(),
+                        "the file holds no rule",
+                        "nothing here",
+                    )
+                    .help(help),
+                );
+            }
+            Kind::Word("rule" | "let") => self.parse_named_rules(&mut file),
+            Kind::Word(_)
+            | Kind::Text(_)
+            | Kind::Number(_)
+            | Kind::Duration(_)
+            | Kind::Compare(_)
+            | Kind::Mark(_)
+            | Kind::Bad => {
+                let rule = self.parse_bare_rule();
+                file.rules.push(rule);
+            }
+        }
+        file
+    }
+
+    fn parse_named_rules(&mut self, file: &mut File) {
+        while *self.kind() != Kind::End && self.diagnostics.len() < DIAGNOSTICS_MAX {
+            if self.word() == Some("rule") {
+                if file.rules.len() >= PACK_RULES_MAX {
+                    let message = format!("a file holds at most {PACK_RULES_MAX} rules");
+                    let diagnostic =
+                        Diagnostic::error(Code::PackTooLarge, self.span(), message, "one too many")
+                            .help("split the file");
+                    return self.report(diagnostic);
+                }
+                let rule = self.parse_named_rule();
+                file.rules.push(rule);
+                continue;
+            }
+            let refused: Parsed<()> = if self.word() == Some("let") {
+                self.unsupported(self.span(), "`let`")
+            } else {
+                let diagnostic = Diagnostic::error(Code::Syntax, self.span(), format!("expected `rule`, found {}", self.kind().describe()), "expected `rule`")
+                    .help("a file holds either one bare rule, or rules that are all written `rule name { ... }`");
+                if *self.kind() == Kind::Bad {
+                    Err(Refused)
+                } else {
+                    self.refuse(diagnostic)
+                }
+            };
+            debug_assert!(refused.is_err(), "nothing but a rule stands here");
+            self.advance();
+            self.skip_to(&["rule", "let"], 0);
+        }
+    }
+
+    /// Parses a rule without `rule NAME { }`.
+    fn parse_bare_rule(&mut self) -> Rule {
+        let mut rule = Rule {
+            span: self.span(),
+            ..Rule::default()
+        };
+        if self.word().and_then(clause_kind).is_some()
+            && (self.is_mark_ahead(1, '{') || *self.kind_ahead(1) == Kind::End)
+        {
+            self.parse_clauses(&mut rule, false);
+            return rule;
+        }
+        let span = self.span();
+        let parsed = self.parse_condition().and_then(|condition| {
+            self.expect_end_of_condition(None)?;
+            Ok(condition)
+        });
+        match parsed {
+            Ok(condition) => rule.clauses.push(Clause {
+                kind: ClauseKind::Match,
+                span,
+                condition,
+            }),
+            Err(Refused) => rule.broken = true,
+        }
+        rule
+    }
+
+    /// Parses `rule NAME { ... }`, going on behind it whatever happens.
+    fn parse_named_rule(&mut self) -> Rule {
+        let start = self.span();
+        self.advance();
+        let mut rule = Rule {
+            span: start,
+            ..Rule::default()
+        };
+        let head = self.parse_rule_name().and_then(|name| {
+            rule.span = name.span;
+            rule.id = Some(name);
+            self.expect_mark('{', "after the rule's name")
+        });
+        if head.is_err() {
+            rule.broken = true;
+            self.skip_to(&["rule"], 0);
+            return rule;
+        }
+        self.nodes = 0;
+        self.parse_clauses(&mut rule, true);
+        rule
+    }
+
+    fn parse_rule_name(&mut self) -> Parsed<At<String>> {
+        let span = self.span();
+        let name = match self.kind() {
+            Kind::Word(word) => (*word).to_owned(),
+            Kind::Text(text) => text.clone(),
+            Kind::Number(_)
+            | Kind::Duration(_)
+            | Kind::Compare(_)
+            | Kind::Mark(_)
+            | Kind::Bad
+            | Kind::End => {
+                return self.expected("the rule's name");
+            }
+        };
+        self.advance();
+        Ok(At { value: name, span })
+    }
+
+    /// Parses properties and clauses up to `}`, or up to the end of the file in a bare rule.
+    fn parse_clauses(&mut self, rule: &mut Rule, named: bool) {
+        let mut seen = Vec::new();
+        loop {
+            if *self.kind() == Kind::End {
+                if named {
+                    rule.broken = true;
+                    let diagnostic = Diagnostic::error(
+                        Code::Syntax,
+                        self.span(),
+                        "the rule has no end",
+                        "expected `}`",
+                    )
+                    .also(rule.span, "it begins here");
+                    self.report(diagnostic);
+                }
+                return;
+            }
+            if named && self.eat_mark('}') {
+                return;
+            }
+            if self.diagnostics.len() >= DIAGNOSTICS_MAX {
+                rule.broken = true;
+                self.at = self.tokens.len();
+                return;
+            }
+            if self.parse_part(rule, named, &mut seen).is_err() {
+                rule.broken = true;
+                self.skip_part(named);
+            }
+        }
+    }
+
+    /// Parses one property or clause.
+    fn parse_part(
+        &mut self,
+        rule: &mut Rule,
+        named: bool,
+        seen: &mut Vec<At<String>>,
+    ) -> Parsed<()> {
+        let span = self.span();
+        let Some(word) = self.word() else {
+            return self.expected(if named {
+                "a property or clause, or `}`"
+            } else {
+                "`when`, `always` or `never`"
+            });
+        };
+        if let Some(first) = seen.iter().find(|first| first.value == word) {
+            let diagnostic = Diagnostic::error(
+                Code::Duplicate,
+                span,
+                format!("`{word}` is given twice"),
+                "the second one",
+            )
+            .also(first.span, "the first one");
+            let help = if clause_kind(word).is_some() {
+                "join the two conditions with `and` or `or`"
+            } else {
+                "keep one of them"
+            };
+            return self.refuse(diagnostic.help(help));
+        }
+        if let Some(kind) = clause_kind(word) {
+            seen.push(At {
+                value: word.to_owned(),
+                span,
+            });
+            self.advance();
+            let condition = self.parse_clause_block(word)?;
+            rule.clauses.push(Clause {
+                kind,
+                span,
+                condition,
+            });
+            return Ok(());
+        }
+        if !named {
+            return self.expected("`when`, `always` or `never`");
+        }
+        seen.push(At {
+            value: word.to_owned(),
+            span,
+        });
+        self.parse_property(rule, word)
+    }
+
+    fn parse_clause_block(&mut self, word: &str) -> Parsed<Cond> {
+        if self.is_mark('{') && self.is_mark_ahead(1, '}') {
+            let diagnostic = Diagnostic::error(
+                Code::ConditionMissing,
+                self.span().to(self.span_ahead(1)),
+                format!("`{word}` has no condition"),
+                "nothing between the braces",
+            );
+            return self.refuse(diagnostic.help(format!("write `{word} {{ name.of.a.span }}`")));
+        }
+        self.parse_block(&format!("after `{word}`"))
+    }
+
+    /// Skips to the next property or clause of the rule, or behind its end.
+    fn skip_part(&mut self, named: bool) {
+        let names: Vec<&str> = CLAUSES
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(super::property::PROPERTIES)
+            .collect();
+        // The part that failed may have been refused at its first word.
+        if self.is_mark_ahead(1, '{') || !self.is_mark('}') {
+            self.advance();
+        }
+        let depth = i32::from(
+            self.at > 0
+                && self
+                    .tokens
+                    .get(self.at - 1)
+                    .is_some_and(|token| token.kind == Kind::Mark('{')),
+        );
+        self.skip_to(&names, depth);
+        let _ = named;
+    }
+
+    /// Skips to a word of `words` that stands outside all braces, to the brace that closes the rule, or to the next rule.
+    fn skip_to(&mut self, words: &[&str], depth: i32) {
+        let mut depth = depth;
+        loop {
+            match self.kind() {
+                Kind::End => return,
+                Kind::Word("rule")
+                    if self.word_ahead(1).is_some() && self.is_mark_ahead(2, '{') =>
+                {
+                    return;
+                }
+                Kind::Word(word)
+                    if words.contains(word) && (self.is_mark_ahead(1, '{') || depth <= 0) =>
+                {
+                    return;
+                }
+                Kind::Mark('{') => depth += 1,
+                Kind::Mark('}') if depth <= 0 => return,
+                Kind::Mark('}') => depth -= 1,
+                Kind::Word(_)
+                | Kind::Text(_)
+                | Kind::Number(_)
+                | Kind::Duration(_)
+                | Kind::Compare(_)
+                | Kind::Mark(_)
+                | Kind::Bad => {}
+            }
+            self.advance();
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Whole compilations: the founding examples, determinism, and what the component looks like from outside.
+
+use betrace_dsl::{Code, Severity, Source, check, compile};
+
+fn founding() -> Vec<(String, Vec<u8>)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/founding");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "btr"))
+        .collect();
+    files.sort();
+    files
+        .into_iter()
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                std::fs::read(&path).unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn founding_examples_compile_verbatim_and_without_a_word() {
+    let files = founding();
+    assert_eq!(files.len(), 6);
+    for (name, text) in files {
+        let (compiled, diagnostics) = compile(&Source {
+            name: &name,
+            text: &text,
+        });
+        assert_eq!(diagnostics, [], "{name}");
+        let compiled = compiled.unwrap();
+        assert_eq!(compiled.rules.len(), 1, "{name}");
+        assert!(
+            compiled.component.len() < 16_384,
+            "{name}: {} bytes",
+            compiled.component.len()
+        );
+    }
+}
+
+#[test]
+fn the_header_names_signal_severity_and_id() {
+    let (compiled, _) = compile(&Source {
+        name: "x.btr",
+        text: b"// Signal: HIPAA_164_312_b_VIOLATION (critical)\nphi.access and not audit.log",
+    });
+    let rule = compiled.unwrap().rules.remove(0);
+    assert_eq!(
+        (rule.id.as_str(), rule.signal.as_str(), rule.severity),
+        (
+            "hipaa-164-312-b-violation",
+            "HIPAA_164_312_b_VIOLATION",
+            Severity::Critical
+        )
+    );
+    assert_eq!(rule.names, ["phi.access", "audit.log"]);
+}
+
+#[test]
+fn the_same_source_gives_the_same_bytes() {
+    for (name, text) in founding() {
+        let source = Source {
+            name: &name,
+            text: &text,
+        };
+        assert_eq!(compile(&source).0, compile(&source).0, "{name}");
+    }
+}
+
+#[test]
+fn a_component_is_one_module_that_exports_the_pack_and_imports_no_function() {
+    let (compiled, _) = compile(&Source {
+        name: "x.btr",
+        text: b"a and not b",
+    });
+    let component = compiled.unwrap().component;
+    let (mut modules, mut exports) = (0, Vec::new());
+    let mut nesting = Vec::new();
+    for payload in wasmparser::Parser::new(0).parse_all(&component) {
+        match payload.unwrap() {
+            wasmparser::Payload::ModuleSection { .. } => {
+                modules += 1;
+                nesting.push("module");
+            }
+            wasmparser::Payload::ComponentSection { .. } => nesting.push("component"),
+            wasmparser::Payload::End(_) => drop(nesting.pop()),
+            wasmparser::Payload::ImportSection(section) => assert_eq!(section.count(), 0),
+            wasmparser::Payload::StartSection { .. } => panic!("the module has a start function"),
+            // The world's exports `use` the interface `types`, which holds no functions.
+            wasmparser::Payload::ComponentImportSection(section) if nesting.is_empty() => {
+                let names: Vec<_> = section
+                    .into_iter()
+                    .map(|import| import.unwrap().name.name.to_owned())
+                    .collect();
+                assert_eq!(names, ["betrace:rules/types@1.0.0"]);
+            }
+            wasmparser::Payload::ComponentExportSection(section) if nesting.is_empty() => {
+                exports.extend(
+                    section
+                        .into_iter()
+                        .map(|export| export.unwrap().name.name.to_owned()),
+                );
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(
+        (modules, exports),
+        (1, vec!["betrace:rules/pack@1.0.0".to_owned()])
+    );
+}
+
+#[test]
+fn a_source_over_the_limit_is_refused_and_one_at_the_limit_is_read() {
+    let mut text = b"a".to_vec();
+    text.resize(256 * 1024, b' ');
+    assert_eq!(
+        check(&Source {
+            name: "x.btr",
+            text: &text
+        }),
+        []
+    );
+    text.push(b' ');
+    assert_eq!(
+        check(&Source {
+            name: "x.btr",
+            text: &text
+        })
+        .first()
+        .unwrap()
+        .code,
+        Code::SourceTooLarge
+    );
+}
