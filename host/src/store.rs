@@ -18,10 +18,15 @@
 //! often (the blocks of a tenant, their filters, which of their rows are superseded) is kept in memory
 //! and rebuilt at open from the catalog alone.
 
+mod amend;
+mod blocks;
 mod codec;
+mod coverage;
 mod error;
 mod file;
 mod inbox;
+mod index;
+mod judged;
 mod limits;
 mod lock;
 mod rules;
@@ -31,21 +36,27 @@ mod tenants;
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::watch;
 
-pub use self::{
-    error::StoreError,
-    inbox::{Done, Frame, FrameId, Inbox, InboxRefused},
-    rules::{NewVersion, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord},
-    signals::{SignalCursor, SignalFilter},
-};
 use self::{
+    blocks::BlockFiles,
     file::{DbFile, FileKind, TEMPORARY},
+    index::Index,
     limits::{CATALOG_CACHE_BYTES, INBOX_CACHE_BYTES},
     lock::{DirLock, LOCK_FILE},
+};
+pub use self::{
+    blocks::{Candidates, Listing, Superseded},
+    coverage::CoverageCell,
+    error::StoreError,
+    inbox::{Done, Frame, FrameId, Inbox, InboxRefused},
+    index::ListedBlock,
+    judged::Judgement,
+    rules::{NewVersion, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord},
+    signals::{SignalCursor, SignalFilter},
 };
 use crate::clock::Clock;
 
@@ -63,9 +74,32 @@ struct Inner {
     clock: Arc<dyn Clock>,
     inbox: Inbox,
     catalog: DbFile,
+    block_files: BlockFiles,
+    index: Index,
+    damaged: Vec<StoreError>,
+    /// Held while blocks are put.
+    blocks_lock: Mutex<()>,
+    /// Held while blocks are listed or marked judged, so that catalog and index agree. Taken after
+    /// `blocks_lock`, never before.
+    catalog_lock: Mutex<()>,
     signal_changes: watch::Sender<u64>,
     // Given up last.
     _lock: DirLock,
+}
+
+impl Inner {
+    fn lock_blocks(&self) -> MutexGuard<'_, ()> {
+        // Guards no data of its own.
+        self.blocks_lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_catalog(&self) -> MutexGuard<'_, ()> {
+        self.catalog_lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Store {
@@ -98,12 +132,21 @@ impl Store {
             (inbox, catalog)
         };
         let last_change = signals::last_change(&catalog)?;
+        let judged = judged::judged_blocks(&catalog)?;
+        let list = blocks::read_list(&catalog, &judged)?;
+        let numbers: Vec<u32> = names(dir)?.iter().filter_map(|n| blocks_file(n)).collect();
+        let block_files = BlockFiles::open(dir, &numbers, &list.last_in_file, list.last)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
                 clock,
                 inbox: Inbox::start(inbox)?,
                 catalog,
+                block_files,
+                index: list.index,
+                damaged: list.damaged,
+                blocks_lock: Mutex::new(()),
+                catalog_lock: Mutex::new(()),
                 signal_changes: watch::Sender::new(last_change),
                 _lock: lock,
             }),
@@ -113,6 +156,12 @@ impl Store {
     /// Returns the directory of the store.
     pub fn dir(&self) -> &Path {
         &self.inner.dir
+    }
+
+    /// Returns what of the list of blocks could not be read when the store was opened. Those blocks are
+    /// passed over.
+    pub fn damaged(&self) -> &[StoreError] {
+        &self.inner.damaged
     }
 
     /// Returns what was acknowledged and is not yet in blocks.
@@ -135,7 +184,7 @@ fn refuse_what_is_no_store(dir: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     for name in names(dir)? {
-        if is_blocks_file(&name) {
+        if blocks_file(&name).is_some() {
             return Err(StoreError::Missing {
                 file: dir.join(CATALOG_FILE).display().to_string(),
             });
@@ -162,16 +211,16 @@ fn remove_temporary(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn is_blocks_file(name: &str) -> bool {
-    let number = name
-        .strip_prefix("blocks-")
-        .and_then(|rest| rest.strip_suffix(".redb"));
-    number.is_some_and(|number| number.parse::<u32>().is_ok())
+/// Returns the number of a file of blocks.
+fn blocks_file(name: &str) -> Option<u32> {
+    let number = name.strip_prefix("blocks-")?.strip_suffix(".redb")?;
+    number.parse().ok()
 }
 
 fn is_temporary(name: &str) -> bool {
-    name.strip_suffix(TEMPORARY)
-        .is_some_and(|name| name == INBOX_FILE || name == CATALOG_FILE || is_blocks_file(name))
+    name.strip_suffix(TEMPORARY).is_some_and(|name| {
+        name == INBOX_FILE || name == CATALOG_FILE || blocks_file(name).is_some()
+    })
 }
 
 fn names(dir: &Path) -> Result<Vec<String>, StoreError> {

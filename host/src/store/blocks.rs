@@ -1,0 +1,343 @@
+//! Blocks: their chunks in the files of blocks, their list in the catalog and in memory.
+//!
+//! A block is listed only once its chunks are durable, and it is there for everyone only once it is
+//! listed. A block of an id that is listed already is the same block, and putting it changes nothing.
+
+mod chunks;
+mod files;
+mod listing;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+
+use hashbrown::HashSet;
+use redb::{ReadableTable as _, TableDefinition};
+
+pub use self::listing::{Listing, Superseded};
+use self::{
+    chunks::{Put, StoredChunks, has_own_postings, read_postings},
+    files::write_puts,
+};
+pub(super) use self::{
+    files::BlockFiles,
+    listing::{Entry, Layout},
+};
+use super::{
+    Store,
+    codec::Place,
+    error::StoreError,
+    file::{DbFile, Fault, open_if_there},
+    index::{Index, ListedBlock},
+    tenants::note_tenant,
+};
+use crate::{
+    block::{Block, BlockId, EncodedBlock, Postings},
+    tenant::TenantId,
+    trace::TraceId,
+};
+
+/// Sequence number of a block, number of the chunk -> the chunk, as the block made it.
+const CHUNKS: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("chunks");
+
+/// Tenant, span name, sequence number of a block -> the traces that have such a span.
+const POSTINGS: TableDefinition<'_, (&str, &str, u64), &[u8]> = TableDefinition::new("postings");
+
+/// Tenant, sequence number of a block -> the traces that have a span of a name without postings.
+const OTHER_NAMES: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("other_names");
+
+/// In the catalog: sequence number -> the block's entry.
+const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+
+/// Which traces of a block may have a span of some name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Candidates {
+    /// These and no others. May be empty.
+    Traces(Postings),
+    /// The block is not indexed: ask the block itself.
+    Scan,
+}
+
+impl Store {
+    /// Puts one block; see [`Self::put_blocks`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::put_blocks`].
+    pub fn put_block(&self, block: &EncodedBlock, listing: &Listing) -> Result<(), StoreError> {
+        self.put_blocks(&[(block, listing)])
+    }
+
+    /// Commits the chunks of blocks, then lists the blocks: two commits for all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::UnknownBlock`] and [`StoreError::Unfit`] where a listing supersedes what is not there;
+    /// nothing is listed then. Else what writing may show.
+    pub fn put_blocks(&self, blocks: &[(&EncodedBlock, &Listing)]) -> Result<(), StoreError> {
+        let inner = &*self.inner;
+        let _one_at_a_time = inner.lock_blocks();
+        let mut seen = HashSet::new();
+        let fresh: Vec<_> = blocks
+            .iter()
+            .filter(|(block, _)| {
+                let meta = &block.meta;
+                inner.index.get(&meta.tenant, meta.id).is_none()
+                    && seen.insert((&meta.tenant, meta.id))
+            })
+            .collect();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        for (block, listing) in &fresh {
+            check_superseded(&inner.index, &block.meta.tenant, listing)?;
+        }
+        let now = inner.clock.unix_nanos();
+        let n_blocks = fresh.len() as u64;
+        let (number, file, first_seq) = inner.block_files.for_writing(n_blocks, now)?;
+        let mut puts = Vec::new();
+        let mut layouts = Vec::with_capacity(fresh.len());
+        for ((block, _), seq) in fresh.iter().zip(first_seq..) {
+            let (layout, of_block) = Put::of(seq, block);
+            layouts.push(layout);
+            puts.extend(of_block);
+        }
+        write_puts(&file, first_seq + n_blocks, &puts)?;
+
+        let _no_judging = inner.lock_catalog();
+        let mut taken = HashSet::new();
+        let mut entries = Vec::with_capacity(fresh.len());
+        for (((block, listing), layout), seq) in fresh.iter().zip(layouts).zip(first_seq..) {
+            let tenant = &block.meta.tenant;
+            let first = |row: &Superseded| {
+                let older = inner.index.get(tenant, row.block);
+                older.is_some_and(|older| !older.superseded().contains(row.trace))
+                    && taken.insert((tenant, row.block, row.trace))
+            };
+            let mut first = first;
+            entries.push(Entry {
+                seq,
+                file: number,
+                layout,
+                rule_set: listing.rule_set,
+                supersedes: listing.supersedes.iter().map(|r| (*r, first(r))).collect(),
+                meta: block.meta.clone(),
+                filter: block.filter.clone(),
+            });
+        }
+        inner.catalog.write(|txn| {
+            let mut list = txn.open_table(BLOCKS)?;
+            for entry in &entries {
+                note_tenant(txn, &entry.meta.tenant, now)?;
+                list.insert(entry.seq, entry.to_value().as_slice())?;
+            }
+            Ok(())
+        })?;
+        for entry in entries {
+            inner.index.insert(entry, false);
+        }
+        Ok(())
+    }
+
+    /// Returns the blocks of a tenant as they stand, oldest first.
+    pub fn blocks(&self, tenant: &TenantId) -> Vec<ListedBlock> {
+        self.inner.index.blocks(tenant)
+    }
+
+    /// Returns a block as it stands.
+    pub fn block(&self, tenant: &TenantId, id: BlockId) -> Option<ListedBlock> {
+        self.inner.index.get(tenant, id)
+    }
+
+    /// Returns the blocks of all tenants that are to be judged, oldest first.
+    pub fn unjudged(&self) -> Vec<ListedBlock> {
+        self.inner.index.unjudged()
+    }
+
+    /// Opens a block. Its chunks are read when they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`] where its file is gone.
+    pub fn open_block(&self, listed: &ListedBlock) -> Result<Block, StoreError> {
+        let entry = &listed.entry;
+        let source = StoredChunks {
+            file: self.inner.block_files.file(entry.file)?,
+            block: entry.meta.id,
+            seq: entry.seq,
+            layout: entry.layout,
+            whole: OnceLock::new(),
+        };
+        Ok(Block::open(entry.meta.clone(), Arc::new(source)))
+    }
+
+    /// Returns where a trace stands: the block, and its number there.
+    ///
+    /// # Errors
+    ///
+    /// Where the trace is found in no block and some block cannot be read, why not.
+    pub fn find_trace(
+        &self,
+        tenant: &TenantId,
+        trace: TraceId,
+    ) -> Result<Option<(ListedBlock, u32)>, StoreError> {
+        let mut unreadable = None;
+        for listed in self.inner.index.may_contain(tenant, trace) {
+            let found = self
+                .open_block(&listed)
+                .and_then(|block| Ok(block.find(trace)?));
+            match found {
+                Ok(Some(row)) if !listed.superseded().contains(row) => {
+                    return Ok(Some((listed, row)));
+                }
+                Ok(_) => {}
+                Err(error) => unreadable = unreadable.or(Some(error)),
+            }
+        }
+        unreadable.map_or(Ok(None), Err)
+    }
+
+    /// Returns all blocks of a tenant, oldest first, with the traces of each that may have a span of
+    /// this name. Superseded traces are among them.
+    ///
+    /// # Errors
+    ///
+    /// What reading may show.
+    pub fn blocks_with_name(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+    ) -> Result<Vec<(ListedBlock, Candidates)>, StoreError> {
+        let blocks = self.blocks(tenant);
+        let mut of_file: BTreeMap<u32, BTreeMap<u64, Postings>> = BTreeMap::new();
+        for listed in &blocks {
+            if listed.entry.layout == Layout::Chunks && !of_file.contains_key(&listed.entry.file) {
+                let file = self.inner.block_files.file(listed.entry.file)?;
+                of_file.insert(listed.entry.file, postings_in(&file, tenant, name)?);
+            }
+        }
+        let candidates = |listed: &ListedBlock| match listed.entry.layout {
+            Layout::Whole => Candidates::Scan,
+            Layout::Chunks => {
+                let found = of_file
+                    .get(&listed.entry.file)
+                    .and_then(|of_block| of_block.get(&listed.entry.seq));
+                let none = || Postings::new(Vec::new());
+                Candidates::Traces(found.cloned().unwrap_or_else(none))
+            }
+        };
+        Ok(blocks
+            .into_iter()
+            .map(|listed| {
+                let candidates = candidates(&listed);
+                (listed, candidates)
+            })
+            .collect())
+    }
+}
+
+/// The list of blocks, as it was read at open.
+pub(super) struct List {
+    pub(super) index: Index,
+    /// The highest sequence number of a listed block in each file.
+    pub(super) last_in_file: BTreeMap<u32, u64>,
+    /// The highest sequence number of the list, damaged entries too.
+    pub(super) last: u64,
+    pub(super) damaged: Vec<StoreError>,
+}
+
+/// Reads the list of blocks. An entry that is damaged is passed over and told of.
+pub(super) fn read_list(catalog: &DbFile, judged: &HashSet<u64>) -> Result<List, StoreError> {
+    let mut read = List {
+        index: Index::default(),
+        last_in_file: BTreeMap::new(),
+        last: 0,
+        damaged: Vec::new(),
+    };
+    catalog.read(|txn| {
+        let Some(list) = open_if_there(txn, BLOCKS)? else {
+            return Ok(());
+        };
+        for row in list.iter()? {
+            let (seq, value) = row?;
+            let seq = seq.value();
+            read.last = seq;
+            let place = Place {
+                file: catalog.name(),
+                table: "blocks",
+                key: seq,
+            };
+            match place.decode(value.value(), |reader| Entry::read(reader, seq)) {
+                Ok(entry) => {
+                    read.last_in_file.insert(entry.file, seq);
+                    read.index.insert(entry, judged.contains(&seq));
+                }
+                Err(error) => read.damaged.push(error),
+            }
+        }
+        Ok(())
+    })?;
+    Ok(read)
+}
+
+fn check_superseded(index: &Index, tenant: &TenantId, listing: &Listing) -> Result<(), StoreError> {
+    for row in &listing.supersedes {
+        let older = index.get(tenant, row.block);
+        let older = older.ok_or(StoreError::UnknownBlock { block: row.block })?;
+        if row.trace >= older.meta().n_traces {
+            return Err(StoreError::Unfit {
+                block: row.block,
+                what: format!("it has no trace {}", row.trace),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Returns, by block, the traces that may have a span of a name.
+fn postings_in(
+    file: &DbFile,
+    tenant: &TenantId,
+    name: &str,
+) -> Result<BTreeMap<u64, Postings>, StoreError> {
+    let tenant = tenant.as_str();
+    file.read(|txn| {
+        let mut of_block: BTreeMap<u64, Postings> = BTreeMap::new();
+        let mut add = |seq: u64, traces: Postings| {
+            let all = match of_block.get(&seq) {
+                Some(before) => before.or(&traces),
+                None => traces,
+            };
+            of_block.insert(seq, all);
+        };
+        if has_own_postings(name)
+            && let Some(postings) = open_if_there(txn, POSTINGS)?
+        {
+            for row in postings.range((tenant, name, 0)..=(tenant, name, u64::MAX))? {
+                let (key, value) = row?;
+                let place = Place {
+                    file: file.name(),
+                    table: "postings",
+                    key: key.value(),
+                };
+                add(key.value().2, read_postings(&place, value.value())?);
+            }
+        }
+        if let Some(others) = open_if_there(txn, OTHER_NAMES)? {
+            for row in others.range((tenant, 0)..=(tenant, u64::MAX))? {
+                let (key, value) = row?;
+                let place = Place {
+                    file: file.name(),
+                    table: "other_names",
+                    key: key.value(),
+                };
+                add(key.value().1, read_postings(&place, value.value())?);
+            }
+        }
+        Ok::<_, Fault>(of_block)
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests;

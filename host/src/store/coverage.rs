@@ -1,0 +1,119 @@
+//! Coverage: how many traces had which verdict, by rule, version and hour of T.
+
+use redb::{ReadableTable as _, Table, TableDefinition, WriteTransaction};
+
+use super::{
+    Store,
+    amend::CoverageChange,
+    codec::{Malformed, Place, Reader, Writer},
+    error::StoreError,
+    file::{Fault, open_if_there},
+};
+use crate::{
+    rule_id::{RuleId, RuleVersion},
+    tenant::TenantId,
+};
+
+/// Tenant, rule, version, hour -> how many traces have each verdict.
+const COVERAGE: TableDefinition<'_, (&str, &str, u32, u64), &[u8]> =
+    TableDefinition::new("coverage");
+
+/// The verdicts of one version of one rule on the traces that start in one hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoverageCell {
+    /// The rule.
+    pub rule: RuleId,
+    /// Its version.
+    pub version: RuleVersion,
+    /// The hour, counted from 1970-01-01T00:00:00Z.
+    pub hour: u64,
+    /// How many traces have each verdict, in order of the verdicts' numbers.
+    pub traces: [u64; 4],
+}
+
+impl Store {
+    /// Returns the coverage of a tenant, of one rule or of all, in order of rule, version and hour.
+    ///
+    /// # Errors
+    ///
+    /// What reading the catalog may show.
+    pub fn coverage(
+        &self,
+        tenant: &TenantId,
+        rule: Option<&RuleId>,
+    ) -> Result<Vec<CoverageCell>, StoreError> {
+        let catalog = &self.inner.catalog;
+        let first = rule.map_or("", RuleId::as_str);
+        catalog.read(|txn| {
+            let Some(coverage) = open_if_there(txn, COVERAGE)? else {
+                return Ok(Vec::new());
+            };
+            let mut cells = Vec::new();
+            for row in coverage.range((tenant.as_str(), first, 0, 0)..)? {
+                let (key, value) = row?;
+                let (owner, id, version, hour) = key.value();
+                if owner != tenant.as_str() || rule.is_some_and(|rule| rule.as_str() != id) {
+                    break;
+                }
+                let place = place(catalog.name(), key.value());
+                let traces = place.decode(value.value(), read_counts)?;
+                cells.push(CoverageCell {
+                    rule: RuleId::try_new(id).ok_or_else(|| place.corrupt("a rule id is none"))?,
+                    version: RuleVersion(version),
+                    hour,
+                    traces,
+                });
+            }
+            Ok(cells)
+        })
+    }
+}
+
+/// Makes the changes within the transaction that stores the verdicts.
+pub(super) fn apply(
+    txn: &WriteTransaction,
+    file: &str,
+    tenant: &TenantId,
+    change: &CoverageChange,
+) -> Result<(), Fault> {
+    let mut coverage: Table<'_, (&str, &str, u32, u64), &[u8]> = txn.open_table(COVERAGE)?;
+    for ((rule, version, hour), by) in &change.cells {
+        let key = (tenant.as_str(), rule.as_str(), version.0, *hour);
+        let mut counts = match coverage.get(key)? {
+            Some(value) => place(file, key).decode(value.value(), read_counts)?,
+            None => [0; 4],
+        };
+        for (count, by) in counts.iter_mut().zip(by) {
+            // Below zero would mean that a trace went out that was never in.
+            debug_assert!(count.checked_add_signed(*by).is_some());
+            *count = count.saturating_add_signed(*by);
+        }
+        if counts == [0; 4] {
+            coverage.remove(key)?;
+        } else {
+            let mut writer = Writer::new();
+            for count in counts {
+                writer.varint(count);
+            }
+            coverage.insert(key, writer.finish().as_slice())?;
+        }
+    }
+    Ok(())
+}
+
+fn read_counts(reader: &mut Reader<'_>) -> Result<[u64; 4], Malformed> {
+    Ok([
+        reader.varint()?,
+        reader.varint()?,
+        reader.varint()?,
+        reader.varint()?,
+    ])
+}
+
+fn place<K>(file: &str, key: K) -> Place<'_, K> {
+    Place {
+        file,
+        table: "coverage",
+        key,
+    }
+}

@@ -1,0 +1,156 @@
+//! The list of blocks in memory: what is asked for too often to be read from the catalog.
+//!
+//! A reader gets a snapshot, which stays as it was whatever is listed or judged later.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use hashbrown::HashMap;
+
+use super::blocks::Entry;
+use crate::{
+    block::{BlockId, BlockMeta, Postings},
+    tenant::TenantId,
+    trace::TraceId,
+};
+
+/// A listed block, as it stood when it was asked for. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ListedBlock {
+    pub(super) entry: Arc<Entry>,
+    judged: bool,
+    superseded: Arc<Postings>,
+}
+
+impl ListedBlock {
+    /// Returns what is known of the block without reading it.
+    pub fn meta(&self) -> &BlockMeta {
+        &self.entry.meta
+    }
+
+    /// Returns the number of the rule set that is to judge it, or did.
+    pub fn rule_set(&self) -> u64 {
+        self.entry.rule_set
+    }
+
+    /// Whether its verdicts are stored.
+    pub fn judged(&self) -> bool {
+        self.judged
+    }
+
+    /// Returns the traces whose place a newer block has taken: they are passed over wherever traces
+    /// are read, judged or counted.
+    pub fn superseded(&self) -> &Arc<Postings> {
+        &self.superseded
+    }
+
+    /// Whether the block may have a trace. Of one that it has, always true.
+    pub fn may_contain(&self, trace: TraceId) -> bool {
+        self.entry.filter.may_contain(trace)
+    }
+}
+
+/// Every listed block.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    lists: RwLock<Lists>,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    tenants: BTreeMap<TenantId, OfTenant>,
+    unjudged: BTreeMap<u64, TenantId>,
+}
+
+#[derive(Debug, Default)]
+struct OfTenant {
+    blocks: BTreeMap<u64, ListedBlock>,
+    by_id: HashMap<BlockId, u64>,
+}
+
+impl OfTenant {
+    fn get_mut(&mut self, id: BlockId) -> Option<&mut ListedBlock> {
+        self.blocks.get_mut(self.by_id.get(&id)?)
+    }
+}
+
+impl Index {
+    /// Adds a block, and marks the rows that it takes the place of.
+    pub(super) fn insert(&self, entry: Entry, judged: bool) {
+        let mut lists = self.write();
+        let tenant = entry.meta.tenant.clone();
+        if !judged {
+            lists.unjudged.insert(entry.seq, tenant.clone());
+        }
+        let of_tenant = lists.tenants.entry(tenant).or_default();
+        let mut by_block: BTreeMap<BlockId, Vec<u32>> = BTreeMap::new();
+        for (row, _) in entry.supersedes.iter().filter(|(_, first)| *first) {
+            by_block.entry(row.block).or_default().push(row.trace);
+        }
+        for (block, traces) in by_block {
+            if let Some(older) = of_tenant.get_mut(block) {
+                older.superseded = Arc::new(older.superseded.or(&Postings::new(traces)));
+            }
+        }
+        of_tenant.by_id.insert(entry.meta.id, entry.seq);
+        let listed = ListedBlock {
+            judged,
+            superseded: Arc::new(Postings::new(Vec::new())),
+            entry: Arc::new(entry),
+        };
+        of_tenant.blocks.insert(listed.entry.seq, listed);
+    }
+
+    pub(super) fn mark_judged(&self, tenant: &TenantId, id: BlockId) {
+        let mut lists = self.write();
+        let Some(block) = lists.tenants.get_mut(tenant).and_then(|t| t.get_mut(id)) else {
+            return;
+        };
+        block.judged = true;
+        let seq = block.entry.seq;
+        lists.unjudged.remove(&seq);
+    }
+
+    pub(super) fn get(&self, tenant: &TenantId, id: BlockId) -> Option<ListedBlock> {
+        let lists = self.read();
+        let of_tenant = lists.tenants.get(tenant)?;
+        of_tenant.blocks.get(of_tenant.by_id.get(&id)?).cloned()
+    }
+
+    /// Returns the blocks of a tenant, oldest first.
+    pub(super) fn blocks(&self, tenant: &TenantId) -> Vec<ListedBlock> {
+        let lists = self.read();
+        let of_tenant = lists.tenants.get(tenant);
+        of_tenant.map_or_else(Vec::new, |t| t.blocks.values().cloned().collect())
+    }
+
+    /// Returns the blocks of a tenant that may have a trace, newest first.
+    pub(super) fn may_contain(&self, tenant: &TenantId, trace: TraceId) -> Vec<ListedBlock> {
+        let lists = self.read();
+        let of_tenant = lists.tenants.get(tenant);
+        of_tenant.map_or_else(Vec::new, |t| {
+            let newest_first = t.blocks.values().rev();
+            newest_first
+                .filter(|b| b.may_contain(trace))
+                .cloned()
+                .collect()
+        })
+    }
+
+    /// Returns the blocks that are not judged, of all tenants, oldest first.
+    pub(super) fn unjudged(&self) -> Vec<ListedBlock> {
+        let lists = self.read();
+        let block = |(seq, tenant)| lists.tenants.get(tenant)?.blocks.get(seq).cloned();
+        lists.unjudged.iter().filter_map(block).collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Lists> {
+        self.lists.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Lists> {
+        self.lists.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
