@@ -35,8 +35,17 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
 /// The largest answer: a trace of the most spans, as JSON.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
-/// A server.
-#[derive(Debug)]
+/// Why spans were not taken.
+#[derive(Clone, Debug)]
+pub enum ExportError {
+    /// The server has no room; later it may.
+    Busy(ApiError),
+    /// It will not take them.
+    Refused(ApiError),
+}
+
+/// A server. Clones share its connections.
+#[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,
     base: String,
@@ -76,17 +85,42 @@ impl Client {
         &self.base
     }
 
-    /// Sends one OTLP request (protobuf) and returns the server's answer (protobuf).
-    pub fn export(&self, request: &[u8]) -> Result<Vec<u8>, ApiError> {
+    /// Sends one OTLP request (protobuf). When it returns, the server has made its spans durable.
+    pub fn export(&self, request: &[u8]) -> Result<(), ExportError> {
         let post = self.agent.post(format!("{}/v1/traces", self.base));
         let post = self
             .authorized(post)
             .header("content-type", "application/x-protobuf");
-        let mut response = self.checked(post.send(request))?;
-        response
-            .body_mut()
-            .read_to_vec()
-            .map_err(|error| self.unreachable(&error))
+        let response = post
+            .send(request)
+            .map_err(|error| ExportError::Refused(self.unreachable(&error)))?;
+        let status = response.status();
+        let refused =
+            |code, what: &str| ApiError::new(code, format!("{} {what} ({status})", self.base));
+        match status.as_u16() {
+            200..300 => Ok(()),
+            // The statuses after which OTLP/HTTP says to try again.
+            429 | 502 | 503 | 504 => Err(ExportError::Busy(refused(
+                ErrorCode::Unavailable,
+                "takes no spans just now",
+            ))),
+            401 | 403 => Err(ExportError::Refused(refused(
+                ErrorCode::Unauthorized,
+                "does not know this token",
+            ))),
+            404 | 405 => Err(ExportError::Refused(refused(
+                ErrorCode::BadRequest,
+                "takes no OTLP at /v1/traces; is that a BeTrace server?",
+            ))),
+            413 => Err(ExportError::Refused(refused(
+                ErrorCode::TooLarge,
+                "takes no request that large",
+            ))),
+            _ => Err(ExportError::Refused(refused(
+                ErrorCode::BadRequest,
+                "refused the spans",
+            ))),
+        }
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> Result<T, ApiError> {

@@ -1,10 +1,13 @@
 //! `betrace compile`.
 
-use std::path::PathBuf;
+use std::{fs, io::IsTerminal, path::PathBuf};
+
+use anyhow::{Context, anyhow};
 
 use super::{
     console::Console,
-    exit::{Failure, Outcome},
+    exit::{Exit, Failure, Outcome},
+    packs, source,
 };
 
 /// Compile a rule file to a WebAssembly component.
@@ -24,11 +27,30 @@ pub struct Args {
     output: PathBuf,
 }
 
-/// Compiles the file.
-pub fn run(args: Args, _console: &mut Console) -> Outcome {
-    Err(Failure::usage(anyhow::anyhow!(
-        "this build cannot compile {:?} {:?}",
-        args.file,
-        args.output
-    )))
+/// Compiles the file. Nothing is written where it has mistakes.
+pub fn run(args: Args, console: &mut Console) -> Outcome {
+    let text = packs::read_file(&args.file)?;
+    let name = packs::name(&args.file);
+    if text.starts_with(b"\0asm") {
+        return Err(Failure::wrong(anyhow!("`{name}` is compiled already"))
+            .help("look into it with `betrace inspect`"));
+    }
+    let to_stdout = packs::is_stdin(&args.output);
+    if to_stdout && std::io::stdout().is_terminal() {
+        return Err(
+            Failure::usage(anyhow!("a component is no text for a terminal"))
+                .help("write it to a file with -o OUT.wasm"),
+        );
+    }
+    let Some(component) = source::compile(&name, &text, console) else {
+        return Ok(Exit::Wrong);
+    };
+    if to_stdout {
+        console.bytes(&component)?;
+    } else {
+        fs::write(&args.output, &component)
+            .with_context(|| format!("failed to write `{}`", args.output.display()))
+            .map_err(Failure::usage)?;
+    }
+    Ok(Exit::Fine)
 }

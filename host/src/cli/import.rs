@@ -1,12 +1,26 @@
 //! `betrace import`.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf, time::Duration};
+
+use indicatif::ProgressBar;
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     console::Console,
-    exit::{Failure, Outcome},
-    target::TargetArgs,
+    exit::{Chain, Exit, Failure, Outcome},
+    target::{Format, Target, TargetArgs},
 };
+use crate::{
+    clock::{Clock, SystemClock},
+    ingest::file::{FileError, FileRequest, Reader},
+    time::took,
+};
+
+mod to_server;
+
+/// How many refused lines are named; the rest is counted.
+const REFUSED_SHOWN_MAX: u64 = 20;
 
 /// Store traces from files, and judge them by the published rules.
 #[derive(Debug, clap::Args)]
@@ -23,15 +37,163 @@ pub struct Args {
     /// Files; `-` for standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// How to print the counts.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
     #[command(flatten)]
     target: TargetArgs,
 }
 
+/// What was imported.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    requests: u64,
+    spans: u64,
+    traces: u64,
+    /// Requests that cannot be read.
+    requests_refused: u64,
+    /// Spans within readable requests that cannot be used.
+    spans_refused: u64,
+    elapsed_ms: u64,
+}
+
+/// Where requests go.
+trait Destination {
+    /// Takes one request; may block while what came before is on its way.
+    fn take(&mut self, request: FileRequest) -> Result<(), Failure>;
+    /// Returns when everything that was taken is kept.
+    fn finish(self: Box<Self>) -> Result<(), Failure>;
+}
+
 /// Imports the files in order.
-pub fn run(args: Args, _console: &mut Console) -> Outcome {
-    Err(Failure::usage(anyhow::anyhow!(
-        "this build cannot import {:?} {:?}",
-        args.files,
-        args.target
-    )))
+pub fn run(args: Args, console: &mut Console) -> Outcome {
+    let clock = SystemClock::new();
+    let mut destination: Box<dyn Destination> = match args.target.open()? {
+        Target::Server(client) => Box::new(to_server::ToServer::start(&client)?),
+    };
+    let mut import = Import {
+        console,
+        report: Report::default(),
+        traces: HashSet::new(),
+        wrong: false,
+    };
+    for file in &args.files {
+        let reader = match Reader::open(file) {
+            Ok(reader) => reader,
+            Err(error) => {
+                import.refuse(error);
+                continue;
+            }
+        };
+        let bar = import
+            .console
+            .progress_bytes(&file.display().to_string(), reader.bytes_total());
+        let imported = import.file(reader, destination.as_mut(), &bar);
+        bar.finish_and_clear();
+        imported?;
+    }
+    destination.finish()?;
+    let Import {
+        console,
+        mut report,
+        traces,
+        wrong,
+    } = import;
+    report.traces = traces.len() as u64;
+    report.elapsed_ms = u64::try_from(clock.monotonic().as_millis()).unwrap_or(u64::MAX);
+    print(&report, args.output, console)?;
+    Ok(if wrong || report.spans_refused > 0 {
+        Exit::Wrong
+    } else {
+        Exit::Fine
+    })
+}
+
+/// An import under way.
+struct Import<'a> {
+    console: &'a mut Console,
+    report: Report,
+    /// Hashes of the trace ids seen: 8 bytes each where the ids would be 16.
+    traces: HashSet<u64>,
+    wrong: bool,
+}
+
+impl Import<'_> {
+    fn file(
+        &mut self,
+        mut reader: Reader,
+        destination: &mut dyn Destination,
+        bar: &ProgressBar,
+    ) -> Result<(), Failure> {
+        while let Some(request) = reader.next() {
+            bar.set_position(reader.bytes_read());
+            match request {
+                Ok(request) => {
+                    self.count(&request);
+                    bar.set_message(format!("{} spans", self.report.spans));
+                    destination.take(request)?;
+                }
+                Err(error) => bar.suspend(|| self.refuse(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, request: &FileRequest) {
+        self.report.requests += 1;
+        self.report.spans += request.decoded.records.len() as u64;
+        for record in &request.decoded.records {
+            self.traces.insert(xxh3_64(&record.span.trace_id));
+        }
+        if let Some(rejection) = request.decoded.rejection() {
+            self.report.spans_refused += request.decoded.n_rejected();
+            self.console
+                .warn(format_args!("{}: {rejection}", request.place));
+        }
+    }
+
+    fn refuse(&mut self, error: FileError) {
+        self.wrong = true;
+        if matches!(error, FileError::Request { .. }) {
+            self.report.requests_refused += 1;
+            if self.report.requests_refused > REFUSED_SHOWN_MAX {
+                return;
+            }
+        }
+        self.console.error(Chain(&error.into()));
+    }
+}
+
+fn print(report: &Report, format: Format, console: &mut Console) -> Result<(), Failure> {
+    match format {
+        Format::Json => console.json(report)?,
+        Format::Ndjson => console.json_line(report)?,
+        Format::Human => {
+            let Report {
+                requests,
+                spans,
+                traces,
+                requests_refused,
+                spans_refused,
+                elapsed_ms,
+            } = report;
+            let hidden = requests_refused.saturating_sub(REFUSED_SHOWN_MAX);
+            if hidden > 0 {
+                console.note(format_args!(
+                    "... and {hidden} more requests that cannot be read"
+                ));
+            }
+            let rate = spans * 1_000 / (*elapsed_ms).max(1);
+            let elapsed = took(Duration::from_millis(*elapsed_ms));
+            console.line(format_args!(
+                "imported {requests} requests, {spans} spans, {traces} traces in {elapsed} ({rate} spans/s)"
+            ))?;
+            if *requests_refused > 0 || *spans_refused > 0 {
+                console.line(format_args!(
+                    "refused {requests_refused} requests and {spans_refused} spans"
+                ))?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -8,6 +8,10 @@ use super::{
     target::Format,
 };
 
+mod file;
+mod mistake;
+mod spans;
+
 /// Run rule tests (*.test.toml).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -1,0 +1,7 @@
+//! The command line as its users meet it: whole invocations of the binary, what they print and how they end.
+
+mod cli {
+    pub(crate) mod files;
+    pub(crate) mod run;
+    pub(crate) mod usage;
+}

@@ -1,0 +1,118 @@
+//! Rule files on disk: check, compile, inspect.
+
+use std::{fs, path::Path};
+
+use super::run::{Run, betrace_in};
+
+const RULE: &str = "// Signal: HIPAA_164_312_b_VIOLATION (critical)
+trace.has(phi.access)
+  and not trace.has(audit.log)
+";
+
+fn with(file: &str, text: &str, args: &[&str]) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(file), text).unwrap();
+    betrace_in(folder.path(), args, b"")
+}
+
+#[test]
+fn a_rule_that_compiles_is_named() {
+    let run = with("phi.btr", RULE, &["check", "phi.btr"]).exits(0);
+    assert_eq!(run.stdout, "phi.btr: hipaa-164-312-b-violation\n");
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn a_rule_that_does_not_compile_exits_with_2_and_shows_the_place() {
+    let broken = "when { phi.access } always { audit.log ";
+    for command in [
+        &["check", "phi.btr"][..],
+        &["compile", "phi.btr", "-o", "phi.wasm"],
+        &["inspect", "phi.btr"],
+        &["replay", "phi.btr"],
+        &["rules", "apply", "phi.btr"],
+    ] {
+        let run = with("phi.btr", broken, command)
+            .exits(2)
+            .says(&["error", "--> phi.btr:1:"]);
+        assert_eq!(run.stdout, "", "{command:?}");
+    }
+}
+
+#[test]
+fn diagnostics_as_json_are_data_on_stdout() {
+    let run = with("phi.btr", "when { a }", &["check", "phi.btr", "-o", "json"]).exits(2);
+    let files: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(files[0]["file"], "phi.btr");
+    let first = &files[0]["diagnostics"][0];
+    assert_eq!(first["severity"], "error");
+    assert_eq!(first["line"], 1);
+    assert!(first["code"].is_string() && first["column"].is_u64());
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn a_file_that_is_not_there_exits_with_2_and_is_named() {
+    for args in [
+        &["check", "absent.btr"][..],
+        &["compile", "absent.btr", "-o", "x.wasm"],
+        &["inspect", "absent.wasm"],
+        &["test", "absent.test.toml"],
+        &["replay", "absent.btr"],
+        &["rules", "apply", "absent.btr"],
+    ] {
+        betrace_in(Path::new("/"), args, b"")
+            .exits(2)
+            .says(&["failed to read `absent."]);
+    }
+}
+
+#[test]
+fn a_folder_without_rules_exits_with_2() {
+    with("notes.md", "", &["check", "."])
+        .exits(2)
+        .says(&["there are no .btr files in `.`"]);
+}
+
+#[test]
+fn the_same_source_gives_the_same_bytes_and_inspect_says_what_they_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("phi.btr"), RULE).unwrap();
+    let run = |args: &[&str]| betrace_in(folder.path(), args, b"").exits(0);
+    run(&["compile", "phi.btr", "-o", "a.wasm"]);
+    run(&["compile", "phi.btr", "-o", "b.wasm"]);
+    let bytes = fs::read(folder.path().join("a.wasm")).unwrap();
+    assert_eq!(bytes, fs::read(folder.path().join("b.wasm")).unwrap());
+    let pack = run(&["inspect", "a.wasm", "-o", "json"]);
+    let pack: serde_json::Value = serde_json::from_str(&pack.stdout).unwrap();
+    assert!(pack["digest"].as_str().unwrap().starts_with("sha256:"));
+    assert_eq!(pack["size_bytes"], bytes.len());
+    assert_eq!(pack["rules"][0]["id"], "hipaa-164-312-b-violation");
+    assert_eq!(pack["rules"][0]["severity"], "critical");
+    let human = run(&["inspect", "phi.btr"]).stdout;
+    assert!(
+        human.contains("HIPAA_164_312_b_VIOLATION (critical)"),
+        "{human}"
+    );
+}
+
+#[test]
+fn standard_input_is_a_file_too() {
+    let run = betrace_in(Path::new("/"), &["check", "-"], RULE.as_bytes()).exits(0);
+    assert_eq!(run.stdout, "stdin.btr: hipaa-164-312-b-violation\n");
+}
+
+#[test]
+fn what_is_no_component_would_not_be_loaded() {
+    for (bytes, says) in [
+        ("\0asm garbage", "would not be loaded"),
+        ("\0asm", "would not be loaded"),
+    ] {
+        with("x.wasm", bytes, &["inspect", "x.wasm"])
+            .exits(2)
+            .says(&["`x.wasm`", says]);
+    }
+    with("x.wasm", "\0asm", &["compile", "x.wasm", "-o", "y.wasm"])
+        .exits(2)
+        .says(&["is compiled already", "betrace inspect"]);
+}
