@@ -21,7 +21,6 @@
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
 use hashbrown::HashMap;
-use thiserror::Error;
 
 use crate::{
     clock::UnixNanos,
@@ -29,56 +28,19 @@ use crate::{
     trace::{Facts, SealedTrace, SpanRecord, TraceId},
 };
 
+mod bounds;
 pub mod limits;
 mod open;
+mod options;
 mod seal;
 #[cfg(test)]
 mod tests;
 
+pub use bounds::Refused;
+use bounds::{Held, check_room};
 use open::OpenTrace;
+pub use options::AssembleOptions;
 pub use seal::merge;
-
-/// When traces are sealed, and how much may be open. The defaults are those of [`limits`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AssembleOptions {
-    /// How long a trace whose root has ended must be quiet.
-    pub settle: Duration,
-    /// How long a trace without a root must be quiet.
-    pub idle: Duration,
-    /// How long a trace may be open.
-    pub deadline: Duration,
-    /// Up to which the quiet of a reopened trace is doubled.
-    pub reopened_quiet_max: Duration,
-    /// At how many spans a trace is cut.
-    pub trace_spans_max: usize,
-    /// At how many bytes a trace is cut.
-    pub trace_bytes_max: usize,
-    /// How many spans of one tenant may be open.
-    pub tenant_open_spans_max: usize,
-    /// How many spans may be open.
-    pub open_spans_max: usize,
-    /// How many bytes of one tenant's spans may be open.
-    pub tenant_open_bytes_max: usize,
-    /// How many bytes of spans may be open.
-    pub open_bytes_max: usize,
-}
-
-impl Default for AssembleOptions {
-    fn default() -> Self {
-        Self {
-            settle: limits::SETTLE,
-            idle: limits::IDLE,
-            deadline: limits::DEADLINE,
-            reopened_quiet_max: limits::REOPENED_QUIET_MAX,
-            trace_spans_max: limits::TRACE_SPANS_MAX,
-            trace_bytes_max: limits::TRACE_BYTES_MAX,
-            tenant_open_spans_max: limits::TENANT_OPEN_SPANS_MAX,
-            open_spans_max: limits::OPEN_SPANS_MAX,
-            tenant_open_bytes_max: limits::TENANT_OPEN_BYTES_MAX,
-            open_bytes_max: limits::OPEN_BYTES_MAX,
-        }
-    }
-}
 
 /// How a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,33 +53,6 @@ pub struct Arrival {
     pub now: Duration,
     /// The wall clock of its arrival.
     pub arrived: UnixNanos,
-}
-
-/// Why spans are not taken. It passes: the same spans may be taken later.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Refused {
-    /// The tenant has too many spans in open traces.
-    #[error("tenant `{tenant}` has {open} of at most {max} {what} in open traces")]
-    Tenant {
-        /// Whose.
-        tenant: TenantId,
-        /// How many are open.
-        open: usize,
-        /// How many may be.
-        max: usize,
-        /// `spans` or `bytes`.
-        what: &'static str,
-    },
-    /// All tenants together have.
-    #[error("{open} of at most {max} {what} are in open traces")]
-    All {
-        /// How many are open.
-        open: usize,
-        /// How many may be.
-        max: usize,
-        /// `spans` or `bytes`.
-        what: &'static str,
-    },
 }
 
 /// A trace that left assembly.
@@ -174,24 +109,6 @@ struct Tenant {
     held: Held,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Held {
-    spans: usize,
-    bytes: usize,
-}
-
-impl Held {
-    fn grow(&mut self, spans: usize, bytes: usize) {
-        self.spans += spans;
-        self.bytes += bytes;
-    }
-
-    fn shrink(&mut self, spans: usize, bytes: usize) {
-        self.spans = self.spans.saturating_sub(spans);
-        self.bytes = self.bytes.saturating_sub(bytes);
-    }
-}
-
 impl Assembler {
     /// Starts with nothing open.
     pub fn new(options: AssembleOptions) -> Self {
@@ -208,40 +125,14 @@ impl Assembler {
 
     /// Says whether so many more spans and bytes of the tenant may come.
     pub fn room_for(&self, tenant: &TenantId, spans: usize, bytes: usize) -> Result<(), Refused> {
-        let options = &self.options;
         let of_tenant = self.tenant_held(tenant);
-        let bounds = [
-            (
-                "spans",
-                spans,
-                of_tenant.spans,
-                options.tenant_open_spans_max,
-                self.held.spans,
-                options.open_spans_max,
-            ),
-            (
-                "bytes",
-                bytes,
-                of_tenant.bytes,
-                options.tenant_open_bytes_max,
-                self.held.bytes,
-                options.open_bytes_max,
-            ),
-        ];
-        for (what, more, tenant_open, tenant_max, open, max) in bounds {
-            if tenant_open.saturating_add(more) > tenant_max {
-                return Err(Refused::Tenant {
-                    tenant: tenant.clone(),
-                    open: tenant_open,
-                    max: tenant_max,
-                    what,
-                });
-            }
-            if open.saturating_add(more) > max {
-                return Err(Refused::All { open, max, what });
-            }
-        }
-        Ok(())
+        check_room(
+            &self.options,
+            tenant,
+            Held { spans, bytes },
+            of_tenant,
+            self.held,
+        )
     }
 
     /// Takes the spans of one request, all or none of them.

@@ -80,13 +80,16 @@ fn seal(spans: Vec<SpanRecord>) -> SealedTrace {
 #[test]
 fn a_trace_with_its_root_is_sealed_after_settle_of_quiet() {
     let mut assembler = assembler(|_| {});
-    put(&mut assembler, vec![span(1, 2, 1)], 0 * SEC, 1);
+    put(&mut assembler, vec![span(1, 2, 1)], Duration::ZERO, 1);
     put(&mut assembler, vec![span(1, 1, 0)], 2 * SEC, 2);
     put(&mut assembler, vec![span(1, 3, 1)], 4 * SEC, 3);
     assert_eq!(assembler.next_due(), Some(9 * SEC));
     assert_eq!(ids(&assembler.due(9 * SEC)), []);
     assert_eq!(assembler.next_due(), Some(11 * SEC));
-    assert_eq!(ids(&assembler.due(11 * SEC - Duration::from_nanos(1))), []);
+    assert_eq!(
+        ids(&assembler.due(Duration::from_nanos(10_999_999_999))),
+        []
+    );
 
     let [sealed] = assembler.due(11 * SEC).try_into().unwrap();
     assert_eq!(sealed.frames, [1, 2, 3]);
@@ -101,7 +104,10 @@ fn a_trace_with_its_root_is_sealed_after_settle_of_quiet() {
 fn a_trace_without_its_root_waits_for_idle_and_lacks_a_parent() {
     let mut assembler = assembler(|_| {});
     put(&mut assembler, vec![span(1, 2, 1)], SEC, 1);
-    assert_eq!(ids(&assembler.due(31 * SEC - Duration::from_nanos(1))), []);
+    assert_eq!(
+        ids(&assembler.due(Duration::from_nanos(30_999_999_999))),
+        []
+    );
     let [sealed] = assembler.due(31 * SEC).try_into().unwrap();
     assert_eq!(sealed.trace.facts, Facts(Facts::PARENTS_MISSING));
 }
@@ -114,7 +120,7 @@ fn a_busy_trace_is_sealed_at_its_deadline() {
         put(
             &mut assembler,
             vec![changed(span(1, 1, 0), |s| {
-                s.end_time_unix_nano = u64::from(second)
+                s.end_time_unix_nano = u64::from(second);
             })],
             second * SEC,
             u64::from(second),
@@ -421,7 +427,7 @@ fn facts_say_what_is_missing() {
                 s.events.push(Event {
                     dropped_attributes_count: 1,
                     ..Event::default()
-                })
+                });
             }),
             Facts::ATTRIBUTES_DROPPED,
         ),
@@ -430,7 +436,7 @@ fn facts_say_what_is_missing() {
                 s.links.push(Link {
                     dropped_attributes_count: 1,
                     ..Link::default()
-                })
+                });
             }),
             Facts::ATTRIBUTES_DROPPED,
         ),

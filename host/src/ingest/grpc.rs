@@ -31,7 +31,7 @@ use super::{
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const FRAME_HEADER_BYTES: usize = 5;
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves OTLP/gRPC until `shutdown`; requests in flight are finished.

@@ -49,13 +49,11 @@ impl Sink for TestSink {
 
     fn accept(&self, submission: Submission) -> Accepting<'_> {
         Box::pin(async move {
-            match &self.refusal {
-                Some(refused) => Err(refused.clone()),
-                None => {
-                    self.taken.lock().unwrap().push(submission);
-                    Ok(())
-                }
+            if let Some(refused) = &self.refusal {
+                return Err(refused.clone());
             }
+            self.taken.lock().unwrap().push(submission);
+            Ok(())
         })
     }
 }
@@ -124,7 +122,7 @@ fn with_http<T, F: Future<Output = T>>(receiver: Receiver, client: impl FnOnce(u
         let port = listener.local_addr().unwrap().port();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(http::serve(listener, receiver, async {
-            drop(stopped.await)
+            drop(stopped.await);
         }));
         let result = client(port).await;
         stop.send(()).unwrap();
@@ -143,7 +141,7 @@ fn with_grpc<T, F: Future<Output = T>>(
         let port = listener.local_addr().unwrap().port();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(grpc::serve(listener, receiver, async {
-            drop(stopped.await)
+            drop(stopped.await);
         }));
         let connected = TraceServiceClient::connect(format!("http://127.0.0.1:{port}")).await;
         let result = client(connected.unwrap()).await;
@@ -250,117 +248,95 @@ fn spans_are_refused_one_by_one_with_reasons() {
     assert_eq!((answer.status, taken.len()), (200, 0));
 }
 
+/// A request that is more than we take, in a few bytes of its own.
+fn too_many_spans() -> Vec<u8> {
+    let framed = |tag: u8, inner: Vec<u8>| {
+        let mut message = vec![tag];
+        prost::encoding::encode_varint(inner.len() as u64, &mut message);
+        message.extend(inner);
+        message
+    };
+    let spans: Vec<u8> = [0x12, 0].repeat(REQUEST_SPANS_MAX + 1);
+    framed(0x0a, framed(0x12, spans))
+}
+
+/// Checks what is told of a body that is not taken, and that it says not to come again.
+fn check_http_error(headers: &str, body: &[u8], status: u16, code: Code, message: &str) {
+    let (answer, taken) = http_answer(TestSink::default(), headers, body);
+    assert_eq!(answer.status, status, "{message}");
+    assert_eq!(answer.header("retry-after"), None, "{message}");
+    let (told, what) = if headers.starts_with(PROTOBUF) {
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/x-protobuf")
+        );
+        let status = RpcStatus::decode(&answer.body[..]).unwrap();
+        (i64::from(status.code), status.message)
+    } else {
+        let status = answer.json();
+        let message = status["message"].as_str().unwrap();
+        (status["code"].as_i64().unwrap(), message.to_owned())
+    };
+    assert_eq!(told, code as i64, "{message}");
+    assert!(what.contains(message), "{message}: {what}");
+    assert_eq!(taken, []);
+}
+
 #[test]
 fn http_errors_are_a_status_in_the_encoding_of_the_request() {
-    let large = vec![0; REQUEST_BODY_BYTES_MAX + 1];
-    let bomb = gzip(&vec![0; REQUEST_BYTES_MAX + 1]);
-    let spans: Vec<u8> = [0x12, 0].repeat(REQUEST_SPANS_MAX + 1);
-    let many = request(vec![]).encode_to_vec();
-    let many = {
-        assert_eq!(many, [0x0a, 2, 0x12, 0]);
-        let mut scope = vec![0x12];
-        prost::encoding::encode_varint(spans.len() as u64, &mut scope);
-        scope.extend(spans);
-        let mut resource = vec![0x0a];
-        prost::encoding::encode_varint(scope.len() as u64, &mut resource);
-        resource.extend(scope);
-        resource
-    };
+    let malformed = Code::InvalidArgument;
     let gzipped = |format: &str| format!("{format}\r\nContent-Encoding: gzip");
-    let cases: [(&str, String, &[u8], u16, Code, &str); 9] = [
-        (
-            "not protobuf",
-            PROTOBUF.into(),
-            b"\xff\xff",
-            400,
-            Code::InvalidArgument,
-            "not an OTLP trace request: it is not protobuf",
-        ),
-        (
-            "not UTF-8",
-            PROTOBUF.into(),
-            b"\x0a\x03\x1a\x01\xff",
-            400,
-            Code::InvalidArgument,
-            "schema_url",
-        ),
-        (
-            "not JSON",
-            JSON.into(),
-            b"{]",
-            400,
-            Code::InvalidArgument,
-            "key must be a string, line 1 column 2",
-        ),
-        (
-            "broken gzip",
-            gzipped(JSON),
-            b"\x1f\x8b\x08",
-            400,
-            Code::InvalidArgument,
-            "its compression is broken",
-        ),
-        (
-            "too large",
-            PROTOBUF.into(),
-            &large,
-            413,
-            Code::InvalidArgument,
-            "larger than 16777216 B",
-        ),
-        (
-            "too large inflated",
-            gzipped(PROTOBUF),
-            &bomb,
-            413,
-            Code::InvalidArgument,
-            "more than 33554432 B after decompression",
-        ),
-        (
-            "too many spans",
-            PROTOBUF.into(),
-            &many,
-            413,
-            Code::InvalidArgument,
-            "more than 262144 spans",
-        ),
-        (
-            "unknown encoding",
-            format!("{JSON}\r\nContent-Encoding: br"),
-            b"{}",
-            415,
-            Code::Unimplemented,
-            "encoding `br` is not taken",
-        ),
-        (
-            "unknown type",
-            "Content-Type: text/plain".into(),
-            b"{}",
-            415,
-            Code::InvalidArgument,
-            "content type `text/plain` is not taken",
-        ),
-    ];
-    for (name, headers, body, status, code, message) in cases {
-        let (answer, taken) = http_answer(TestSink::default(), &headers, body);
-        assert_eq!(answer.status, status, "{name}");
-        assert_eq!(answer.header("retry-after"), None, "{name}");
-        let (told, what) = if headers.starts_with(PROTOBUF) {
-            assert_eq!(
-                answer.header("content-type"),
-                Some("application/x-protobuf")
-            );
-            let status = RpcStatus::decode(&answer.body[..]).unwrap();
-            (i64::from(status.code), status.message)
-        } else {
-            let status = answer.json();
-            let message = status["message"].as_str().unwrap();
-            (status["code"].as_i64().unwrap(), message.to_owned())
-        };
-        assert_eq!(told, code as i64, "{name}");
-        assert!(what.contains(message), "{name}: {what}");
-        assert!(taken.is_empty());
-    }
+    check_http_error(PROTOBUF, b"\xff\xff", 400, malformed, "it is not protobuf");
+    check_http_error(
+        PROTOBUF,
+        b"\x0a\x03\x1a\x01\xff",
+        400,
+        malformed,
+        "schema_url",
+    );
+    check_http_error(
+        JSON,
+        b"{]",
+        400,
+        malformed,
+        "key must be a string, line 1 column 2",
+    );
+    let broken = b"\x1f\x8b\x08";
+    check_http_error(
+        &gzipped(JSON),
+        broken,
+        400,
+        malformed,
+        "its compression is broken",
+    );
+    let large = vec![0; REQUEST_BODY_BYTES_MAX + 1];
+    check_http_error(PROTOBUF, &large, 413, malformed, "larger than 16777216 B");
+    let bomb = gzip(&vec![0; REQUEST_BYTES_MAX + 1]);
+    let message = "more than 33554432 B after decompression";
+    check_http_error(&gzipped(PROTOBUF), &bomb, 413, malformed, message);
+    check_http_error(
+        PROTOBUF,
+        &too_many_spans(),
+        413,
+        malformed,
+        "more than 262144 spans",
+    );
+    let brotli = format!("{JSON}\r\nContent-Encoding: br");
+    check_http_error(
+        &brotli,
+        b"{}",
+        415,
+        Code::Unimplemented,
+        "encoding `br` is not taken",
+    );
+    let text = "Content-Type: text/plain";
+    check_http_error(
+        text,
+        b"{}",
+        415,
+        malformed,
+        "content type `text/plain` is not taken",
+    );
 }
 
 #[test]

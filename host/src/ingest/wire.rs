@@ -55,11 +55,10 @@ impl Message {
             (M::ResourceSpans, 2) => M::ScopeSpans,
             (M::ScopeSpans, 1) => M::Scope,
             (M::ScopeSpans, 2) => M::Span,
-            (M::Resource, 1)
+            (M::Resource | M::KeyValueList, 1)
             | (M::Scope | M::Event, 3)
             | (M::Span, 9)
-            | (M::Link, 4)
-            | (M::KeyValueList, 1) => M::KeyValue,
+            | (M::Link, 4) => M::KeyValue,
             (M::Resource, 3) => M::EntityRef,
             (M::Span, 11) => M::Event,
             (M::Span, 13) => M::Link,
@@ -73,9 +72,10 @@ impl Message {
 
 fn walk(message: Message, mut bytes: &[u8], cost: &mut Cost, depth: usize) -> Option<()> {
     let depth = depth.checked_sub(1)?;
-    match message {
-        Message::Span => cost.spans += 1,
-        _ => cost.items += 1,
+    if matches!(message, Message::Span) {
+        cost.spans += 1;
+    } else {
+        cost.items += 1;
     }
     while !bytes.is_empty() {
         let tag = varint(&mut bytes)?;

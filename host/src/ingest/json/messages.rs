@@ -113,9 +113,7 @@ impl Fields for Resource {
     ) -> Result<bool, A::Error> {
         match key {
             "attributes" => self.attributes.extend(next.list()?),
-            "droppedAttributesCount" => {
-                self.dropped_attributes_count = integer(next.map)?.unwrap_or_default()
-            }
+            "droppedAttributesCount" => read_integer(&mut self.dropped_attributes_count, next)?,
             "entityRefs" => self.entity_refs.extend(next.list()?),
             _ => return Ok(false),
         }
@@ -154,9 +152,7 @@ impl Fields for InstrumentationScope {
             "name" => self.name = next.string()?.unwrap_or_default(),
             "version" => self.version = next.string()?.unwrap_or_default(),
             "attributes" => self.attributes.extend(next.list()?),
-            "droppedAttributesCount" => {
-                self.dropped_attributes_count = integer(next.map)?.unwrap_or_default()
-            }
+            "droppedAttributesCount" => read_integer(&mut self.dropped_attributes_count, next)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -180,28 +176,20 @@ impl Fields for Span {
             "spanId" => self.span_id = id(next.map)?,
             "traceState" => self.trace_state = next.string()?.unwrap_or_default(),
             "parentSpanId" => self.parent_span_id = id(next.map)?,
-            "flags" => self.flags = integer(next.map)?.unwrap_or_default(),
+            "flags" => read_integer(&mut self.flags, next)?,
             "name" => self.name = next.string()?.unwrap_or_default(),
             "kind" => {
                 let number_of = |name: &str| SpanKind::from_str_name(name).map(|kind| kind as i32);
                 self.kind = enumeration(next.map, number_of)?;
             }
-            "startTimeUnixNano" => {
-                self.start_time_unix_nano = integer(next.map)?.unwrap_or_default()
-            }
-            "endTimeUnixNano" => self.end_time_unix_nano = integer(next.map)?.unwrap_or_default(),
+            "startTimeUnixNano" => read_integer(&mut self.start_time_unix_nano, next)?,
+            "endTimeUnixNano" => read_integer(&mut self.end_time_unix_nano, next)?,
             "attributes" => self.attributes.extend(next.list()?),
-            "droppedAttributesCount" => {
-                self.dropped_attributes_count = integer(next.map)?.unwrap_or_default()
-            }
+            "droppedAttributesCount" => read_integer(&mut self.dropped_attributes_count, next)?,
             "events" => self.events.extend(next.list()?),
-            "droppedEventsCount" => {
-                self.dropped_events_count = integer(next.map)?.unwrap_or_default()
-            }
+            "droppedEventsCount" => read_integer(&mut self.dropped_events_count, next)?,
             "links" => self.links.extend(next.list()?),
-            "droppedLinksCount" => {
-                self.dropped_links_count = integer(next.map)?.unwrap_or_default()
-            }
+            "droppedLinksCount" => read_integer(&mut self.dropped_links_count, next)?,
             "status" => self.status = next.object()?,
             _ => return Ok(false),
         }
@@ -239,12 +227,10 @@ impl Fields for Event {
         next: &mut Next<'_, A>,
     ) -> Result<bool, A::Error> {
         match key {
-            "timeUnixNano" => self.time_unix_nano = integer(next.map)?.unwrap_or_default(),
+            "timeUnixNano" => read_integer(&mut self.time_unix_nano, next)?,
             "name" => self.name = next.string()?.unwrap_or_default(),
             "attributes" => self.attributes.extend(next.list()?),
-            "droppedAttributesCount" => {
-                self.dropped_attributes_count = integer(next.map)?.unwrap_or_default()
-            }
+            "droppedAttributesCount" => read_integer(&mut self.dropped_attributes_count, next)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -264,10 +250,8 @@ impl Fields for Link {
             "spanId" => self.span_id = id(next.map)?,
             "traceState" => self.trace_state = next.string()?.unwrap_or_default(),
             "attributes" => self.attributes.extend(next.list()?),
-            "droppedAttributesCount" => {
-                self.dropped_attributes_count = integer(next.map)?.unwrap_or_default()
-            }
-            "flags" => self.flags = integer(next.map)?.unwrap_or_default(),
+            "droppedAttributesCount" => read_integer(&mut self.dropped_attributes_count, next)?,
+            "flags" => read_integer(&mut self.flags, next)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -343,4 +327,16 @@ impl Fields for KeyValueList {
         }
         Ok(true)
     }
+}
+
+/// Reads an integer into a field; `null` leaves it.
+fn read_integer<'de, A, T>(field: &mut T, next: &mut Next<'_, A>) -> Result<(), A::Error>
+where
+    A: MapAccess<'de>,
+    T: TryFrom<i128>,
+{
+    if let Some(value) = integer(next.map)? {
+        *field = value;
+    }
+    Ok(())
 }

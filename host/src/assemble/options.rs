@@ -1,0 +1,47 @@
+//! What a server may configure of assembly.
+
+use std::time::Duration;
+
+use super::limits;
+
+/// When traces are sealed, and how much may be open. The defaults are those of [`limits`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssembleOptions {
+    /// How long a trace whose root has ended must be quiet.
+    pub settle: Duration,
+    /// How long a trace without a root must be quiet.
+    pub idle: Duration,
+    /// How long a trace may be open.
+    pub deadline: Duration,
+    /// Up to which the quiet of a reopened trace is doubled.
+    pub reopened_quiet_max: Duration,
+    /// At how many spans a trace is cut.
+    pub trace_spans_max: usize,
+    /// At how many bytes a trace is cut.
+    pub trace_bytes_max: usize,
+    /// How many spans of one tenant may be open.
+    pub tenant_open_spans_max: usize,
+    /// How many spans may be open.
+    pub open_spans_max: usize,
+    /// How many bytes of one tenant's spans may be open.
+    pub tenant_open_bytes_max: usize,
+    /// How many bytes of spans may be open.
+    pub open_bytes_max: usize,
+}
+
+impl Default for AssembleOptions {
+    fn default() -> Self {
+        Self {
+            settle: limits::SETTLE,
+            idle: limits::IDLE,
+            deadline: limits::DEADLINE,
+            reopened_quiet_max: limits::REOPENED_QUIET_MAX,
+            trace_spans_max: limits::TRACE_SPANS_MAX,
+            trace_bytes_max: limits::TRACE_BYTES_MAX,
+            tenant_open_spans_max: limits::TENANT_OPEN_SPANS_MAX,
+            open_spans_max: limits::OPEN_SPANS_MAX,
+            tenant_open_bytes_max: limits::TENANT_OPEN_BYTES_MAX,
+            open_bytes_max: limits::OPEN_BYTES_MAX,
+        }
+    }
+}
