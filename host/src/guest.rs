@@ -83,7 +83,8 @@ pub(crate) const ALWAYS_0: &str =
     "(call $answer (local.get $n_rules) (local.get $traces) (i32.const 0))";
 
 /// Rule number `r` of the pack is violated by a trace with a span whose name has number `r + 1` in the
-/// first column, a `u8s`; its first such row is the witness. Otherwise it held if the trace has rows.
+/// first column, a `u8s`; its first such row is the witness.
+/// Otherwise it does not apply.
 pub(crate) const HAS_NAME: &str = r"
   (local $r i32) (local $t i32) (local $row i32) (local $end i32) (local $names i32) (local $found i32)
   (local $out i32) (local $n i32) (local $cell i32) (local $rule i32)
@@ -99,8 +100,6 @@ pub(crate) const HAS_NAME: &str = r"
       (local.set $end (i32.load (i32.add (local.get $trace_ends) (i32.shl (local.get $t) (i32.const 2)))))
       (local.set $cell (i32.add (i32.mul (local.get $r) (local.get $traces)) (local.get $t)))
       (local.set $found (i32.const -1))
-      (if (i32.lt_u (local.get $row) (local.get $end)) (then
-        (i32.store8 (i32.add (i32.load (local.get $out)) (local.get $cell)) (i32.const 1))))
       (block $rowed (loop $rows
         (br_if $rowed (i32.ge_u (local.get $row) (local.get $end)))
         (if (i32.and (i32.eq (i32.load8_u (i32.add (local.get $names) (local.get $row)))

@@ -3,6 +3,8 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`block`] | sealed traces as columns: the unit of judging, storage and replay |
+//! | [`judge`] | from a block and rules to verdicts: the one place |
+//! | [`rules`] | what is live, per tenant; publishing |
 //! | [`sandbox`] | runs packs where they can do no harm; the only user of wasmtime |
 //! | [`store`] | what outlives the process |
 //! | [`clock`] [`tenant`] [`rule_id`] [`trace`] [`verdict`] [`signal`] | the words that the rooms share |
@@ -13,7 +15,9 @@ pub mod block;
 pub mod cli;
 pub mod clock;
 pub mod ingest;
+pub mod judge;
 pub mod rule_id;
+pub mod rules;
 pub mod sandbox;
 pub mod signal;
 pub mod store;

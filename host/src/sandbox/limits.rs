@@ -53,6 +53,9 @@ impl SandboxLimits {
 /// A call holds at most this many spans, or one longer trace alone.
 pub const SPANS_PER_CALL_MAX: usize = 16_384;
 
+/// A call holds at most this many traces: those of which a rule reads no span take no rows.
+pub const TRACES_PER_CALL_MAX: usize = 16_384;
+
 /// Rules x traces of one call: what a guest must hold of verdicts, and the host of findings.
 pub const VERDICTS_PER_CALL_MAX: usize = 1 << 20;
 

@@ -82,7 +82,7 @@ fn a_pack_that_behaves_is_loaded_once_and_answers() {
     let answer = sandbox
         .call(&pack, &[0, 1], &batch, CallBudget::default())
         .unwrap();
-    assert_eq!(answer.findings.verdicts, [2, 1, 1, 2]);
+    assert_eq!(answer.findings.verdicts, [2, 0, 0, 2]);
     assert_eq!(answer.findings.violation_rule, [0, 1]);
     assert_eq!(answer.findings.violation_trace, [0, 1]);
     assert_eq!(answer.findings.witnesses, [1, 2]);

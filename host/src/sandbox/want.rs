@@ -1,5 +1,7 @@
 //! The columns that a rule may ask for: the table of `record want` in `wit/types.wit`, as a type.
 
+use crate::trace::Facts;
+
 /// One column that a rule reads, in one form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Want {
@@ -200,7 +202,40 @@ impl WantColumn {
     }
 }
 
+impl FixedColumn {
+    /// Returns what a dropped part of a trace does to this column, as bits of [`Facts`].
+    pub fn may_miss(self) -> u8 {
+        match self {
+            Self::EventEnds | Self::EventTime => Facts::EVENTS_DROPPED,
+            Self::LinkEnds => Facts::LINKS_DROPPED,
+            Self::Kind
+            | Self::Status
+            | Self::Start
+            | Self::End
+            | Self::Duration
+            | Self::Parent
+            | Self::Children
+            | Self::Depth
+            | Self::SelfDuration => 0,
+        }
+    }
+}
+
 impl TextColumn {
+    /// Returns what a dropped part of a trace does to this column, as bits of [`Facts`].
+    pub fn may_miss(self) -> u8 {
+        match self {
+            Self::EventName => Facts::EVENTS_DROPPED,
+            Self::LinkTraceId | Self::LinkSpanId => Facts::LINKS_DROPPED,
+            Self::ElementKey => Facts::ATTRIBUTES_DROPPED,
+            Self::StatusMessage
+            | Self::SpanId
+            | Self::ParentId
+            | Self::ScopeName
+            | Self::ScopeVersion => 0,
+        }
+    }
+
     fn table(self) -> Table {
         match self {
             Self::StatusMessage

@@ -1,0 +1,81 @@
+//! Times, kinds, counts: numbers that every row has.
+
+use crate::{
+    block::{BlockError, NONE},
+    sandbox::{Column, FixedColumn, Table, Values},
+};
+
+use super::{Children, Making, Projection, dense};
+
+impl Projection<'_, '_> {
+    pub(super) fn fixed_column(
+        &self,
+        column: FixedColumn,
+        making: &Making<'_>,
+    ) -> Result<Column, BlockError> {
+        let block = self.block;
+        let rows = &making.tables.selection.rows;
+        let ends = |children: &Option<Children>| {
+            let ends = children.as_ref().map(|children| children.ends.clone());
+            Values::U32s(ends.unwrap_or_default())
+        };
+        let values = match column {
+            FixedColumn::Kind => Values::U8s(rows.pick(block.kinds()?)),
+            FixedColumn::Status => Values::U8s(rows.pick(block.status_codes()?)),
+            FixedColumn::Start => Values::U64s(rows.pick(block.starts()?)),
+            FixedColumn::End => Values::U64s(rows.pick(block.ends()?)),
+            FixedColumn::Duration => Values::U64s(rows.pick(block.durations()?)),
+            FixedColumn::Parent => Values::U32s(self.parents(making)?),
+            FixedColumn::Children => Values::U32s(rows.pick(&self.tree()?.children)),
+            FixedColumn::Depth => Values::U32s(rows.pick(&self.tree()?.depths)),
+            FixedColumn::SelfDuration => Values::U64s(rows.pick(&self.tree()?.self_durations)),
+            FixedColumn::EventEnds => ends(&making.tables.events),
+            FixedColumn::LinkEnds => ends(&making.tables.links),
+            FixedColumn::EventTime => {
+                let events = making.tables.rows(Table::Events);
+                return Ok(dense(
+                    Table::Events,
+                    Values::U64s(events.pick(block.event_times()?)),
+                ));
+            }
+        };
+        Ok(dense(Table::Spans, values))
+    }
+
+    /// The rows of the parents, as rows of the batch. All rows of each trace are selected, so a trace's rows
+    /// only move together.
+    fn parents(&self, making: &Making<'_>) -> Result<Vec<u32>, BlockError> {
+        let selection = making.tables.selection;
+        let parents = self.block.parents()?;
+        let mut found = Vec::with_capacity(selection.rows.len());
+        for (&trace, &end_here) in selection.traces.iter().zip(&selection.trace_ends) {
+            let rows = self.block.span_rows(trace)?;
+            let start_here = found.len() as u32;
+            debug_assert_eq!(end_here, start_here + rows.len() as u32);
+            let range = rows.start as usize..rows.end as usize;
+            let parents = parents.get(range).unwrap_or_default();
+            found.extend(parents.iter().map(|parent| match *parent {
+                NONE => NONE,
+                parent => parent - rows.start + start_here,
+            }));
+        }
+        Ok(found)
+    }
+}
+
+/// Returns the empty column.
+pub(super) fn empty(column: FixedColumn) -> Values {
+    match column {
+        FixedColumn::Kind | FixedColumn::Status => Values::U8s(Vec::new()),
+        FixedColumn::Start
+        | FixedColumn::End
+        | FixedColumn::Duration
+        | FixedColumn::SelfDuration
+        | FixedColumn::EventTime => Values::U64s(Vec::new()),
+        FixedColumn::Parent
+        | FixedColumn::Children
+        | FixedColumn::Depth
+        | FixedColumn::EventEnds
+        | FixedColumn::LinkEnds => Values::U32s(Vec::new()),
+    }
+}

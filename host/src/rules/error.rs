@@ -1,0 +1,79 @@
+//! Why rules were not changed.
+
+use crate::{
+    rule_id::{Digest, RuleId, RuleVersion},
+    sandbox::LoadError,
+    store::StoreError,
+};
+
+/// Why rules were not changed, or not loaded. What was live is live.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// A pack was refused.
+    #[error("`{origin}`: {source}")]
+    Load {
+        /// Where it came from.
+        origin: String,
+        /// Why.
+        source: LoadError,
+    },
+    /// The id is another pack's.
+    #[error("rule `{id}` of `{origin}` is published by `{holder}`; pass --take-over to replace it")]
+    Claimed {
+        /// The rule.
+        id: RuleId,
+        /// Who claims it.
+        origin: String,
+        /// Whose it is.
+        holder: String,
+    },
+    /// Two packs of one change hold the same id.
+    #[error("rule `{id}` is both in `{first}` and in `{second}`")]
+    Twice {
+        /// The rule.
+        id: RuleId,
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// No such rule.
+    #[error("no rule `{id}` is published")]
+    Unknown {
+        /// The rule.
+        id: RuleId,
+    },
+    /// No such version.
+    #[error("rule `{id}` has no version {}", version.0)]
+    NoVersion {
+        /// The rule.
+        id: RuleId,
+        /// The version.
+        version: RuleVersion,
+    },
+    /// There is nothing to go back to.
+    #[error("rule `{id}` has no version before {}", version.0)]
+    NothingBefore {
+        /// The rule.
+        id: RuleId,
+        /// Its version.
+        version: RuleVersion,
+    },
+    /// No such rule set.
+    #[error("there is no rule set {number}")]
+    NoRuleSet {
+        /// Its number.
+        number: u64,
+    },
+    /// The store lacks a pack, or has another under its digest.
+    #[error("the store does not have rule {index} of the pack {digest}")]
+    NoPack {
+        /// Of the pack.
+        digest: Digest,
+        /// The rule's place in it.
+        index: u32,
+    },
+    /// The store failed or refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
