@@ -6,6 +6,8 @@
 //! | [`judge`] | from a block and rules to verdicts: the one place |
 //! | [`rules`] | what is live, per tenant; publishing |
 //! | [`sandbox`] | runs packs where they can do no harm; the only user of wasmtime |
+//! | [`live`] | the pipeline from a request to its verdicts, and its recovery |
+//! | [`replay`] | rules over stored history |
 //! | [`store`] | what outlives the process |
 //! | [`clock`] [`tenant`] [`rule_id`] [`trace`] [`verdict`] [`signal`] | the words that the rooms share |
 
@@ -16,6 +18,8 @@ pub mod cli;
 pub mod clock;
 pub mod ingest;
 pub mod judge;
+pub mod live;
+pub mod replay;
 pub mod rule_id;
 pub mod rules;
 pub mod sandbox;

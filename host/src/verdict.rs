@@ -149,3 +149,46 @@ pub struct Violation {
 
 /// The most witnesses that a violation names.
 pub const WITNESSES_MAX: usize = 100;
+
+impl RuleVerdicts {
+    /// Counts the traces by the number of their verdict, without those in `skip` (ascending).
+    pub fn counts(&self, skip: &[u32]) -> [u64; 4] {
+        let mut counts = [0; 4];
+        let mut add = |verdict: Verdict, by: i64| {
+            let [not_applicable, held, violated, inconclusive] = &mut counts;
+            *match verdict {
+                Verdict::NotApplicable => not_applicable,
+                Verdict::Held => held,
+                Verdict::Violated => violated,
+                Verdict::Inconclusive => inconclusive,
+            } += by;
+        };
+        self.verdicts.iter().for_each(|verdict| add(*verdict, 1));
+        let skipped = skip
+            .iter()
+            .filter_map(|trace| self.verdicts.get(*trace as usize));
+        skipped.for_each(|verdict| add(*verdict, -1));
+        counts.map(|count| count as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traces_are_counted_by_verdict_without_the_skipped() {
+        let rule = RuleVerdicts {
+            verdicts: vec![
+                Verdict::Held,
+                Verdict::Violated,
+                Verdict::Held,
+                Verdict::NotApplicable,
+            ],
+            inconclusive: Vec::new(),
+            violations: Vec::new(),
+        };
+        assert_eq!(rule.counts(&[]), [1, 2, 1, 0]);
+        assert_eq!(rule.counts(&[2, 3]), [0, 1, 1, 0]);
+    }
+}

@@ -1,0 +1,423 @@
+//! The pipeline from a request to its verdicts, and its recovery.
+//!
+//! ```text
+//! accept -> inbox (durable) -> assembly -> sealer: block listed, inbox released -> judging: verdicts, signals
+//!  async    its writer thread   a thread     a thread                              a thread
+//! ```
+//!
+//! The order of things is what makes it safe to be killed anywhere: a request is acknowledged when the inbox has
+//! committed it, and its entry goes when every trace that rests on it is in a listed block. A start reads what is left
+//! in the inbox before it accepts anything, and judges what is listed and unjudged.
+//!
+//! A failure to write the store stops the pipeline, and says so: spans are refused from then on, and what was
+//! acknowledged is read again by the next start.
+
+mod assembly;
+mod error;
+mod import;
+mod judging;
+mod options;
+mod raise;
+mod sealer;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tokio::sync::oneshot;
+
+use crate::{
+    assemble::{Arrival, Assembler},
+    clock::Clock,
+    ingest::{self, Accepting, Refused, Sink, Submission, limits::RETRY_AFTER},
+    rules::Registry,
+    sandbox::Sandbox,
+    store::{Frame, FrameId, InboxRefused, Store, StoreError},
+    telemetry::Telemetry,
+    tenant::TenantId,
+    trace::{SealedTrace, SpanRecord, TraceId},
+};
+
+pub use error::LiveError;
+pub use import::Importer;
+pub use judging::Judging;
+pub use options::{LiveOptions, PENDING_REQUESTS_MAX};
+pub use sealer::{BLOCK_SPANS_MAX, SealReport, Sealer};
+
+/// A running pipeline. Dropping it stops it as [`Live::stop`] does.
+#[derive(Debug)]
+pub struct Live {
+    shared: Arc<Shared>,
+    /// Until they are joined.
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What the rooms around the pipeline need of it.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where all of it is kept.
+    pub store: Store,
+    /// Which rules are live.
+    pub registry: Arc<Registry>,
+    /// Where they run.
+    pub sandbox: Arc<Sandbox>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
+}
+
+struct Shared {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    telemetry: Arc<Telemetry>,
+    assembler: Mutex<Assembler>,
+    /// Requests that are acknowledged or about to be, and not yet assembled.
+    pending: AtomicUsize,
+    to_assembly: Mutex<Option<Sender<Message>>>,
+    stopping: AtomicBool,
+    failed: OnceLock<String>,
+}
+
+/// What the assembly thread hears.
+enum Message {
+    /// Durable spans.
+    Spans {
+        tenant: TenantId,
+        records: Vec<SpanRecord>,
+        arrival: Arrival,
+    },
+    /// The clock was moved.
+    Tick,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Live {
+    /// Reads what the inbox kept, and starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// Where the inbox cannot be read, or a thread cannot be started.
+    pub fn start(parts: Parts, options: LiveOptions) -> Result<Self, LiveError> {
+        let Parts {
+            store,
+            registry,
+            sandbox,
+            clock,
+            telemetry,
+        } = parts;
+        let LiveOptions {
+            assemble,
+            seal_every,
+        } = options;
+        let (to_assembly, from_inbox) = bounded(PENDING_REQUESTS_MAX);
+        let (wake, woken) = bounded(1);
+        let shared = Arc::new(Shared {
+            store: store.clone(),
+            clock,
+            telemetry: Arc::clone(&telemetry),
+            assembler: Mutex::new(Assembler::new(assemble)),
+            pending: AtomicUsize::new(0),
+            to_assembly: Mutex::new(Some(to_assembly)),
+            stopping: AtomicBool::new(false),
+            failed: OnceLock::new(),
+        });
+        shared.recover()?;
+        let sealer = Sealer::new(store.clone(), Arc::clone(&registry), Arc::clone(&telemetry));
+        let assembly = assembly::Assembly {
+            shared: Arc::clone(&shared),
+            sealer,
+            seal_every,
+            judge: wake.clone(),
+        };
+        let judging = Judging::new(
+            store,
+            registry,
+            sandbox,
+            Arc::clone(&shared.clock),
+            telemetry,
+        );
+        // What a crash left unjudged does not wait for the next block.
+        let _awake = wake.try_send(());
+        drop(wake);
+        let started = |source| LiveError::Thread { source };
+        let assembly = thread::Builder::new()
+            .name("assembly".to_owned())
+            .spawn(move || assembly.run(&from_inbox))
+            .map_err(started)?;
+        let of_judging = Arc::clone(&shared);
+        let judging = thread::Builder::new()
+            .name("judging".to_owned())
+            .spawn(move || judge_until_stopped(&of_judging, judging, &woken))
+            .map_err(started)?;
+        Ok(Self {
+            shared,
+            threads: Mutex::new(vec![assembly, judging]),
+        })
+    }
+
+    /// Returns the sink for ingest.
+    pub fn sink(&self) -> LiveSink {
+        LiveSink(Arc::clone(&self.shared))
+    }
+
+    /// Looks at an open trace, as it would be sealed at this moment.
+    pub fn open_trace(&self, tenant: &TenantId, trace_id: TraceId) -> Option<SealedTrace> {
+        self.shared.assembler().open(tenant, trace_id)
+    }
+
+    /// Says that the clock was moved, for clocks that stand still in between.
+    pub fn tick(&self) {
+        self.shared.send(Message::Tick);
+    }
+
+    /// Returns why spans are refused; `None` where they are not.
+    pub fn failed(&self) -> Option<&str> {
+        self.shared.failed.get().map(String::as_str)
+    }
+
+    /// Stops: what is listed is judged up to the block at hand, what is open stays in the inbox for the next start.
+    pub fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        drop(self.shared.sender().take());
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the pipeline panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn judge_until_stopped(shared: &Shared, mut judging: Judging, woken: &Receiver<()>) {
+    // Ends when the assembly thread, which holds the other end, has.
+    while woken.recv().is_ok() {
+        if let Err(error) = judging.drain(|| shared.stopping.load(Ordering::Acquire)) {
+            shared.fail(&error);
+        }
+    }
+}
+
+impl Shared {
+    fn assembler(&self) -> MutexGuard<'_, Assembler> {
+        // The assembler's calls leave it whole even where they panic: they are not re-entered.
+        self.assembler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sender(&self) -> MutexGuard<'_, Option<Sender<Message>>> {
+        self.to_assembly
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands on, unless the pipeline stops: then the inbox keeps it for the next start.
+    fn send(&self, message: Message) {
+        if let Some(sender) = &*self.sender() {
+            // Cannot be full: `pending` admits no more than it holds.
+            let _kept_in_the_inbox = sender.try_send(message);
+        }
+    }
+
+    fn fail(&self, error: &dyn std::error::Error) {
+        tracing::error!(error = %Chain(error), "the pipeline stopped: spans are refused until a restart");
+        let _first = self.failed.set(error.to_string());
+    }
+
+    /// Reads what was acknowledged and is not in a listed block, or may not be.
+    fn recover(&self) -> Result<(), StoreError> {
+        let now = self.clock.monotonic();
+        let (mut n_frames, mut n_spans) = (0_u64, 0_u64);
+        for entry in self.store.inbox().scan() {
+            let (FrameId(id), frame) = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    tracing::error!(error = %Chain(&error), "part of the inbox is damaged and was passed over");
+                    continue;
+                }
+            };
+            let records = match ingest::decode(&frame.otlp) {
+                Ok(decoded) => decoded.records,
+                Err(error) => {
+                    tracing::error!(error = %error, frame = id, "an entry of the inbox cannot be read");
+                    continue;
+                }
+            };
+            n_frames += 1;
+            n_spans += records.len() as u64;
+            self.telemetry.open_spans.inc_by(records.len() as i64);
+            let arrival = Arrival {
+                frame: Some(id),
+                bytes: frame.otlp.len(),
+                now,
+                arrived: frame.arrived,
+            };
+            self.assembler()
+                .readmit(&frame.tenant, records, arrival, |_| 0);
+        }
+        if n_frames > 0 {
+            tracing::info!(requests = n_frames, spans = n_spans, "read from the inbox");
+        }
+        Ok(())
+    }
+}
+
+/// An error with its causes, in one line.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+/// Where ingest hands spans to.
+#[derive(Clone, Debug)]
+pub struct LiveSink(Arc<Shared>);
+
+impl Sink for LiveSink {
+    fn accept(&self, submission: Submission) -> Accepting<'_> {
+        Box::pin(self.make_durable(submission))
+    }
+}
+
+impl LiveSink {
+    async fn make_durable(&self, submission: Submission) -> Result<(), Refused> {
+        let Submission {
+            tenant,
+            otlp,
+            records,
+        } = submission;
+        let shared = &self.0;
+        let accepted = match self.submit(&tenant, otlp, records) {
+            Ok(receiver) => receiver
+                .await
+                .unwrap_or_else(|_| Err(stopped("it is shutting down"))),
+            Err(refused) => Err(refused),
+        };
+        if accepted.is_err() {
+            shared.telemetry.refused(&tenant);
+        }
+        accepted
+    }
+
+    fn submit(
+        &self,
+        tenant: &TenantId,
+        otlp: bytes::Bytes,
+        records: Vec<SpanRecord>,
+    ) -> Result<oneshot::Receiver<Result<(), Refused>>, Refused> {
+        let shared = &self.0;
+        if let Some(why) = shared.failed.get() {
+            return Err(stopped(why));
+        }
+        if shared.stopping.load(Ordering::Acquire) {
+            return Err(stopped("it is shutting down"));
+        }
+        shared
+            .assembler()
+            .room_for(tenant, records.len(), otlp.len())
+            .map_err(|refused| full(&refused.to_string()))?;
+        let admitted =
+            shared
+                .pending
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |pending| {
+                    (pending < PENDING_REQUESTS_MAX).then_some(pending + 1)
+                });
+        admitted.map_err(|_| full("too many requests wait for assembly"))?;
+
+        let (answer, answered) = oneshot::channel();
+        let arrived = shared.clock.unix_nanos();
+        let frame = Frame {
+            tenant: tenant.clone(),
+            otlp: otlp.clone(),
+            arrived,
+        };
+        let on_durable = {
+            let shared = Arc::clone(shared);
+            let tenant = tenant.clone();
+            move |durable: Result<FrameId, StoreError>| {
+                let acknowledged = match durable {
+                    Ok(FrameId(id)) => {
+                        let now = shared.clock.monotonic();
+                        let arrival = Arrival {
+                            frame: Some(id),
+                            bytes: otlp.len(),
+                            now,
+                            arrived,
+                        };
+                        // Before the acknowledgement: who waits for no open spans sees these.
+                        shared.telemetry.open_spans.inc_by(records.len() as i64);
+                        shared.telemetry.ingested(&tenant, records.len() as u64, 0);
+                        shared.send(Message::Spans {
+                            tenant,
+                            records,
+                            arrival,
+                        });
+                        Ok(())
+                    }
+                    Err(error) => {
+                        shared.pending.fetch_sub(1, Ordering::AcqRel);
+                        shared.fail(&error);
+                        Err(stopped(&error.to_string()))
+                    }
+                };
+                // A client that went away needs no answer.
+                let _gone = answer.send(acknowledged);
+            }
+        };
+        shared
+            .store
+            .inbox()
+            .submit(frame, Box::new(on_durable))
+            .map_err(|refused| {
+                shared.pending.fetch_sub(1, Ordering::AcqRel);
+                match refused {
+                    InboxRefused::Full => full("the inbox is full"),
+                    InboxRefused::Stopped { why } => stopped(&why),
+                }
+            })?;
+        Ok(answered)
+    }
+}
+
+fn full(what: &str) -> Refused {
+    Refused::Full {
+        what: what.to_owned(),
+        retry_after: RETRY_AFTER,
+    }
+}
+
+fn stopped(what: &str) -> Refused {
+    Refused::Unavailable {
+        what: what.to_owned(),
+        retry_after: RETRY_AFTER,
+    }
+}

@@ -1,0 +1,116 @@
+//! The thread that gathers spans and seals what is due.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::{LiveError, Message, Sealer, Shared};
+use crate::store::FrameId;
+
+/// How many requests are assembled before the thread looks at what is due.
+const REQUESTS_PER_TURN: usize = 256;
+
+/// How long the thread sleeps where nothing is open. A bound against a clock that lies, no more.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+
+pub(super) struct Assembly {
+    pub(super) shared: Arc<Shared>,
+    pub(super) sealer: Sealer,
+    pub(super) seal_every: Duration,
+    /// Wakes the judging thread.
+    pub(super) judge: Sender<()>,
+}
+
+impl Assembly {
+    /// Runs until the sender is gone.
+    pub(super) fn run(self, messages: &Receiver<Message>) {
+        let mut sealed_at = self.shared.clock.monotonic();
+        loop {
+            let due = self.shared.assembler().next_due();
+            let due = due.map(|due| due.max(sealed_at + self.seal_every));
+            let wait = due.map_or(SLEEP_MAX, |due| {
+                due.saturating_sub(self.shared.clock.monotonic())
+            });
+            match messages.recv_timeout(wait.min(SLEEP_MAX)) {
+                Ok(message) => {
+                    self.take(message);
+                    messages
+                        .try_iter()
+                        .take(REQUESTS_PER_TURN)
+                        .for_each(|message| self.take(message));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let now = self.shared.clock.monotonic();
+            if due.is_some_and(|due| due <= now) {
+                sealed_at = now;
+                if let Err(error) = self.seal(now) {
+                    self.shared.fail(&error);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take(&self, message: Message) {
+        match message {
+            Message::Spans {
+                tenant,
+                records,
+                arrival,
+            } => {
+                // No rule set, no store: an acknowledged span is taken whatever the bounds are.
+                self.shared
+                    .assembler()
+                    .readmit(&tenant, records, arrival, |_| 0);
+                self.shared.pending.fetch_sub(1, Ordering::AcqRel);
+            }
+            Message::Tick => {}
+        }
+    }
+
+    fn seal(&self, now: Duration) -> Result<(), LiveError> {
+        let shared = &self.shared;
+        let (sealed, stats) = {
+            let mut assembler = shared.assembler();
+            (assembler.due(now), assembler.stats())
+        };
+        shared.telemetry.open_traces.set(stats.open_traces as i64);
+        if sealed.is_empty() {
+            return Ok(());
+        }
+        let frames: Vec<u64> = sealed
+            .iter()
+            .flat_map(|one| one.frames.iter().copied())
+            .collect();
+        let n_spans: usize = sealed
+            .iter()
+            .map(|one| one.trace.spans.len() + one.repeated)
+            .sum();
+        let report = self.sealer.seal(sealed)?;
+        let free: Vec<FrameId> = shared
+            .assembler()
+            .release(&frames)
+            .into_iter()
+            .map(FrameId)
+            .collect();
+        shared.store.inbox().release(&free);
+        // In this order: spans are never neither open nor unjudged nor judged.
+        shared
+            .telemetry
+            .unjudged_blocks
+            .inc_by(report.blocks.len() as i64);
+        shared.telemetry.open_spans.dec_by(n_spans as i64);
+        shared
+            .telemetry
+            .inbox_bytes
+            .set(shared.store.inbox().bytes());
+        // A full channel means that judging is about to look.
+        let _awake = self.judge.try_send(());
+        Ok(())
+    }
+}

@@ -1,0 +1,277 @@
+//! Rules over stored history, by the same [`judge`] as live traffic, changing nothing.
+//!
+//! The list of blocks is taken once, at the start: what is sealed later is not part of the replay. Blocks are
+//! judged on as many threads as asked for and counted in any order: verdicts depend on neither.
+//! A block in which no rule can have anything to look at is counted without being read.
+
+mod block;
+
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use crossbeam_channel::bounded;
+
+use crate::{
+    clock::{Clock, UnixNanos},
+    judge::JudgeError,
+    rule_id::RuleId,
+    rules::PublishedRule,
+    sandbox::Sandbox,
+    store::{ListedBlock, Store, StoreError},
+    tenant::TenantId,
+    trace::{SpanId, TraceId},
+    verdict::{Clause, Verdict},
+};
+
+use block::{BlockReplay, Shortcuts, replay_block};
+
+/// The most violations of one rule that a report holds; it counts the rest.
+pub const VIOLATIONS_MAX: usize = 100_000;
+
+/// What to replay over, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplayOptions {
+    /// Only traces that start at this time or later.
+    pub from: Option<UnixNanos>,
+    /// Only traces that start before this time.
+    pub to: Option<UnixNanos>,
+    /// How many threads judge; at least one does.
+    pub threads: usize,
+}
+
+impl ReplayOptions {
+    fn holds(&self, time: UnixNanos) -> bool {
+        self.from.is_none_or(|from| from <= time) && self.to.is_none_or(|to| time < to)
+    }
+
+    fn may_hold_some_of(&self, block: &ListedBlock) -> bool {
+        let meta = block.meta();
+        self.from.is_none_or(|from| from <= meta.start_max)
+            && self.to.is_none_or(|to| meta.start_min < to)
+    }
+
+    fn holds_all_of(&self, block: &ListedBlock) -> bool {
+        self.holds(block.meta().start_min) && self.holds(block.meta().start_max)
+    }
+}
+
+/// What a replay works with.
+#[derive(Clone, Copy, Debug)]
+pub struct Replaying<'a> {
+    /// Where the history is.
+    pub store: &'a Store,
+    /// Where the rules run.
+    pub sandbox: &'a Sandbox,
+    /// How long it takes is measured with this.
+    pub clock: &'a dyn Clock,
+}
+
+/// How far a replay is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Stored traces that are done.
+    pub traces: u64,
+    /// Stored traces in all blocks that reach into the range.
+    pub traces_total: u64,
+}
+
+/// What a replay found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// By rule, in the order asked for.
+    pub rules: Vec<RuleReplay>,
+    /// Traces that were judged.
+    pub traces: u64,
+    /// Their spans.
+    pub spans: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Whether it was stopped before the end: then the counts are of a part.
+    pub partial: bool,
+    /// The blocks that could not be read, and why: their traces are not counted.
+    pub unreadable: Vec<String>,
+}
+
+/// What a replay found of one rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleReplay {
+    /// The rule.
+    pub id: RuleId,
+    /// Traces by the number of their verdict.
+    pub counts: [u64; 4],
+    /// Its violations in order of time, then trace id: the first [`VIOLATIONS_MAX`] of them.
+    pub violations: Vec<ReplayViolation>,
+    /// When the first violating trace began.
+    pub first_violation: Option<UnixNanos>,
+    /// When the last one did.
+    pub last_violation: Option<UnixNanos>,
+}
+
+impl RuleReplay {
+    fn new(id: RuleId) -> Self {
+        Self {
+            id,
+            counts: [0; 4],
+            violations: Vec::new(),
+            first_violation: None,
+            last_violation: None,
+        }
+    }
+
+    /// Returns how many traces had a verdict.
+    pub fn count(&self, verdict: Verdict) -> u64 {
+        let [not_applicable, held, violated, inconclusive] = self.counts;
+        match verdict {
+            Verdict::NotApplicable => not_applicable,
+            Verdict::Held => held,
+            Verdict::Violated => violated,
+            Verdict::Inconclusive => inconclusive,
+        }
+    }
+
+    fn add(&mut self, counts: [u64; 4], violations: Vec<ReplayViolation>) {
+        for (sum, count) in self.counts.iter_mut().zip(counts) {
+            *sum += count;
+        }
+        for violation in &violations {
+            let time = violation.time;
+            self.first_violation = Some(self.first_violation.map_or(time, |first| first.min(time)));
+            self.last_violation = Some(self.last_violation.map_or(time, |last| last.max(time)));
+        }
+        self.violations.extend(violations);
+        if self.violations.len() >= 2 * VIOLATIONS_MAX {
+            self.keep_the_first();
+        }
+    }
+
+    fn keep_the_first(&mut self) {
+        self.violations
+            .sort_by(|a, b| (a.time, a.trace_id).cmp(&(b.time, b.trace_id)));
+        self.violations.truncate(VIOLATIONS_MAX);
+    }
+}
+
+/// A violation that a replay found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayViolation {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// When its first span began.
+    pub time: UnixNanos,
+    /// What broke.
+    pub clause: Clause,
+    /// The spans that prove it.
+    pub witnesses: Vec<SpanId>,
+    /// What it says.
+    pub message: String,
+}
+
+/// Why a replay found nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The store's catalog cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The sandbox has no room.
+    #[error(transparent)]
+    Judge(JudgeError),
+}
+
+/// Judges the stored traces of a tenant by `rules`. `progress` hears of it after each block and may end it.
+///
+/// # Errors
+///
+/// [`ReplayError`] where nothing can be told. A block that cannot be read is named in the report, not an error.
+pub fn replay(
+    with: Replaying<'_>,
+    tenant: &TenantId,
+    rules: &[PublishedRule],
+    options: ReplayOptions,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Replayed, ReplayError> {
+    let started = with.clock.monotonic();
+    let mut blocks = with.store.blocks(tenant);
+    blocks.retain(|block| options.may_hold_some_of(block));
+    let shortcuts = Shortcuts::of(with.store, tenant, rules)?;
+    let mut told = Progress {
+        traces: 0,
+        traces_total: blocks
+            .iter()
+            .map(|block| u64::from(block.meta().n_traces))
+            .sum(),
+    };
+    let mut report = Replayed {
+        rules: rules
+            .iter()
+            .map(|rule| RuleReplay::new(rule.id.clone()))
+            .collect(),
+        traces: 0,
+        spans: 0,
+        elapsed: Duration::ZERO,
+        partial: false,
+        unreadable: Vec::new(),
+    };
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let failed = Mutex::new(None);
+    let (sender, receiver) = bounded(options.threads.max(1) * 2);
+    std::thread::scope(|scope| {
+        for _ in 0..options.threads.max(1).min(blocks.len()) {
+            let sender = sender.clone();
+            let (next, stop, failed, blocks, shortcuts) =
+                (&next, &stop, &failed, &blocks, &shortcuts);
+            scope.spawn(move || {
+                while let Some(listed) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    match replay_block(with, rules, listed, &options, shortcuts) {
+                        Ok(of_block) => drop(sender.send((listed, of_block))),
+                        Err(error) => {
+                            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for (listed, of_block) in &receiver {
+            told.traces += u64::from(listed.meta().n_traces);
+            report.add(of_block);
+            if progress(told).is_break() {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    });
+    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    report.rules.iter_mut().for_each(RuleReplay::keep_the_first);
+    report.partial = told.traces < told.traces_total;
+    report.elapsed = with.clock.monotonic().saturating_sub(started);
+    Ok(report)
+}
+
+impl Replayed {
+    fn add(&mut self, of_block: BlockReplay) {
+        let BlockReplay {
+            n_traces,
+            n_spans,
+            rules,
+            unreadable,
+        } = of_block;
+        self.traces += n_traces;
+        self.spans += n_spans;
+        self.unreadable.extend(unreadable);
+        for (rule, (counts, violations)) in self.rules.iter_mut().zip(rules) {
+            rule.add(counts, violations);
+        }
+    }
+}
