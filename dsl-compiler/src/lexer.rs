@@ -107,7 +107,7 @@ impl<'s> Lexer<'s> {
     fn follows_value(&self) -> bool {
         match self.out.tokens.last().map(|token| &token.kind) {
             Some(Kind::Text(_) | Kind::Number(_) | Kind::Duration(_) | Kind::Mark(')')) => true,
-            Some(Kind::Word(word)) => !matches!(*word, "in" | "contains" | "and" | "or" | "not"),
+            Some(Kind::Word(word)) => !crate::parser::is_reserved(word),
             Some(Kind::Compare(_) | Kind::Mark(_) | Kind::Bad | Kind::End) | None => false,
         }
     }

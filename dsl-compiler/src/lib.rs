@@ -36,6 +36,8 @@ mod diagnostic;
 mod ir;
 mod lexer;
 pub mod limits;
+#[cfg(feature = "oracle")]
+pub mod oracle;
 mod parser;
 mod reads;
 mod source;

@@ -18,7 +18,16 @@ pub(super) enum Bound<T> {
 /// 2^63, the first double beyond the ints.
 const INT_END: f64 = 9_223_372_036_854_775_808.0;
 
-/// How an int compares with the literal. `!=` is not asked: it is the negation of `==`.
+/// `==` and `!=` with a literal that no value of the type equals.
+fn never_equal<T>(op: Compare) -> Bound<T> {
+    if op == Compare::Unequal {
+        Bound::Always
+    } else {
+        Bound::Never
+    }
+}
+
+/// How an int compares with the literal.
 pub(super) fn int_bound(op: Compare, literal: Number) -> Bound<i64> {
     let double = match literal {
         Number::Int(int) => return Bound::Test(op, int),
@@ -29,7 +38,7 @@ pub(super) fn int_bound(op: Compare, literal: Number) -> Bound<i64> {
     match op {
         Compare::Equal | Compare::Unequal => inside(double)
             .filter(|_| floor == ceil)
-            .map_or(Bound::Never, |int| Bound::Test(op, int)),
+            .map_or(never_equal(op), |int| Bound::Test(op, int)),
         Compare::Order(Order::Less | Order::LessOrEqual) => {
             let edge = if op == Compare::Order(Order::Less) {
                 ceil
@@ -76,7 +85,7 @@ pub(super) fn double_bound(op: Compare, literal: Number) -> Bound<f64> {
         std::cmp::Ordering::Greater => nearest.next_up(),
     };
     match op {
-        Compare::Equal | Compare::Unequal => Bound::Never,
+        Compare::Equal | Compare::Unequal => never_equal(op),
         Compare::Order(Order::Less | Order::LessOrEqual) => {
             Bound::Test(Compare::Order(Order::LessOrEqual), above.next_down())
         }
@@ -93,13 +102,12 @@ pub(super) fn unsigned_bound(op: Compare, literal: Number) -> Bound<u64> {
         Bound::Always => Bound::Always,
         Bound::Test(op, int) => match (u64::try_from(int), op) {
             (Ok(edge), op) => Bound::Test(op, edge),
-            (Err(_), Compare::Order(Order::Greater | Order::GreaterOrEqual)) => Bound::Always,
-            (
-                Err(_),
-                Compare::Equal
-                | Compare::Unequal
-                | Compare::Order(Order::Less | Order::LessOrEqual),
-            ) => Bound::Never,
+            (Err(_), Compare::Unequal | Compare::Order(Order::Greater | Order::GreaterOrEqual)) => {
+                Bound::Always
+            }
+            (Err(_), Compare::Equal | Compare::Order(Order::Less | Order::LessOrEqual)) => {
+                Bound::Never
+            }
         },
     }
 }

@@ -80,7 +80,7 @@ impl Parser<'_> {
             };
             debug_assert!(refused.is_err(), "nothing but a rule stands here");
             self.advance();
-            self.skip_to(&["rule", "let"], 0);
+            self.skip_to_rule();
         }
     }
 
@@ -127,7 +127,7 @@ impl Parser<'_> {
         });
         if head.is_err() {
             rule.broken = true;
-            self.skip_to(&["rule"], 0);
+            self.skip_to_rule();
             return rule;
         }
         self.nodes = 0;
@@ -179,9 +179,10 @@ impl Parser<'_> {
                 self.at = self.tokens.len();
                 return;
             }
+            let start = self.at;
             if self.parse_part(rule, named, &mut seen).is_err() {
                 rule.broken = true;
-                self.skip_part(named);
+                self.skip_part(start);
             }
         }
     }
@@ -253,55 +254,47 @@ impl Parser<'_> {
         self.parse_block(&format!("after `{word}`"))
     }
 
-    /// Skips to the next property or clause of the rule, or behind its end.
-    fn skip_part(&mut self, named: bool) {
-        let names: Vec<&str> = CLAUSES
-            .iter()
-            .map(|(name, _)| *name)
-            .chain(super::property::PROPERTIES)
-            .collect();
-        // The part that failed may have been refused at its first word.
-        if self.is_mark_ahead(1, '{') || !self.is_mark('}') {
-            self.advance();
-        }
-        let depth = i32::from(
-            self.at > 0
-                && self
-                    .tokens
-                    .get(self.at - 1)
-                    .is_some_and(|token| token.kind == Kind::Mark('{')),
-        );
-        self.skip_to(&names, depth);
-        let _ = named;
-    }
-
-    /// Skips to a word of `words` that stands outside all braces, to the brace that closes the rule, or to the next rule.
-    fn skip_to(&mut self, words: &[&str], depth: i32) {
-        let mut depth = depth;
+    /// Goes on behind the property or clause that began at token `start` and was refused somewhere in it.
+    ///
+    /// Conditions hold no braces, so a clause's word before a brace begins the next part even where a brace is missing.
+    fn skip_part(&mut self, start: usize) {
+        let read = self.tokens.get(start..self.at).unwrap_or_default();
+        let braces = |mark| {
+            read.iter()
+                .filter(|token| token.kind == Kind::Mark(mark))
+                .count()
+        };
+        let mut depth = braces('{').saturating_sub(braces('}'));
+        let is_part =
+            |word: &str| clause_kind(word).is_some() || super::property::PROPERTIES.contains(&word);
         loop {
             match self.kind() {
                 Kind::End => return,
-                Kind::Word("rule")
-                    if self.word_ahead(1).is_some() && self.is_mark_ahead(2, '{') =>
-                {
-                    return;
-                }
+                Kind::Word("rule") if self.is_rule_head() => return,
                 Kind::Word(word)
-                    if words.contains(word) && (self.is_mark_ahead(1, '{') || depth <= 0) =>
+                    if self.at > start
+                        && is_part(word)
+                        && (depth == 0 || self.is_mark_ahead(1, '{')) =>
                 {
                     return;
                 }
                 Kind::Mark('{') => depth += 1,
-                Kind::Mark('}') if depth <= 0 => return,
+                Kind::Mark('}') if depth == 0 => return,
                 Kind::Mark('}') => depth -= 1,
-                Kind::Word(_)
-                | Kind::Text(_)
-                | Kind::Number(_)
-                | Kind::Duration(_)
-                | Kind::Compare(_)
-                | Kind::Mark(_)
-                | Kind::Bad => {}
+                Kind::Word(_) | Kind::Text(_) | Kind::Number(_) | Kind::Duration(_) => {}
+                Kind::Compare(_) | Kind::Mark(_) | Kind::Bad => {}
             }
+            self.advance();
+        }
+    }
+
+    fn is_rule_head(&self) -> bool {
+        self.word() == Some("rule") && self.word_ahead(1).is_some() && self.is_mark_ahead(2, '{')
+    }
+
+    /// Skips to the next rule.
+    fn skip_to_rule(&mut self) {
+        while *self.kind() != Kind::End && !matches!(self.kind(), Kind::Word("rule" | "let")) {
             self.advance();
         }
     }
