@@ -21,6 +21,7 @@
 mod amend;
 mod blocks;
 mod codec;
+mod compact;
 mod coverage;
 mod error;
 mod file;
@@ -77,6 +78,8 @@ struct Inner {
     block_files: BlockFiles,
     index: Index,
     damaged: Vec<StoreError>,
+    /// Entries of blocks that were merged, whose chunks are still in their file.
+    retired: Mutex<Vec<Arc<blocks::Entry>>>,
     /// Held while blocks are put.
     blocks_lock: Mutex<()>,
     /// Held while blocks are listed or marked judged, so that catalog and index agree. Taken after
@@ -136,6 +139,7 @@ impl Store {
         let list = blocks::read_list(&catalog, &judged)?;
         let numbers: Vec<u32> = names(dir)?.iter().filter_map(|n| blocks_file(n)).collect();
         let block_files = BlockFiles::open(dir, &numbers, &list.last_in_file, list.last)?;
+        compact::drop_retired(&catalog, &block_files)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
@@ -145,6 +149,7 @@ impl Store {
                 block_files,
                 index: list.index,
                 damaged: list.damaged,
+                retired: Mutex::default(),
                 blocks_lock: Mutex::new(()),
                 catalog_lock: Mutex::new(()),
                 signal_changes: watch::Sender::new(last_change),

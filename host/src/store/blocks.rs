@@ -15,13 +15,11 @@ use std::{
 use hashbrown::HashSet;
 use redb::{ReadableTable as _, TableDefinition};
 
+use self::chunks::{StoredChunks, has_own_postings, read_postings};
 pub use self::listing::{Listing, Superseded};
-use self::{
-    chunks::{Put, StoredChunks, has_own_postings, read_postings},
-    files::write_puts,
-};
 pub(super) use self::{
-    files::BlockFiles,
+    chunks::Put,
+    files::{BlockFiles, write_puts},
     listing::{Entry, Layout},
 };
 use super::{
@@ -39,7 +37,7 @@ use crate::{
 };
 
 /// Sequence number of a block, number of the chunk -> the chunk, as the block made it.
-const CHUNKS: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("chunks");
+pub(super) const CHUNKS: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("chunks");
 
 /// Tenant, span name, sequence number of a block -> the traces that have such a span.
 const POSTINGS: TableDefinition<'_, (&str, &str, u64), &[u8]> = TableDefinition::new("postings");
@@ -48,7 +46,7 @@ const POSTINGS: TableDefinition<'_, (&str, &str, u64), &[u8]> = TableDefinition:
 const OTHER_NAMES: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("other_names");
 
 /// In the catalog: sequence number -> the block's entry.
-const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+pub(super) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
 
 /// Which traces of a block may have a span of some name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,8 +88,9 @@ impl Store {
         if fresh.is_empty() {
             return Ok(());
         }
+        let mut supersedes = Vec::with_capacity(fresh.len());
         for (block, listing) in &fresh {
-            check_superseded(&inner.index, &block.meta.tenant, listing)?;
+            supersedes.push(self.resolve_superseded(&block.meta.tenant, listing)?);
         }
         let now = inner.clock.unix_nanos();
         let n_blocks = fresh.len() as u64;
@@ -108,20 +107,20 @@ impl Store {
         let _no_judging = inner.lock_catalog();
         let mut taken = HashSet::new();
         let mut entries = Vec::with_capacity(fresh.len());
-        for (((block, listing), layout), seq) in fresh.iter().zip(layouts).zip(first_seq..) {
+        let laid_out = fresh.iter().zip(supersedes).zip(layouts);
+        for ((((block, listing), supersedes), layout), seq) in laid_out.zip(first_seq..) {
             let tenant = &block.meta.tenant;
-            let first = |row: &Superseded| {
+            let mut first = |row: &Superseded| {
                 let older = inner.index.get(tenant, row.block);
                 older.is_some_and(|older| !older.superseded().contains(row.trace))
                     && taken.insert((tenant, row.block, row.trace))
             };
-            let mut first = first;
             entries.push(Entry {
                 seq,
                 file: number,
                 layout,
                 rule_set: listing.rule_set,
-                supersedes: listing.supersedes.iter().map(|r| (*r, first(r))).collect(),
+                supersedes: supersedes.into_iter().map(|r| (r, first(&r))).collect(),
                 meta: block.meta.clone(),
                 filter: block.filter.clone(),
             });
@@ -138,6 +137,35 @@ impl Store {
             inner.index.insert(entry, false);
         }
         Ok(())
+    }
+
+    /// Returns the rows that a listing supersedes, where they lie. A block that was merged into another
+    /// since the caller looked is not listed any more: its trace is then found by its id.
+    fn resolve_superseded(
+        &self,
+        tenant: &TenantId,
+        listing: &Listing,
+    ) -> Result<Vec<Superseded>, StoreError> {
+        let resolve = |row: &Superseded| {
+            let block = row.block;
+            let Some(older) = self.inner.index.get(tenant, block) else {
+                let found = self.find_trace(tenant, row.trace_id)?;
+                let (older, trace) = found.ok_or(StoreError::UnknownBlock { block })?;
+                return Ok(Superseded {
+                    block: older.meta().id,
+                    trace,
+                    ..*row
+                });
+            };
+            if row.trace >= older.meta().n_traces {
+                return Err(StoreError::Unfit {
+                    block,
+                    what: format!("it has no trace {}", row.trace),
+                });
+            }
+            Ok(*row)
+        };
+        listing.supersedes.iter().map(resolve).collect()
     }
 
     /// Returns the blocks of a tenant as they stand, oldest first.
@@ -164,9 +192,7 @@ impl Store {
         let entry = &listed.entry;
         let source = StoredChunks {
             file: self.inner.block_files.file(entry.file)?,
-            block: entry.meta.id,
-            seq: entry.seq,
-            layout: entry.layout,
+            entry: Arc::clone(entry),
             whole: OnceLock::new(),
         };
         Ok(Block::open(entry.meta.clone(), Arc::new(source)))
@@ -279,20 +305,6 @@ pub(super) fn read_list(catalog: &DbFile, judged: &HashSet<u64>) -> Result<List,
         Ok(())
     })?;
     Ok(read)
-}
-
-fn check_superseded(index: &Index, tenant: &TenantId, listing: &Listing) -> Result<(), StoreError> {
-    for row in &listing.supersedes {
-        let older = index.get(tenant, row.block);
-        let older = older.ok_or(StoreError::UnknownBlock { block: row.block })?;
-        if row.trace >= older.meta().n_traces {
-            return Err(StoreError::Unfit {
-                block: row.block,
-                what: format!("it has no trace {}", row.trace),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Returns, by block, the traces that may have a span of a name.

@@ -76,15 +76,13 @@ impl OfTenant {
     }
 }
 
-impl Index {
-    /// Adds a block, and marks the rows that it takes the place of.
-    pub(super) fn insert(&self, entry: Entry, judged: bool) {
-        let mut lists = self.write();
+impl Lists {
+    fn insert(&mut self, entry: Entry, judged: bool) {
         let tenant = entry.meta.tenant.clone();
         if !judged {
-            lists.unjudged.insert(entry.seq, tenant.clone());
+            self.unjudged.insert(entry.seq, tenant.clone());
         }
-        let of_tenant = lists.tenants.entry(tenant).or_default();
+        let of_tenant = self.tenants.entry(tenant).or_default();
         let mut by_block: BTreeMap<BlockId, Vec<u32>> = BTreeMap::new();
         for (row, _) in entry.supersedes.iter().filter(|(_, first)| *first) {
             by_block.entry(row.block).or_default().push(row.trace);
@@ -101,6 +99,25 @@ impl Index {
             entry: Arc::new(entry),
         };
         of_tenant.blocks.insert(listed.entry.seq, listed);
+    }
+}
+
+impl Index {
+    /// Adds a block, and marks the rows that it takes the place of.
+    pub(super) fn insert(&self, entry: Entry, judged: bool) {
+        self.write().insert(entry, judged);
+    }
+
+    /// Puts one judged block in the place of others, at once for every reader.
+    pub(super) fn replace(&self, merged: &[ListedBlock], entry: Entry) {
+        let mut lists = self.write();
+        for block in merged {
+            if let Some(of_tenant) = lists.tenants.get_mut(&block.meta().tenant) {
+                of_tenant.blocks.remove(&block.entry.seq);
+                of_tenant.by_id.remove(&block.meta().id);
+            }
+        }
+        lists.insert(entry, true);
     }
 
     pub(super) fn mark_judged(&self, tenant: &TenantId, id: BlockId) {
@@ -137,6 +154,11 @@ impl Index {
                 .cloned()
                 .collect()
         })
+    }
+
+    /// Returns the tenants that have blocks.
+    pub(super) fn tenants(&self) -> Vec<TenantId> {
+        self.read().tenants.keys().cloned().collect()
     }
 
     /// Returns the blocks that are not judged, of all tenants, oldest first.

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Sequence number of a block -> the verdicts on it.
-const JUDGED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("judged");
+pub(super) const JUDGED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("judged");
 
 const HOUR_NS: u64 = 3_600_000_000_000;
 
@@ -332,7 +332,7 @@ impl Judging<'_> {
     }
 }
 
-fn judged_block(
+pub(super) fn judged_block(
     judged: &impl redb::ReadableTable<u64, &'static [u8]>,
     file: &str,
     entry: &Entry,
@@ -352,4 +352,4 @@ fn judged_block(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -34,6 +34,15 @@ pub(super) const BLOCKS_FILE_AGE_MAX: Duration = Duration::from_hours(24);
 /// value: it is read whole in less time than a few chunks are found.
 pub(super) const INDEXED_BLOCK_SPANS_MIN: u32 = 4_096;
 
+/// The spans of a block that compaction makes.
+pub(super) const COMPACTED_BLOCK_SPANS: u32 = 16_384;
+
+/// So many small blocks are merged however few their spans.
+pub(super) const COMPACTED_BLOCKS: usize = 64;
+
+/// The most small blocks that are merged together.
+pub(super) const COMPACTED_BLOCKS_MAX: usize = 256;
+
 /// The most names of a block that have postings of their own; the others share theirs.
 pub(super) const POSTINGS_NAMES_MAX: usize = 4_096;
 

@@ -5,9 +5,12 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use redb::WriteTransaction;
 
-use super::{CHUNKS, OTHER_NAMES, POSTINGS, listing::Layout};
+use super::{
+    CHUNKS, OTHER_NAMES, POSTINGS,
+    listing::{Entry, Layout},
+};
 use crate::{
-    block::{BlockError, BlockId, ChunkId, ChunkSource, EncodedBlock, Postings},
+    block::{BlockError, ChunkId, ChunkSource, EncodedBlock, Postings},
     store::{
         codec::{Malformed, Place, Reader, Writer},
         error::StoreError,
@@ -21,7 +24,7 @@ use crate::{
 const WHOLE: u32 = u32::MAX;
 
 /// One entry of one table.
-pub(super) enum Put<'a> {
+pub(in crate::store) enum Put<'a> {
     Chunk(u64, u32, Bytes),
     Postings(&'a TenantId, &'a str, u64, Vec<u8>),
     OtherNames(&'a TenantId, u64, Vec<u8>),
@@ -29,7 +32,7 @@ pub(super) enum Put<'a> {
 
 impl<'a> Put<'a> {
     /// Returns what a block consists of, and how it is laid out.
-    pub(super) fn of(seq: u64, block: &'a EncodedBlock) -> (Layout, Vec<Self>) {
+    pub(in crate::store) fn of(seq: u64, block: &'a EncodedBlock) -> (Layout, Vec<Self>) {
         if block.meta.n_spans < INDEXED_BLOCK_SPANS_MIN {
             let whole = whole_value(&block.chunks);
             return (Layout::Whole, vec![Self::Chunk(seq, WHOLE, whole.into())]);
@@ -117,9 +120,8 @@ fn read_whole(reader: &mut Reader<'_>) -> Result<Vec<Bytes>, Malformed> {
 /// The chunks of a listed block. Each is read within a transaction of its own.
 pub(super) struct StoredChunks {
     pub(super) file: Arc<DbFile>,
-    pub(super) block: BlockId,
-    pub(super) seq: u64,
-    pub(super) layout: Layout,
+    /// While it lives, compaction leaves the chunks where they are.
+    pub(super) entry: Arc<Entry>,
     pub(super) whole: OnceLock<Vec<Bytes>>,
 }
 
@@ -129,7 +131,7 @@ impl StoredChunks {
         number: u32,
         read: impl FnOnce(&Place<'_, (u64, u32)>, &[u8]) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let key = (self.seq, number);
+        let key = (self.entry.seq, number);
         let place = Place {
             file: self.file.name(),
             table: "chunks",
@@ -162,11 +164,11 @@ impl StoredChunks {
 
 impl ChunkSource for StoredChunks {
     fn chunk(&self, id: ChunkId) -> Result<Bytes, BlockError> {
-        let read = match self.layout {
+        let read = match self.entry.layout {
             Layout::Whole => self.of_whole(id),
             Layout::Chunks => self.value(id.0, |_, value| Ok(Bytes::copy_from_slice(value))),
         };
-        let block = self.block;
+        let block = self.entry.meta.id;
         match read {
             Ok(Some(bytes)) => Ok(bytes),
             Ok(None) => Err(BlockError::Missing { block, chunk: id }),

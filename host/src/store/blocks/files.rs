@@ -118,7 +118,7 @@ impl BlockFiles {
 
     /// Returns the file that takes blocks, a new one where the last is full or old, and the first of
     /// `n_blocks` sequence numbers that are the caller's.
-    pub(super) fn for_writing(
+    pub(in crate::store) fn for_writing(
         &self,
         n_blocks: u64,
         now: UnixNanos,
@@ -151,6 +151,11 @@ impl BlockFiles {
         Ok(answer)
     }
 
+    /// Returns the number of the file that takes blocks.
+    pub(in crate::store) fn current(&self) -> Option<u32> {
+        Some(self.state().current.as_ref()?.number)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -168,7 +173,11 @@ fn path_of(dir: &Path, number: u32) -> PathBuf {
 
 /// Writes what blocks consist of, in commits of bounded size. They are not listed yet, so it does not
 /// matter if only some of the commits are made.
-pub(super) fn write_puts(file: &DbFile, next_seq: u64, puts: &[Put<'_>]) -> Result<(), StoreError> {
+pub(in crate::store) fn write_puts(
+    file: &DbFile,
+    next_seq: u64,
+    puts: &[Put<'_>],
+) -> Result<(), StoreError> {
     let mut rest = puts;
     while !rest.is_empty() {
         let mut n_bytes = 0;

@@ -80,7 +80,7 @@ fn a_full_queue_refuses_and_keeps_what_it_took() {
     let gate: Done = Box::new(move |outcome| {
         outcome.unwrap();
         at_gate_tx.send(()).unwrap();
-        drop(gate_rx.recv());
+        gate_rx.recv().unwrap();
     });
     store.inbox().submit(frame("a", 1), gate).unwrap();
     at_gate_rx.recv().unwrap();

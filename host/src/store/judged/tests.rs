@@ -18,7 +18,7 @@ use crate::{
 const HOUR: u64 = HOUR_NS;
 
 /// The judgement of a block by version 1 of each rule, with a signal for each violation.
-fn judgement(block: &EncodedBlock, rules: &[(&str, &[Verdict])]) -> Judgement {
+pub(in crate::store) fn judgement(block: &EncodedBlock, rules: &[(&str, &[Verdict])]) -> Judgement {
     let mut judgement = Judgement::of(&block.to_block()).unwrap();
     for (id, verdicts) in rules {
         let rows = || (0..).zip(verdicts.iter().copied());

@@ -292,7 +292,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), n in 0u32..50) {
             let mut reader = Reader::new(&bytes);
-            let _ = JudgedBlock::read(&mut reader, n);
+            drop(JudgedBlock::read(&mut reader, n));
         }
     }
 

@@ -7,7 +7,7 @@ fn publish(id: &str, digest: u8) -> RuleChange {
         digest: Digest([digest; 32]),
         index: 3,
         origin: "a.btr".into(),
-        source: (digest % 2 == 0).then(|| "phi.access".into()),
+        source: digest.is_multiple_of(2).then(|| "phi.access".into()),
         published_by: "me".into(),
     })
 }
