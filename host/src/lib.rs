@@ -2,6 +2,8 @@
 //!
 //! | room | what it does |
 //! |---|---|
+//! | [`ingest`] | OTLP over gRPC, HTTP and from files becomes spans, acknowledged when durable |
+//! | [`assemble`] | spans gather into traces until these can be judged |
 //! | [`block`] | sealed traces as columns: the unit of judging, storage and replay |
 //! | [`judge`] | from a block and rules to verdicts: the one place |
 //! | [`rules`] | what is live, per tenant; publishing |
