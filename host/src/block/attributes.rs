@@ -1,8 +1,12 @@
 //! The attributes of a block, decoded one column at a time.
 
 use super::{
-    AttributeColumn, AttributeScope, Block, BlockError, attribute::kind, numbers::take_numbers,
-    read::cached, section::Table, varint::unzigzag,
+    AttributeColumn, AttributeScope, Block, BlockError,
+    attribute::kind,
+    numbers::take_numbers,
+    read::{all_below, cached},
+    section::Table,
+    varint::unzigzag,
 };
 
 /// Which attributes the rows of a table have.
@@ -24,19 +28,29 @@ impl Shapes {
         self.columns.get(range).unwrap_or_default()
     }
 
-    /// Returns the rows that have a column, ascending.
-    fn rows_with(&self, column: u32, n_rows: usize) -> Vec<u32> {
+    /// Returns the rows that have a column, ascending; `None` where there are not `n_rows`.
+    fn rows_with(&self, column: u32, n_rows: usize) -> Option<Vec<u32>> {
+        if n_rows > self.of_row.len() {
+            return None;
+        }
         let mut has = vec![false; self.ends.len()];
         for (shape, has) in has.iter_mut().enumerate() {
             let range = Block::range(&self.ends, shape);
             *has = self.columns.get(range).is_some_and(|c| c.contains(&column));
         }
-        let mut rows = Vec::with_capacity(n_rows.min(self.of_row.len()));
-        rows.extend(self.of_row.iter().zip(0..).filter_map(|(&shape, row)| {
-            let has = has.get(shape as usize).copied().unwrap_or_default();
-            has.then_some(row)
-        }));
-        rows
+        // Writes every row and steps on where it counts: shapes alternate, and a branch would guess wrong.
+        let mut rows = vec![0; n_rows + 1];
+        let mut found = 0;
+        for (&shape, row) in self.of_row.iter().zip(0..) {
+            if let Some(slot) = rows.get_mut(found) {
+                *slot = row;
+            }
+            found += usize::from(has.get(shape as usize).copied().unwrap_or_default());
+        }
+        (found == n_rows).then(|| {
+            rows.truncate(n_rows);
+            rows
+        })
     }
 }
 
@@ -83,14 +97,12 @@ impl Block {
             let rows = self.shapes(scope)?.rows_with(number as u32, n_rows);
             let bytes = self.bytes(entry.extent)?;
             let mut rest: &[u8] = &bytes;
-            let column = (rows.len() == n_rows)
-                .then(|| {
-                    let kinds: Vec<u8> = take_numbers(&mut rest, n_rows)?;
-                    let values: Vec<u64> = take_numbers(&mut rest, n_rows)?;
-                    Some((kinds, values))
-                })
-                .flatten();
-            if let Some((kinds, mut values)) = column
+            let column = rows.and_then(|rows| {
+                let kinds: Vec<u8> = take_numbers(&mut rest, n_rows)?;
+                let values: Vec<u64> = take_numbers(&mut rest, n_rows)?;
+                Some((rows, kinds, values))
+            });
+            if let Some((rows, kinds, mut values)) = column
                 && rest.is_empty()
                 && self.unstore_values(&kinds, &mut values)?
             {
@@ -158,8 +170,7 @@ fn parse_shapes(list: &[u32], of_row: Vec<u32>, n_columns: usize) -> Option<Shap
         ends.push(columns.len() as u32);
         rest = after;
     }
-    let good = columns.iter().all(|&column| (column as usize) < n_columns)
-        && of_row.iter().all(|&shape| (shape as usize) < ends.len());
+    let good = all_below(&columns, n_columns as u32) && all_below(&of_row, ends.len() as u32);
     good.then_some(Shapes {
         of_row,
         ends,

@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use super::{
     Block, BlockError, NONE, Postings,
     dictionary::{Blobs, Strings},
-    names::postings_by_name,
+    names::{NamePostings, traces_with},
     parents::is_acyclic,
     read::cached,
     section::{Place, Section, Table},
@@ -64,12 +66,14 @@ impl Block {
             return Ok(None);
         };
         let names = cached(&self.cells.names, || {
-            let ends = self.trace_ends()?.iter().copied();
-            let n_symbols = self.strings()?.len() as usize;
-            Ok(postings_by_name(self.names()?, ends, n_symbols))
+            let symbols: Vec<u32> = self.decode_list(Section::DistinctNames)?;
+            Ok(NamePostings::new(symbols))
         })?;
-        let found = names.binary_search_by_key(&symbol, |(name, _)| *name);
-        Ok(found.ok().and_then(|at| names.get(at)).map(|(_, p)| p))
+        let Some(cell) = names.cell(symbol) else {
+            return Ok(None);
+        };
+        let make = || Ok(traces_with(self.names()?, self.trace_ends()?, symbol));
+        cached(cell, make).map(Some)
     }
 }
 
@@ -79,7 +83,7 @@ impl Block {
     pub fn strings(&self) -> Result<&Strings, BlockError> {
         cached(&self.cells.strings, || {
             let (count, place) = self.dictionary(Section::Strings)?;
-            Strings::decode(self.dictionary_bytes(Section::Strings)?, count, place)
+            Strings::decode(&self.dictionary_bytes(Section::Strings)?, count, place)
         })
     }
 
@@ -87,7 +91,7 @@ impl Block {
     pub fn blobs(&self) -> Result<&Blobs, BlockError> {
         cached(&self.cells.blobs, || {
             let (count, place) = self.dictionary(Section::Blobs)?;
-            Blobs::decode(self.dictionary_bytes(Section::Blobs)?, count, place)
+            Blobs::decode(&self.dictionary_bytes(Section::Blobs)?, count, place)
         })
     }
 
@@ -96,12 +100,13 @@ impl Block {
         Ok((self.rows(section.table())? as u32, self.place(extent)))
     }
 
-    fn dictionary_bytes(&self, section: Section) -> Result<bytes::Bytes, BlockError> {
+    fn dictionary_bytes(&self, section: Section) -> Result<Bytes, BlockError> {
         let bytes = self.section(section)?;
         // A dictionary of nothing takes no bytes; its number of pages is 0.
-        Ok(match bytes.is_empty() {
-            true => bytes::Bytes::from_static(&[0]),
-            false => bytes,
+        Ok(if bytes.is_empty() {
+            Bytes::from_static(&[0])
+        } else {
+            bytes
         })
     }
 }
@@ -118,26 +123,22 @@ impl Block {
         self.u32s(Section::Parents, || {
             let mut parents: Vec<u32> = self.decode(Section::Parents)?;
             let mut start = 0;
-            let mut climbs = true;
+            let (mut in_trace, mut climbs) = (true, true);
             for &end in self.trace_ends()? {
-                for row in start..end {
-                    let Some(cell) = parents.get_mut(row as usize) else {
-                        break;
+                let rows = parents.get_mut(start as usize..end as usize);
+                for (index, cell) in (0_u32..).zip(rows.unwrap_or_default()) {
+                    let distance = (*cell >> 1).cast_signed() ^ -(*cell & 1).cast_signed();
+                    let parent = index.wrapping_sub(distance.cast_unsigned());
+                    in_trace &= parent < end - start;
+                    climbs &= distance >= 0;
+                    *cell = match distance {
+                        0 => NONE,
+                        _ => start.wrapping_add(parent),
                     };
-                    let distance = unzigzag(u64::from(*cell));
-                    let parent = i64::from(row) - distance;
-                    if distance == 0 {
-                        *cell = NONE;
-                    } else if (i64::from(start)..i64::from(end)).contains(&parent) {
-                        *cell = parent as u32;
-                        climbs &= distance > 0;
-                    } else {
-                        return Err(self.corrupt(Section::Parents));
-                    }
                 }
                 start = end;
             }
-            if climbs || is_acyclic(&parents) {
+            if in_trace && (climbs || is_acyclic(&parents)) {
                 Ok(parents)
             } else {
                 Err(self.corrupt(Section::Parents))
@@ -193,12 +194,18 @@ impl Block {
     /// Returns for each span its end in Unix time in ns, never before its start.
     pub fn ends(&self) -> Result<&[u64], BlockError> {
         cached(&self.cells.ends, || {
-            let starts = self.starts()?.iter();
-            let ends: Option<Vec<u64>> = starts
-                .zip(self.durations()?)
-                .map(|(start, duration)| start.checked_add(*duration))
-                .collect();
-            ends.ok_or_else(|| self.corrupt(Section::Durations))
+            let mut overflows = false;
+            let ends = self.starts()?.iter().zip(self.durations()?);
+            let ends = ends.map(|(start, duration)| {
+                let (end, overflow) = start.overflowing_add(*duration);
+                overflows |= overflow;
+                end
+            });
+            let ends = ends.collect();
+            if overflows {
+                return Err(self.corrupt(Section::Durations));
+            }
+            Ok(ends)
         })
         .map(Vec::as_slice)
     }

@@ -46,6 +46,9 @@ pub(super) fn encode(tenant: &TenantId, traces: &[SealedTrace]) -> EncodedBlock 
         }
     }
     rank_elements(&mut numbers, ranks);
+    let postings = ranks.postings(&numbers, traces);
+    let names = postings.iter().map(|(name, _)| u64::from(*name));
+    put_column(&mut numbers, Section::DistinctNames, names.collect());
 
     let mut layout = Layout::default();
     let mut directory = Directory {
@@ -70,9 +73,6 @@ pub(super) fn encode(tenant: &TenantId, traces: &[SealedTrace]) -> EncodedBlock 
             }
         };
         directory.sections.push(layout.put(&bytes));
-        if section == Section::Names {
-            numbers_back(&mut numbers, section, column);
-        }
     }
     for ((table, order), entries) in gathered
         .attributes
@@ -88,8 +88,7 @@ pub(super) fn encode(tenant: &TenantId, traces: &[SealedTrace]) -> EncodedBlock 
             });
         }
     }
-    let names = take_column(&mut numbers, Section::Names);
-    assemble(tenant, traces, (layout, directory), (&names, &strings))
+    assemble(tenant, traces, (layout, directory), (&strings, postings))
 }
 
 /// Puts together what a store is given.
@@ -97,7 +96,7 @@ fn assemble(
     tenant: &TenantId,
     traces: &[SealedTrace],
     (layout, mut directory): (Layout, Directory),
-    (names, strings): (&[u64], &[&[u8]]),
+    (strings, postings): (&[&[u8]], Vec<(u32, Postings)>),
 ) -> EncodedBlock {
     directory.chunks = layout.chunks.iter().map(|c| ChunkEntry::of(c)).collect();
     let head = Bytes::from(directory.encode());
@@ -134,23 +133,16 @@ fn assemble(
         start_min: UnixNanos(starts().min().unwrap_or_default()),
         start_max: UnixNanos(starts().max().unwrap_or_default()),
     };
-    let ends = traces.iter().scan(0, |end, trace| {
-        *end += trace.spans.len() as u32;
-        Some(*end)
+    let text = |symbol: u32| strings.get(symbol as usize).copied().unwrap_or_default();
+    let postings = postings.into_iter().map(|(name, postings)| {
+        let name = String::from_utf8_lossy(text(name)).into_owned();
+        (name, postings)
     });
-    let names: Vec<u32> = names.iter().map(|&name| name as u32).collect();
-    let postings = postings_by_name(&names, ends, strings.len())
-        .into_iter()
-        .map(|(symbol, postings)| {
-            let name = strings.get(symbol as usize).copied().unwrap_or_default();
-            (String::from_utf8_lossy(name).into_owned(), postings)
-        })
-        .collect::<Vec<(String, Postings)>>();
     let ids: Vec<_> = traces.iter().map(|trace| trace.trace_id).collect();
     EncodedBlock {
         meta,
         chunks,
-        postings,
+        postings: postings.collect(),
         filter: TraceFilter::new(&ids),
     }
 }
@@ -207,6 +199,17 @@ impl Ranks<'_> {
         }
     }
 
+    /// Returns the traces of each name, in order of the names.
+    fn postings(self, numbers: &[Vec<u64>], traces: &[SealedTrace]) -> Vec<(u32, Postings)> {
+        let names = numbers.get(Section::Names as usize).into_iter().flatten();
+        let names: Vec<u32> = names.map(|&name| rank(self.strings, name) as u32).collect();
+        let ends = traces.iter().scan(0, |end, trace| {
+            *end += trace.spans.len() as u32;
+            Some(*end)
+        });
+        postings_by_name(&names, ends, self.strings.len())
+    }
+
     /// Returns a value as it is stored.
     fn value(self, kind: u8, value: u64) -> u64 {
         match kind {
@@ -232,7 +235,7 @@ fn take_column<T: Default>(columns: &mut [T], section: Section) -> T {
         .unwrap_or_default()
 }
 
-fn numbers_back(numbers: &mut [Vec<u64>], section: Section, column: Vec<u64>) {
+fn put_column(numbers: &mut [Vec<u64>], section: Section, column: Vec<u64>) {
     if let Some(slot) = numbers.get_mut(section as usize) {
         *slot = column;
     }
@@ -287,7 +290,7 @@ fn shape_columns(table: &AttributeTable<'_>, order: &[usize]) -> Vec<u64> {
     let mut list = Vec::new();
     for shape in &table.shapes {
         list.push(shape.len() as u64);
-        list.extend(shape.iter().filter_map(|&at| ranks.get(at as usize)));
+        list.extend(shape.iter().rev().filter_map(|&at| ranks.get(at as usize)));
     }
     list
 }
@@ -299,7 +302,7 @@ fn rank_elements(numbers: &mut [Vec<u64>], ranks: Ranks<'_>) {
             *value = ranks.value(kind as u8, *value);
         }
     }
-    numbers_back(numbers, Section::ElementValues, values);
+    put_column(numbers, Section::ElementValues, values);
 }
 
 /// Kinds, then values. Ints are stored as zigzag, so that small negative ones are small.

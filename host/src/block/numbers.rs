@@ -217,7 +217,7 @@ fn zstd(numbers: &[u64], distinct: Option<&[u64]>, frames_bytes: usize) -> Optio
     for number in numbers {
         plain.extend((number - least).to_le_bytes().iter().take(width_bytes));
     }
-    let small = compress(&plain);
+    let small = compress(&plain)?;
     (small.len() < packed / 4 * 3).then(|| {
         let mut out = vec![ZSTD, width_bytes as u8];
         put_varint(&mut out, least);
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(form(vec![5; 9_000]), CONSTANT);
         assert_eq!(form((0..9_000).map(noise).collect()), FRAMES);
         assert_eq!(
-            form((0..9_000).map(|i| noise(i) % 3 << 40).collect()),
+            form((0..9_000).map(|i| (noise(i) % 3) << 40).collect()),
             DICTIONARY
         );
         assert_eq!(form((0..9_000).map(|i| i / 900).collect()), ZSTD);

@@ -9,12 +9,13 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    AttributeColumn, BlockError, BlockMeta, ChunkId, ChunkSource, EncodedBlock, Postings,
+    AttributeColumn, BlockError, BlockMeta, ChunkId, ChunkSource, EncodedBlock,
     attributes::Shapes,
     bits::Cell,
     chunk::MemoryChunks,
     dictionary::{Blobs, Strings},
     directory::{ChunkEntry, Directory, Extent},
+    names::NamePostings,
     numbers::{ROWS_MAX, take_numbers},
     section::{AttributeScope, Form, Place, Section, Table},
     varint::take_varint,
@@ -60,7 +61,7 @@ pub(super) struct Cells {
     pub(super) link_span_ids: OnceLock<Vec<[u8; 8]>>,
     pub(super) strings: OnceLock<Strings>,
     pub(super) blobs: OnceLock<Blobs>,
-    pub(super) names: OnceLock<Vec<(u32, Postings)>>,
+    pub(super) names: OnceLock<NamePostings>,
 }
 
 /// Returns what a cell holds, or fills it.
@@ -74,6 +75,11 @@ pub(super) fn cached<T>(
     // Two threads may both decode; one of the equal results is kept.
     let value = make()?;
     Ok(cell.get_or_init(|| value))
+}
+
+/// Whether all cells are below `bound`. Has no early way out, so that it runs many cells at a time.
+pub(super) fn all_below(column: &[u32], bound: u32) -> bool {
+    column.iter().copied().max().is_none_or(|max| max < bound)
 }
 
 impl Block {
@@ -243,28 +249,25 @@ impl Block {
     /// Returns a column of symbols; of optional ones the missing are [`NONE`].
     pub(super) fn symbols(&self, section: Section) -> Result<&[u32], BlockError> {
         self.u32s(section, || {
-            let table = match section.form() {
-                Form::OptionalBlobs => Table::Blobs,
-                _ => Table::Strings,
+            let (table, missing) = match section.form() {
+                Form::OptionalBlobs => (Table::Blobs, 1),
+                Form::OptionalSymbols => (Table::Strings, 1),
+                Form::Symbols
+                | Form::Numbers
+                | Form::List
+                | Form::BlobList
+                | Form::Raw
+                | Form::Dictionary => (Table::Strings, 0),
             };
             let mut symbols: Vec<u32> = self.decode(section)?;
-            let mut n_symbols = self.rows(table)? as u32;
-            if section.form() != Form::Symbols {
-                // 0 is NONE from here on, so that one more than the others is in range.
-                for symbol in &mut symbols {
-                    *symbol = symbol.wrapping_sub(1);
-                }
-                n_symbols = n_symbols.wrapping_add(1);
+            if !all_below(&symbols, self.rows(table)? as u32 + missing) {
+                return Err(self.corrupt(section));
             }
-            let least_is_none = u32::from(section.form() != Form::Symbols);
-            if symbols
-                .iter()
-                .all(|symbol| symbol.wrapping_add(least_is_none) < n_symbols)
-            {
-                Ok(symbols)
-            } else {
-                Err(self.corrupt(section))
+            // Where 0 stands for a missing one, it becomes NONE.
+            for symbol in &mut symbols {
+                *symbol = symbol.wrapping_sub(missing);
             }
+            Ok(symbols)
         })
     }
 
@@ -273,7 +276,7 @@ impl Block {
         self.u32s(section, || {
             let rows = self.rows(table)? as u32;
             let column: Vec<u32> = self.decode(section)?;
-            if column.iter().all(|&row| row < rows) {
+            if all_below(&column, rows) {
                 Ok(column)
             } else {
                 Err(self.corrupt(section))

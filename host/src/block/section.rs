@@ -126,6 +126,8 @@ sections! {
     Facts: Traces Numbers,
     /// T.
     TraceStarts: Traces Numbers,
+    /// The symbols of `Names`, each once, ascending.
+    DistinctNames: Spans List,
     Names: Spans Symbols,
     Strings: Strings Dictionary,
     /// Row minus parent's row, zigzag; 0 for none.

@@ -3,6 +3,8 @@
 mod arbitrary;
 mod damage;
 
+use std::sync::Arc;
+
 use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, ArrayValue, KeyValue, any_value::Value},
     trace::v1::{Span, span::SpanKind},
@@ -145,8 +147,8 @@ fn trace(id: u8, spans: Vec<Span>) -> SealedTrace {
         span.trace_id = vec![id; 16];
         SpanRecord {
             span,
-            resource: Default::default(),
-            scope: Default::default(),
+            resource: Arc::default(),
+            scope: Arc::default(),
         }
     };
     SealedTrace {

@@ -4,7 +4,7 @@
 //! gave them. Programs emit few shapes, so the shape's number says both which attributes a row has and
 //! in which order, in a few bits. A column then holds its values alone.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 use hashbrown::HashMap;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
@@ -23,11 +23,13 @@ pub(in crate::block) const VALUE_DEPTH_MAX: u32 = 128;
 pub(in crate::block) struct AttributeTable<'a> {
     /// In order of first sight.
     pub(in crate::block) columns: Vec<Column<'a>>,
-    /// In order of first sight.
+    /// In order of first sight, each back to front.
     pub(in crate::block) shapes: Vec<Vec<u32>>,
     by_key: HashMap<&'a str, u32, foldhash::fast::FixedState>,
     by_shape: HashMap<Vec<u32>, u32, foldhash::fast::FixedState>,
     n_rows: u64,
+    /// The shape of the last row, back to front: mostly that of the next too.
+    last: Vec<u32>,
 }
 
 /// The values of one attribute, for those rows that have it.
@@ -42,7 +44,16 @@ pub(in crate::block) struct Column<'a> {
 }
 
 impl<'a> AttributeTable<'a> {
-    fn column(&mut self, key: &'a str) -> u32 {
+    /// Returns the column of a key that is the `nth` from the back of its row.
+    fn column(&mut self, key: &'a str, nth: usize) -> u32 {
+        if let Some(&likely) = self.last.get(nth)
+            && self
+                .columns
+                .get(likely as usize)
+                .is_some_and(|c| c.key == key)
+        {
+            return likely;
+        }
         let next = self.columns.len() as u32;
         let number = *self.by_key.entry(key).or_insert(next);
         if number == next {
@@ -73,34 +84,30 @@ impl<'a> Gathered<'a> {
         let Some(table) = self.attributes.get_mut(scope as usize) else {
             return;
         };
+        // Values go to the elements and dictionaries of the block, so the table steps out meanwhile.
+        let mut table = mem::take(table);
         table.n_rows += 1;
-        let row = table.n_rows;
         let mut shape = Vec::with_capacity(attributes.len());
         for attribute in attributes.iter().rev() {
-            let Some(table) = self.attributes.get_mut(scope as usize) else {
-                return;
-            };
-            let number = table.column(&attribute.key);
+            let number = table.column(&attribute.key, shape.len());
             let Some(column) = table.columns.get_mut(number as usize) else {
-                return;
+                continue;
             };
-            if column.last == row {
+            if column.last == table.n_rows {
                 continue;
             }
-            column.last = row;
+            column.last = table.n_rows;
             shape.push(number);
             let (kind, value) = self.value(attribute.value.as_ref());
-            let table = self.attributes.get_mut(scope as usize);
-            if let Some(column) = table.and_then(|t| t.columns.get_mut(number as usize)) {
-                column.kinds.push(kind);
-                column.values.push(value);
-            }
+            column.kinds.push(kind);
+            column.values.push(value);
         }
-        shape.reverse();
-        let table = self.attributes.get_mut(scope as usize);
-        if let Some(shape) = table.map(|table| table.shape(&shape)) {
-            self.put(scope.shapes(), u64::from(shape));
+        let number = table.shape(&shape);
+        table.last = shape;
+        if let Some(slot) = self.attributes.get_mut(scope as usize) {
+            *slot = table;
         }
+        self.put(scope.shapes(), u64::from(number));
     }
 
     /// Returns a value's kind and number; what it holds goes to the elements.
