@@ -19,6 +19,8 @@ mod judging;
 mod options;
 mod raise;
 mod sealer;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,
@@ -110,7 +112,7 @@ impl Live {
     ///
     /// # Errors
     ///
-    /// Where the inbox cannot be read, or a thread cannot be started.
+    /// Where a thread cannot be started.
     pub fn start(parts: Parts, options: LiveOptions) -> Result<Self, LiveError> {
         let Parts {
             store,
@@ -135,7 +137,7 @@ impl Live {
             stopping: AtomicBool::new(false),
             failed: OnceLock::new(),
         });
-        shared.recover()?;
+        shared.recover();
         let sealer = Sealer::new(store.clone(), Arc::clone(&registry), Arc::clone(&telemetry));
         let assembly = assembly::Assembly {
             shared: Arc::clone(&shared),
@@ -246,7 +248,7 @@ impl Shared {
     }
 
     /// Reads what was acknowledged and is not in a listed block, or may not be.
-    fn recover(&self) -> Result<(), StoreError> {
+    fn recover(&self) {
         let now = self.clock.monotonic();
         let (mut n_frames, mut n_spans) = (0_u64, 0_u64);
         for entry in self.store.inbox().scan() {
@@ -279,7 +281,6 @@ impl Shared {
         if n_frames > 0 {
             tracing::info!(requests = n_frames, spans = n_spans, "read from the inbox");
         }
-        Ok(())
     }
 }
 

@@ -152,7 +152,7 @@ impl RuleReplay {
 
     fn keep_the_first(&mut self) {
         self.violations
-            .sort_by(|a, b| (a.time, a.trace_id).cmp(&(b.time, b.trace_id)));
+            .sort_by_key(|violation| (violation.time, violation.trace_id));
         self.violations.truncate(VIOLATIONS_MAX);
     }
 }

@@ -14,7 +14,7 @@ use crate::store::FrameId;
 const REQUESTS_PER_TURN: usize = 256;
 
 /// How long the thread sleeps where nothing is open. A bound against a clock that lies, no more.
-const SLEEP_MAX: Duration = Duration::from_secs(60);
+const SLEEP_MAX: Duration = Duration::from_mins(1);
 
 pub(super) struct Assembly {
     pub(super) shared: Arc<Shared>,

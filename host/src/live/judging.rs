@@ -138,25 +138,14 @@ impl Judging {
         let verdicts = judge(&self.sandbox, &rules, &block, &options)?;
         let mut judgement = Judgement::of(&block)?;
         for (rule, verdicts) in rules.iter().zip(verdicts) {
-            self.raise_all(rule, &verdicts, &block, &mut judgement)?;
+            for violation in &verdicts.violations {
+                judgement.raised.push(raise(rule, &block, violation)?);
+            }
             judgement
                 .rules
                 .push((rule.id.clone(), rule.version, verdicts));
         }
         Ok((judgement, rules))
-    }
-
-    fn raise_all(
-        &self,
-        rule: &PublishedRule,
-        verdicts: &RuleVerdicts,
-        block: &Block,
-        judgement: &mut Judgement,
-    ) -> Result<(), BlockError> {
-        for violation in &verdicts.violations {
-            judgement.raised.push(raise(rule, block, violation)?);
-        }
-        Ok(())
     }
 
     fn count(&self, judgement: &Judgement, rules: &[PublishedRule], skip: &Postings) {

@@ -1,0 +1,312 @@
+//! The whole pipeline in one process: the real inbox, store and sandbox, rules from the compiler, a clock that stands
+//! still until it is moved. Nothing here waits for time to pass; it waits for the pipeline to say that it is done.
+
+use std::{ops::ControlFlow, path::Path, sync::Arc, time::Duration};
+
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    trace::v1::{ResourceSpans, ScopeSpans, Span},
+};
+use prost::Message as _;
+
+use super::*;
+use crate::{
+    assemble::AssembleOptions,
+    clock::{ManualClock, UnixNanos},
+    replay::{ReplayOptions, Replayed, Replaying, replay},
+    rule_id::RuleId,
+    rules::{NewPack, PublishOptions},
+    sandbox::{PackCompiler, SandboxLimits},
+    signal::{Signal, SignalStatus},
+    store::SignalFilter,
+    verdict::Verdict,
+};
+
+const RULE: &str = "rule phi { match { phi.access and not audit.log } }";
+
+/// A host in this process.
+struct Fixture {
+    store: Store,
+    registry: Arc<Registry>,
+    sandbox: Arc<Sandbox>,
+    clock: ManualClock,
+    live: Live,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Fixture {
+    fn open(folder: &Path) -> Self {
+        let clock = ManualClock::new(UnixNanos(1_772_366_400_000_000_000));
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let store = Store::open(folder, Arc::clone(&shared)).unwrap();
+        let sandbox =
+            Arc::new(Sandbox::new(PackCompiler::InProcess, SandboxLimits::default()).unwrap());
+        let registry = Arc::new(Registry::open(store.clone(), Arc::clone(&sandbox)).unwrap());
+        let parts = Parts {
+            store: store.clone(),
+            registry: Arc::clone(&registry),
+            sandbox: Arc::clone(&sandbox),
+            clock: shared,
+            telemetry: Arc::default(),
+        };
+        let live = Live::start(parts, LiveOptions::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        Self {
+            store,
+            registry,
+            sandbox,
+            clock,
+            live,
+            runtime,
+        }
+    }
+
+    fn publish(&self, source: &str) {
+        let source_of = betrace_dsl::Source {
+            name: "phi.btr",
+            text: source.as_bytes(),
+        };
+        let bytes = betrace_dsl::compile(&source_of).0.unwrap().component;
+        let pack = NewPack {
+            bytes,
+            origin: "phi.btr".to_owned(),
+            source: None,
+        };
+        self.registry
+            .publish(&tenant(), vec![pack], &PublishOptions::default())
+            .unwrap();
+    }
+
+    /// Sends one request and waits for its acknowledgement.
+    fn send(&self, spans: Vec<Span>) -> Result<(), Refused> {
+        let scope_spans = vec![ScopeSpans {
+            spans,
+            ..ScopeSpans::default()
+        }];
+        let request = ExportTraceServiceRequest {
+            resource_spans: vec![ResourceSpans {
+                scope_spans,
+                ..ResourceSpans::default()
+            }],
+        };
+        let otlp = bytes::Bytes::from(request.encode_to_vec());
+        let records = ingest::decode(&otlp).unwrap().records;
+        let sink = self.live.sink();
+        self.runtime.block_on(sink.accept(Submission {
+            tenant: tenant(),
+            otlp,
+            records,
+        }))
+    }
+
+    /// Moves the clock until everything open is sealed and judged.
+    fn settle(&self) {
+        let telemetry = &self.live.shared.telemetry;
+        for _ in 0..10_000 {
+            if telemetry.open_spans.get() == 0 && telemetry.unjudged_blocks.get() == 0 {
+                return;
+            }
+            self.clock.advance(Duration::from_secs(1));
+            self.live.tick();
+            std::thread::yield_now();
+            // The threads of the pipeline need the processor; how long is not what is tested.
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        panic!("not settled: {}", telemetry.render());
+    }
+
+    fn signals(&self) -> Vec<Signal> {
+        self.store
+            .signals(&tenant(), &SignalFilter::default())
+            .unwrap()
+    }
+
+    fn counts(&self) -> [u64; 4] {
+        let cells = self
+            .store
+            .coverage(&tenant(), Some(&RuleId::try_new("phi").unwrap()))
+            .unwrap();
+        cells.iter().fold([0; 4], |mut sum, cell| {
+            sum.iter_mut()
+                .zip(cell.traces)
+                .for_each(|(sum, traces)| *sum += traces);
+            sum
+        })
+    }
+
+    fn replay(&self, threads: usize) -> Replayed {
+        let with = Replaying {
+            store: &self.store,
+            sandbox: &self.sandbox,
+            clock: &self.clock,
+        };
+        let options = ReplayOptions {
+            from: None,
+            to: None,
+            threads,
+        };
+        let rules = self.registry.live(&tenant()).unwrap();
+        replay(with, &tenant(), rules.rules(), options, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap()
+    }
+}
+
+fn tenant() -> TenantId {
+    TenantId::default_tenant()
+}
+
+fn span(trace: u8, id: u8, name: &str) -> Span {
+    Span {
+        trace_id: vec![trace; 16],
+        span_id: vec![id; 8],
+        name: name.to_owned(),
+        start_time_unix_nano: 1_772_366_400_000_000_000 + u64::from(id),
+        end_time_unix_nano: 1_772_366_400_000_001_000,
+        ..Span::default()
+    }
+}
+
+fn child(trace: u8, id: u8, name: &str) -> Span {
+    Span {
+        parent_span_id: vec![1; 8],
+        ..span(trace, id, name)
+    }
+}
+
+#[test]
+fn late_spans_retract_a_signal_and_never_double_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Fixture::open(folder.path());
+    host.publish(RULE);
+    host.send(vec![span(1, 1, "root"), child(1, 2, "phi.access")])
+        .unwrap();
+    host.send(vec![
+        span(2, 1, "root"),
+        child(2, 2, "phi.access"),
+        child(2, 3, "audit.log"),
+    ])
+    .unwrap();
+    host.send(vec![span(3, 1, "root")]).unwrap();
+    host.settle();
+    assert_eq!(host.counts(), [1, 1, 1, 0]);
+    let raised = host.signals();
+    assert_eq!(raised.len(), 1);
+    assert_eq!(
+        (raised[0].status, raised[0].witnesses.len()),
+        (SignalStatus::Open, 1)
+    );
+
+    // The same request again, as a client retries, and a span that comes late.
+    host.send(vec![span(1, 1, "root"), child(1, 2, "phi.access")])
+        .unwrap();
+    host.send(vec![child(1, 3, "audit.log")]).unwrap();
+    host.settle();
+    assert_eq!(host.counts(), [1, 2, 0, 0], "the old verdict left its cell");
+    let retracted = host.signals();
+    assert_eq!(retracted.len(), 1);
+    assert_eq!(retracted[0].status, SignalStatus::Retracted);
+    assert_eq!(retracted[0].history.len(), 2);
+
+    for threads in [1, 3] {
+        let replayed = host.replay(threads);
+        assert_eq!(
+            replayed.rules[0].counts,
+            host.counts(),
+            "replay equals live"
+        );
+        assert_eq!((replayed.traces, replayed.spans), (3, 7));
+    }
+}
+
+#[test]
+fn what_was_acknowledged_and_not_sealed_is_sealed_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let host = Fixture::open(folder.path());
+        host.publish(RULE);
+        host.send(vec![span(1, 1, "root"), child(1, 2, "phi.access")])
+            .unwrap();
+        assert!(host.store.blocks(&tenant()).is_empty(), "it is open");
+        assert!(
+            host.live.open_trace(&tenant(), TraceId([1; 16])).is_some()
+                || host.live.shared.pending.load(Ordering::Acquire) > 0
+        );
+    }
+    let host = Fixture::open(folder.path());
+    assert_eq!(
+        host.live
+            .open_trace(&tenant(), TraceId([1; 16]))
+            .unwrap()
+            .spans
+            .len(),
+        2
+    );
+    host.settle();
+    assert_eq!(host.counts(), [0, 0, 1, 0]);
+    assert_eq!(
+        host.store.inbox().scan().count(),
+        0,
+        "the inbox gave up what is in a block"
+    );
+}
+
+#[test]
+fn a_block_is_judged_by_the_rules_of_its_listing_and_later_ones_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Fixture::open(folder.path());
+    host.send(vec![span(1, 1, "phi.access")]).unwrap();
+    host.settle();
+    assert_eq!(host.counts(), [0; 4], "no rule was live");
+    host.publish(RULE);
+    host.send(vec![span(2, 1, "phi.access")]).unwrap();
+    host.settle();
+    assert_eq!(host.counts(), [0, 0, 1, 0]);
+    assert_eq!(
+        host.replay(1).rules[0].count(Verdict::Violated),
+        2,
+        "replay sees all of history"
+    );
+}
+
+#[test]
+fn more_open_spans_than_may_be_are_refused_and_can_be_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Fixture::open(folder.path());
+    host.live.stop();
+    let parts = Parts {
+        store: host.store.clone(),
+        registry: Arc::clone(&host.registry),
+        sandbox: Arc::clone(&host.sandbox),
+        clock: Arc::new(host.clock.clone()),
+        telemetry: Arc::default(),
+    };
+    let assemble = AssembleOptions {
+        open_spans_max: 2,
+        ..AssembleOptions::default()
+    };
+    host.live = Live::start(
+        parts,
+        LiveOptions {
+            assemble,
+            ..LiveOptions::default()
+        },
+    )
+    .unwrap();
+    host.send(vec![span(1, 1, "a"), child(1, 2, "b")]).unwrap();
+    // Assembled when it is open: only then is there no room.
+    while host.live.open_trace(&tenant(), TraceId([1; 16])).is_none() {
+        std::thread::yield_now();
+    }
+    assert!(matches!(
+        host.send(vec![span(2, 1, "a")]),
+        Err(Refused::Full { .. })
+    ));
+    host.settle();
+    host.send(vec![span(2, 1, "a")]).unwrap();
+    host.settle();
+    assert_eq!(host.replay(1).traces, 2);
+}
