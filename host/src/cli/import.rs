@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod to_server;
+mod to_store;
 
 /// How many refused lines are named; the rest is counted.
 const REFUSED_SHOWN_MAX: u64 = 20;
@@ -68,8 +69,9 @@ trait Destination {
 /// Imports the files in order.
 pub fn run(args: Args, console: &mut Console) -> Outcome {
     let clock = SystemClock::new();
-    let mut destination: Box<dyn Destination> = match args.target.open()? {
+    let mut destination: Box<dyn Destination> = match args.target.open_or_make()? {
         Target::Server(client) => Box::new(to_server::ToServer::start(&client)?),
+        Target::Store(local) => Box::new(to_store::ToStore::start(&local)?),
     };
     let mut import = Import {
         console,
