@@ -9,6 +9,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "clippy knows a test by its attribute, and so not what the test calls"
 )]
 
