@@ -14,7 +14,7 @@ use crate::{
 
 pub(super) fn run(args: &ApplyArgs, console: &mut Console) -> Outcome {
     let packs = packs::read(&args.paths, console)?;
-    let report = args.target.open()?.operations().apply(&ApplyRequest {
+    let report = args.target.open_or_make()?.operations().apply(&ApplyRequest {
         packs,
         dry_run: args.dry_run,
         take_over: args.take_over,
