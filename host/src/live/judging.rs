@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::{Chain, raise::raise};
 use crate::{
-    block::{Block, BlockError, BlockId, Postings},
+    block::{BlockError, BlockId, Postings},
     clock::Clock,
     judge::{JudgeError, JudgeOptions, judge},
     rules::{PublishedRule, Registry, RulesError},
@@ -18,7 +18,7 @@ use crate::{
     store::{Judgement, ListedBlock, Store, StoreError},
     telemetry::{RuleLabel, Telemetry},
     tenant::TenantId,
-    verdict::{Reason, RuleVerdicts, Verdict},
+    verdict::{Reason, Verdict},
 };
 
 /// Judges blocks one after another. One thread owns it.
