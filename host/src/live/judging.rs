@@ -111,7 +111,7 @@ impl Judging {
         let changed = self.store.put_judged(std::slice::from_ref(&judgement))?;
         self.count(&judgement, &rules, listed.superseded());
         for signal in &changed {
-            tracing::info!(
+            tracing::debug!(
                 rule = %signal.rule, signal = signal.signal, severity = signal.severity.name(),
                 trace = %signal.trace_id, status = signal.status.name(), "{}", signal.message
             );
