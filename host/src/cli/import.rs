@@ -26,9 +26,9 @@ const REFUSED_SHOWN_MAX: u64 = 20;
 /// Store traces from files, and judge them by the published rules.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Reads OTLP/JSON lines, OTLP/JSON documents and OTLP protobuf, plain or as .gz or .zst, whatever the name says.
-A line that is not OTLP is named, counted and skipped, and the exit status is then 2; the rest is kept.
-Importing a file twice stores nothing twice.
+Reads OTLP/JSON lines, OTLP/JSON documents and OTLP protobuf, plain or as .gz or .zst, whatever the
+name says. A line that is not OTLP is named, counted and skipped, and the exit status is then 2; the
+rest is kept. Importing a file twice stores nothing twice.
 
 Examples:
   betrace import traces.jsonl.zst --data ./betrace-data

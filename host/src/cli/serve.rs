@@ -30,8 +30,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(8);
 /// Take in OTLP, judge each trace by the published rules, keep both, and answer for them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Prints one line `ready grpc=ADDR http=ADDR api=ADDR` on stdout when it accepts. SIGTERM and Ctrl-C end it
-cleanly; after anything else it picks up where it was, without losing what it acknowledged.
+Prints one line `ready grpc=ADDR http=ADDR api=ADDR` on stdout when it accepts. SIGTERM and Ctrl-C
+end it cleanly; after anything else it picks up where it was, without losing what it acknowledged.
 BETRACE_LOG says what is logged on stderr: error, warn, info (the default), debug.
 
 Examples:

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::run::{Run, betrace_in};
 
-const RULE: &str = "rule phi-is-audited {
+pub(crate) const RULE: &str = "rule phi-is-audited {
   signal   PHI_NOT_AUDITED (high)
   summary  \"PHI is read without an audit record\"
   message  \"PHI read by {phi.access.user.id}\"
@@ -18,7 +18,7 @@ const RULE: &str = "rule phi-is-audited {
 ";
 
 /// Two traces, the first without an audit record.
-const LINES: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"ehr"}}]},"scopeSpans":[{"scope":{"name":"s","version":"1"},"spans":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"phi.access","kind":2,"startTimeUnixNano":"1772323200000000000","endTimeUnixNano":"1772323200012000000","attributes":[{"key":"user.id","value":{"stringValue":"u7"}},{"key":"rows","value":{"intValue":"3"}},{"key":"share","value":{"doubleValue":0.5}},{"key":"tags","value":{"arrayValue":{"values":[{"stringValue":"a"},{"boolValue":true}]}}},{"key":"raw","value":{"bytesValue":"AAEC"}}],"events":[{"timeUnixNano":"1772323200001000000","name":"read"}],"status":{"message":"denied","code":2}}]}]}]}
+pub(crate) const LINES: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"ehr"}}]},"scopeSpans":[{"scope":{"name":"s","version":"1"},"spans":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"phi.access","kind":2,"startTimeUnixNano":"1772323200000000000","endTimeUnixNano":"1772323200012000000","attributes":[{"key":"user.id","value":{"stringValue":"u7"}},{"key":"rows","value":{"intValue":"3"}},{"key":"share","value":{"doubleValue":0.5}},{"key":"tags","value":{"arrayValue":{"values":[{"stringValue":"a"},{"boolValue":true}]}}},{"key":"raw","value":{"bytesValue":"AAEC"}}],"events":[{"timeUnixNano":"1772323200001000000","name":"read"}],"status":{"message":"denied","code":2}}]}]}]}
 {"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60d","spanId":"eee19b7ec3c1b175","name":"phi.access","startTimeUnixNano":"1772409600000000000","endTimeUnixNano":"1772409600012000000"},{"traceId":"5b8efff798038103d269b633813fc60d","spanId":"eee19b7ec3c1b176","parentSpanId":"eee19b7ec3c1b175","name":"audit.log","startTimeUnixNano":"1772409600001000000","endTimeUnixNano":"1772409600002000000"}]}]}]}
 "#;
 

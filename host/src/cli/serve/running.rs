@@ -125,8 +125,9 @@ impl Running {
         );
         let of_receiver = receiver.clone();
         servers.spawn(async move { Ok(ingest::grpc::serve(grpc, of_receiver, of_grpc).await?) });
+        // The API's port takes OTLP too: that is where `import --server` sends, with the one address it knows.
+        let router = api::router(host).merge(ingest::http::router(receiver.clone()));
         servers.spawn(async move { Ok(ingest::http::serve(http, receiver, of_http).await?) });
-        let router = api::router(host);
         servers.spawn(async move {
             Ok(axum::serve(api, router)
                 .with_graceful_shutdown(of_api)
