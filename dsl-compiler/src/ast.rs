@@ -129,9 +129,8 @@ impl Op {
             Self::Compare(op) => op.as_str(),
             Self::In => "in",
             Self::NotIn => "not in",
-            Self::Contains => "contains",
             Self::Text(Place::Start) => "starts_with",
-            Self::Text(Place::Anywhere) => "contains",
+            Self::Contains | Self::Text(Place::Anywhere) => "contains",
             Self::Text(Place::End) => "ends_with",
         }
     }

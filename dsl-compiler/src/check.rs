@@ -148,7 +148,7 @@ impl Checker<'_> {
             let condition = condition?;
             match kind {
                 ClauseKind::Match => {
-                    body.0 = Some((self.check_situation(&clause.condition)?, condition))
+                    body.0 = Some((self.check_situation(&clause.condition)?, condition));
                 }
                 ClauseKind::When => body.1 = Some(condition),
                 ClauseKind::Always => body.2 = Some(condition),

@@ -228,7 +228,7 @@ pub(crate) enum Scope {
     Any,
     Span,
     Resource,
-    Scope,
+    Instrumentation,
 }
 
 /// A text that the span itself carries.

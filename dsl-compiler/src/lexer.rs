@@ -4,9 +4,13 @@
 //! language, the token that was meant), so that one run reports all mistakes. It knows words, not grammar, with
 //! one exception: `.where(` ends a dotted name.
 
+mod number;
+
+use number::{parse_duration, parse_number};
+
 use crate::{
     diagnostic::{Code, Diagnostic},
-    ir::{Compare, Number, Order},
+    ir::{Compare, Order},
     source::Span,
     token::{Kind, Token},
 };
@@ -66,7 +70,7 @@ impl<'s> Lexer<'s> {
                 '-' if self.peek(1).is_some_and(|b| b.is_ascii_digit())
                     && !self.follows_value() =>
                 {
-                    self.lex_number()
+                    self.lex_number();
                 }
                 _ => self.lex_mark(c),
             }
@@ -144,7 +148,6 @@ impl<'s> Lexer<'s> {
         loop {
             let Some(c) = self.rest().chars().next().filter(|c| *c != '\n') else {
                 let span = Span::new(start, self.at);
-                let mended = format!("{}\"", self.slice(start).trim_end());
                 self.refuse(
                     Diagnostic::error(
                         Code::UnterminatedString,
@@ -152,9 +155,7 @@ impl<'s> Lexer<'s> {
                         "this string has no end",
                         "a string ends with `\"` on the line where it begins",
                     )
-                    .help(format!(
-                        "write `{mended}`, or `\\n` for a new line inside the string"
-                    )),
+                    .help("add the closing `\"`; a new line inside a string is written `\n`"),
                 );
                 self.push(Kind::Bad, start);
                 return;
@@ -268,7 +269,7 @@ impl<'s> Lexer<'s> {
         match lexed {
             Ok(kind) => self.push(kind, start),
             Err(diagnostic) => {
-                self.refuse(diagnostic);
+                self.refuse(*diagnostic);
                 self.push(Kind::Bad, start);
             }
         }
@@ -387,119 +388,4 @@ fn invisible(c: char, span: Span) -> Diagnostic {
         "remove it, or write `\\u{{{:x}}}` in a string",
         c as u32
     ))
-}
-
-fn parse_number<'s>(digits: &str, whole: bool, span: Span) -> Result<Kind<'s>, Diagnostic> {
-    if whole {
-        return digits
-            .parse()
-            .map(|int| Kind::Number(Number::Int(int)))
-            .map_err(|_| {
-                Diagnostic::error(
-                    Code::NumberOutOfRange,
-                    span,
-                    "this number does not fit 64 bits",
-                    "larger than 9223372036854775807, or less than its negative",
-                )
-                .help(format!(
-                    "write `{digits}.0` for the nearest double, or `\"{digits}\"` for the text"
-                ))
-            });
-    }
-    match digits.parse::<f64>() {
-        Ok(double) if double.is_finite() => Ok(Kind::Number(Number::double(double))),
-        Ok(_) | Err(_) => Err(Diagnostic::error(
-            Code::NumberOutOfRange,
-            span,
-            "this number is larger than a double holds",
-            "larger than about 1.8e308",
-        )),
-    }
-}
-
-/// How many nanoseconds a unit has.
-fn unit_ns(unit: &str) -> Option<i128> {
-    Some(match unit {
-        "ns" => 1,
-        "us" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        "d" => 86_400_000_000_000,
-        _ => return None,
-    })
-}
-
-fn parse_duration<'s>(digits: &str, unit: &str, span: Span) -> Result<Kind<'s>, Diagnostic> {
-    let Some(unit_ns) = unit_ns(unit) else {
-        let split = unit.find(|c: char| c.is_ascii_digit());
-        if split
-            .and_then(|at| unit.get(..at))
-            .and_then(unit_ns)
-            .is_some()
-        {
-            return Err(Diagnostic::error(
-                Code::BadDuration,
-                span,
-                "a duration has one unit",
-                "several units",
-            )
-            .help("write `90m` for an hour and a half"));
-        }
-        if unit.chars().all(|c| c.is_ascii_alphabetic()) {
-            let refusal = Diagnostic::error(
-                Code::BadDuration,
-                span,
-                format!("`{unit}` is not a unit of time"),
-                "unknown unit",
-            );
-            return Err(refusal.help(format!(
-                "the units are ns us ms s m h d; if this is a text, quote it: `\"{digits}{unit}\"`"
-            )));
-        }
-        let refusal = Diagnostic::error(
-            Code::BadNumber,
-            span,
-            "a bare word cannot begin with a digit",
-            "neither a number nor a word",
-        );
-        return Err(refusal
-            .help(format!("quote it: `\"{digits}{unit}\"`"))
-            .fix(span, format!("\"{digits}{unit}\"")));
-    };
-    let too_long = || {
-        Diagnostic::error(
-            Code::BadDuration,
-            span,
-            "this duration is too long",
-            "longer than 292 years",
-        )
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if digits.contains(['e', 'E']) || fraction.len() > 9 {
-        return Err(Diagnostic::error(
-            Code::BadDuration,
-            span,
-            "this is not a duration",
-            "expected digits and a unit",
-        )
-        .help("write it in a smaller unit: `1500us`"));
-    }
-    let scale = 10_i128.pow(fraction.len() as u32);
-    let scaled: i128 = format!("{whole}{fraction}")
-        .parse()
-        .map_err(|_| too_long())?;
-    let ns = scaled.checked_mul(unit_ns).ok_or_else(too_long)?;
-    if ns % scale != 0 {
-        return Err(Diagnostic::error(
-            Code::BadDuration,
-            span,
-            "this duration is not a whole number of nanoseconds",
-            "finer than a nanosecond",
-        ));
-    }
-    i64::try_from(ns / scale)
-        .map(Kind::Duration)
-        .map_err(|_| too_long())
 }

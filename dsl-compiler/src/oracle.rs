@@ -182,8 +182,8 @@ impl View<'_> {
     fn compare(&self, left: Amount, op: Compare, right: Amount) -> Truth {
         let ((a, b), (c, d)) = (self.amount(left), self.amount(right));
         match op {
-            Compare::Equal => Truth::between(a == b && b == c && c == d, a <= d && c <= b),
-            Compare::Unequal => Truth::between(b < c || d < a, !(a == b && b == c && c == d)),
+            Compare::Equal => Truth::between(b <= c && d <= a, a <= d && c <= b),
+            Compare::Unequal => Truth::between(b < c || d < a, !(b <= c && d <= a)),
             Compare::Order(Order::Less) => Truth::between(b < c, a < d),
             Compare::Order(Order::LessOrEqual) => Truth::between(b <= c, a <= d),
             Compare::Order(Order::Greater) => Truth::between(a > d, b > c),

@@ -16,6 +16,7 @@ mod filter;
 mod property;
 pub(crate) use property::severity;
 mod rule;
+mod set;
 
 /// A mistake was reported; the caller need not.
 #[derive(Debug, Clone, Copy)]

@@ -1,18 +1,13 @@
 //! What a rule needs to see: names, columns, literals, and which traces it need not see at all.
-//!
-//! `any_of` must be sound: a trace that it rules out could have had no other verdict. It is read off the conditions that
-//! must be true for the rule to apply (or, where it always applies, to be violated), from positive span sets with
-//! literal names alone. The tests judge with and without it and compare.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    hash::Hash,
-};
+use std::{collections::HashMap, hash::Hash};
 
 use crate::ir::{
-    Amount, Body, Compare, Cond, Field, Filter, Number, Order, Pack, Rule, Scope, Selector, SetId,
-    Test, TextIntrinsic, Value, Whole,
+    Field, Filter, Number, Pack, Rule, Scope, Selector, Test, TextIntrinsic, Value, Whole,
 };
+use any_of::any_of;
+
+mod any_of;
 
 /// How the host answers for a column: the forms of `wit/types.wit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,11 +55,6 @@ pub(crate) struct Reads {
     pub(crate) attributes: bool,
 }
 
-/// How many groups `any_of` has at most: each costs a look-up in every block.
-const ANY_OF_GROUPS_MAX: usize = 8;
-/// How many names a group has at most.
-const ANY_OF_NAMES_MAX: usize = 64;
-
 /// Returns the span name column that answers with declared numbers.
 pub(crate) fn declared_names() -> Want {
     Want {
@@ -82,7 +72,7 @@ pub(crate) fn want(field: &Field, form: Form) -> Want {
                 Scope::Any => "any.attribute",
                 Scope::Span => "span.attribute",
                 Scope::Resource => "resource.attribute",
-                Scope::Scope => "scope.attribute",
+                Scope::Instrumentation => "scope.attribute",
             };
             (what, key.as_str())
         }
@@ -252,8 +242,10 @@ fn test_literals<'t>(test: &'t Test, sink: &mut impl FnMut(&'t str)) {
         | Test::Order { .. }
         | Test::Text { .. }
         | Test::Contains { .. }
-        | Test::EqualFields { .. } => &[],
-        Test::OrderFields { .. } | Test::Whole { .. } | Test::WholePair { .. } => &[],
+        | Test::EqualFields { .. }
+        | Test::OrderFields { .. }
+        | Test::Whole { .. }
+        | Test::WholePair { .. } => &[],
     };
     for value in values {
         if let Value::Text(text) = value {
@@ -266,7 +258,9 @@ fn test_literals<'t>(test: &'t Test, sink: &mut impl FnMut(&'t str)) {
 pub(crate) fn visit_tests<'f>(filter: &'f Filter, visit: &mut impl FnMut(&'f Test)) {
     match filter {
         Filter::All(filters) | Filter::Any(filters) => {
-            filters.iter().for_each(|filter| visit_tests(filter, visit))
+            for filter in filters {
+                visit_tests(filter, visit);
+            }
         }
         Filter::Not(inner) => visit_tests(inner, visit),
         Filter::Test(test) => visit(test),
@@ -371,99 +365,4 @@ pub(crate) fn pack_reads(pack: &Pack) -> PackReads {
         wants,
         literals,
     }
-}
-
-/// The groups of names of which a trace must have one each, and the verdict where it has not.
-fn any_of(rule: &Rule) -> (Vec<Vec<String>>, u8) {
-    match &rule.body {
-        Body::Clauses { when, .. } => (groups(rule, when), 0),
-        Body::Match {
-            situation: Cond::All(all),
-            condition,
-        } if all.is_empty() => (groups(rule, condition), 1),
-        Body::Match { situation, .. } => (groups(rule, situation), 0),
-    }
-}
-
-fn groups(rule: &Rule, condition: &Cond) -> Vec<Vec<String>> {
-    let mut groups: Vec<BTreeSet<&str>> = required(rule, condition);
-    groups.retain(|group| group.len() <= ANY_OF_NAMES_MAX);
-    groups.sort_by_key(BTreeSet::len);
-    groups.dedup();
-    groups.truncate(ANY_OF_GROUPS_MAX);
-    groups
-        .into_iter()
-        .map(|group| group.into_iter().map(str::to_owned).collect())
-        .collect()
-}
-
-/// Groups of names of each of which a span is there wherever the condition is true.
-fn required<'r>(rule: &'r Rule, condition: &Cond) -> Vec<BTreeSet<&'r str>> {
-    match condition {
-        Cond::All(all) => all
-            .iter()
-            .flat_map(|condition| required(rule, condition))
-            .collect(),
-        Cond::Any(any) => {
-            // One group of each operand, joined; an operand that requires nothing lets anything through.
-            let smallest = any.iter().map(|condition| {
-                required(rule, condition)
-                    .into_iter()
-                    .min_by_key(BTreeSet::len)
-            });
-            let joined: Option<BTreeSet<&str>> = smallest
-                .collect::<Option<Vec<_>>>()
-                .map(|groups| groups.into_iter().flatten().collect());
-            joined
-                .filter(|names| !names.is_empty())
-                .into_iter()
-                .collect()
-        }
-        Cond::Not(_) => Vec::new(),
-        Cond::Exists(set) => literal_names(rule, *set).into_iter().collect(),
-        Cond::Count { left, op, right } => match (left, right) {
-            (Amount::Count(set), Amount::Number(number)) if refuses_zero(*op, *number) => {
-                literal_names(rule, *set).into_iter().collect()
-            }
-            (Amount::Number(number), Amount::Count(set)) if refuses_zero(op.flipped(), *number) => {
-                literal_names(rule, *set).into_iter().collect()
-            }
-            (Amount::Count(more), Amount::Count(_)) if *op == Compare::Order(Order::Greater) => {
-                literal_names(rule, *more).into_iter().collect()
-            }
-            (Amount::Count(_), Amount::Count(more)) if *op == Compare::Order(Order::Less) => {
-                literal_names(rule, *more).into_iter().collect()
-            }
-            (Amount::Count(_) | Amount::Number(_), Amount::Count(_) | Amount::Number(_)) => {
-                Vec::new()
-            }
-        },
-    }
-}
-
-/// Whether `0 op number` is false.
-fn refuses_zero(op: Compare, number: Number) -> bool {
-    let value = match number {
-        Number::Int(int) => int as f64,
-        Number::Double(bits) => f64::from_bits(bits),
-    };
-    match op {
-        Compare::Equal => value != 0.0,
-        Compare::Unequal => value == 0.0,
-        Compare::Order(order) => 0.0_f64
-            .partial_cmp(&value)
-            .is_some_and(|ordering| !order.admits(ordering)),
-    }
-}
-
-/// The names of a set that has no other spans.
-fn literal_names(rule: &Rule, set: SetId) -> Option<BTreeSet<&str>> {
-    let parts = &rule.sets.get(set)?.parts;
-    parts
-        .iter()
-        .map(|part| match &part.selector {
-            Selector::Name(name) => Some(name.as_str()),
-            Selector::Any => None,
-        })
-        .collect()
 }

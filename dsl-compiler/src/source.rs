@@ -48,7 +48,7 @@ impl Source<'_> {
     /// Returns the line and column of a byte.
     pub fn position(&self, offset: u32) -> Position {
         let before = self.text.get(..offset as usize).unwrap_or(self.text);
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         let start = before
             .iter()
             .rposition(|byte| *byte == b'\n')

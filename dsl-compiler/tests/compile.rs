@@ -1,4 +1,9 @@
 //! Whole compilations: the founding examples, determinism, and what the component looks like from outside.
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test stops at the first surprise"
+)]
 
 use betrace_dsl::{Code, Severity, Source, check, compile};
 

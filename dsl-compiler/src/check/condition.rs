@@ -71,10 +71,10 @@ impl Checker<'_> {
                 return self.refuse(diagnostic.help("compare a count: `count(a) > 3`"));
             }
             (Amount::Count(_), Amount::Number(number)) => {
-                self.warn_constant(op.value, number, span)
+                self.warn_constant(op.value, number, span);
             }
             (Amount::Number(number), Amount::Count(_)) => {
-                self.warn_constant(op.value.flipped(), number, span)
+                self.warn_constant(op.value.flipped(), number, span);
             }
             (Amount::Count(_), Amount::Count(_)) => {}
         }
@@ -160,7 +160,7 @@ fn flatten<'c>(condition: &'c ast::Cond, operands: &mut Vec<&'c ast::Cond>) {
     match condition {
         ast::Cond::And(all) => all.iter().for_each(|operand| flatten(operand, operands)),
         ast::Cond::Or(_) | ast::Cond::Not(_) | ast::Cond::Set(_) | ast::Cond::Compare { .. } => {
-            operands.push(condition)
+            operands.push(condition);
         }
     }
 }

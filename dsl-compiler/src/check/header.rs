@@ -64,13 +64,12 @@ impl Checker<'_> {
         header: Option<&(String, Severity)>,
     ) -> Checked<(String, String, Severity)> {
         let Some(id) = &rule.id else {
-            return Ok(match header {
-                Some((signal, severity)) => (to_id(signal), signal.clone(), *severity),
-                None => {
-                    let id = to_id(file_stem(self.input.file_name));
-                    let signal = to_signal(&id);
-                    (id, signal, Severity::Medium)
-                }
+            return Ok(if let Some((signal, severity)) = header {
+                (to_id(signal), signal.clone(), *severity)
+            } else {
+                let id = to_id(file_stem(self.input.file_name));
+                let signal = to_signal(&id);
+                (id, signal, Severity::Medium)
             });
         };
         let begins_well = id
@@ -206,9 +205,7 @@ fn parse_signal(text: &str, comment: Span) -> Result<(String, Severity), Box<Dia
             "after the signal's name, only its severity is expected, in parentheses",
         ));
     };
-    severity(word.trim(), comment)
-        .map(|severity| (name.to_owned(), severity))
-        .map_err(Box::new)
+    severity(word.trim(), comment).map(|severity| (name.to_owned(), severity))
 }
 
 /// The file's name without folders and `.btr`.

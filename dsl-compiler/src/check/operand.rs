@@ -54,7 +54,7 @@ impl Checker<'_> {
             Operand::Scoped {
                 prefix: "scope",
                 key,
-            } => attribute(Scope::Scope, key),
+            } => attribute(Scope::Instrumentation, key),
             Operand::Scoped {
                 prefix: "timestamp",
                 key,

@@ -37,7 +37,7 @@ pub(super) fn int_bound(op: Compare, literal: Number) -> Bound<i64> {
     let inside = |edge: f64| (-INT_END..INT_END).contains(&edge).then_some(edge as i64);
     match op {
         Compare::Equal | Compare::Unequal => inside(double)
-            .filter(|_| floor == ceil)
+            .filter(|_| double.fract() == 0.0)
             .map_or(never_equal(op), |int| Bound::Test(op, int)),
         Compare::Order(Order::Less | Order::LessOrEqual) => {
             let edge = if op == Compare::Order(Order::Less) {

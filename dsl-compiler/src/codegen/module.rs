@@ -153,21 +153,7 @@ impl Builder {
                 code.function(function);
             }
         }
-        let (mut tables, mut elements) = (TableSection::new(), ElementSection::new());
-        let len = rules.len() as u64;
-        tables.table(TableType {
-            element_type: RefType::FUNCREF,
-            table64: false,
-            minimum: len,
-            maximum: Some(len),
-            shared: false,
-        });
-        let indices: Vec<u32> = rules.iter().map(|id| id.0).collect();
-        elements.active(
-            None,
-            &ConstExpr::i32_const(0),
-            Elements::Functions(indices.into()),
-        );
+        let (tables, elements) = emit_table(rules);
         let mut memories = MemorySection::new();
         memories.memory(MemoryType {
             minimum: u64::from(heap.div_ceil(PAGE_BYTES)),
@@ -176,22 +162,7 @@ impl Builder {
             shared: false,
             page_size_log2: None,
         });
-        let mut globals = GlobalSection::new();
-        for global in 0..GLOBALS_LEN {
-            let first = if global == Global::Heap as u32 {
-                heap
-            } else {
-                0
-            };
-            globals.global(
-                GlobalType {
-                    val_type: ValType::I32,
-                    mutable: true,
-                    shared: false,
-                },
-                &ConstExpr::i32_const(first as i32),
-            );
-        }
+        let globals = emit_globals(heap);
         let mut exported = ExportSection::new();
         exported.export("memory", ExportKind::Memory, 0);
         for (name, id) in exports {
@@ -214,4 +185,44 @@ impl Builder {
             .section(&data);
         module.finish()
     }
+}
+
+/// The table through which `evaluate` calls the rules.
+fn emit_table(rules: &[FuncId]) -> (TableSection, ElementSection) {
+    let (mut tables, mut elements) = (TableSection::new(), ElementSection::new());
+    let len = rules.len() as u64;
+    tables.table(TableType {
+        element_type: RefType::FUNCREF,
+        table64: false,
+        minimum: len,
+        maximum: Some(len),
+        shared: false,
+    });
+    let indices: Vec<u32> = rules.iter().map(|id| id.0).collect();
+    elements.active(
+        None,
+        &ConstExpr::i32_const(0),
+        Elements::Functions(indices.into()),
+    );
+    (tables, elements)
+}
+
+fn emit_globals(heap: u32) -> GlobalSection {
+    let mut globals = GlobalSection::new();
+    for global in 0..GLOBALS_LEN {
+        let first = if global == Global::Heap as u32 {
+            heap
+        } else {
+            0
+        };
+        globals.global(
+            GlobalType {
+                val_type: ValType::I32,
+                mutable: true,
+                shared: false,
+            },
+            &ConstExpr::i32_const(first as i32),
+        );
+    }
+    globals
 }

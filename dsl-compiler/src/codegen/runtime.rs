@@ -2,16 +2,18 @@
 //!
 //! Memory is only ever handed out: every call of the pack runs in a fresh instance, so nothing is given back.
 
-use wasm_encoder::ValType::{F64, I32, I64};
+use wasm_encoder::ValType::{I32, I64};
+
+mod evaluate;
+mod number;
 
 use super::{
-    asm::{Asm, Local, at},
-    module::{Builder, FINDINGS_BASE, FuncId, Global, MEMOS_BASE},
+    asm::{Asm, at},
+    module::{Builder, FuncId, Global},
 };
+use evaluate::emit_evaluate;
+use number::emit_compare_numbers;
 
-/// How many violations, and how many witnesses, there is room for at first.
-const VIOLATIONS_FIRST: u32 = 64;
-const WITNESSES_FIRST: u32 = 256;
 /// Memory grows by at least a quarter of a MiB, since each growth is a system call; where that much is not to be had, by what is needed.
 const GROWTH_PAGES_MIN: u32 = 4;
 
@@ -208,7 +210,7 @@ fn emit_push_violation(runtime: &Runtime) -> Asm {
         },
     );
     emit_store(&mut asm, Global::WitnessEnds, Global::Violations, |asm| {
-        get(asm, Global::WitnessesLen)
+        get(asm, Global::WitnessesLen);
     });
     get(&mut asm, Global::Clauses);
     get(&mut asm, Global::Violations);
@@ -238,103 +240,6 @@ fn emit_push_witness(runtime: &Runtime) -> Asm {
     asm.int(1).op().i32_add();
     set(&mut asm, Global::WitnessesLen);
     asm
-}
-
-/// Compares ints and doubles by what they are: an int is never rounded.
-fn emit_compare_numbers() -> Asm {
-    let mut asm = Asm::new(4);
-    let [left_double, left, right_double, right] = [0, 1, 2, 3].map(Asm::param);
-    let (x, y) = (asm.local(F64), asm.local(F64));
-    asm.get(left_double);
-    asm.if_else(
-        I32,
-        |asm| {
-            asm.get(left).op().f64_reinterpret_i64();
-            asm.set(x).get(right_double);
-            asm.if_else(
-                I32,
-                |asm| {
-                    asm.get(right).op().f64_reinterpret_i64();
-                    asm.set(y);
-                    emit_three_way(asm, x, y);
-                },
-                |asm| {
-                    // An int against a double, sides exchanged: 2 stays 2.
-                    let outcome = asm.i32();
-                    emit_int_double(asm, right, x);
-                    asm.set(outcome);
-                    asm.int(2).int(0).get(outcome).op().i32_sub();
-                    asm.get(outcome).int(2).op().i32_eq().select();
-                },
-            );
-        },
-        |asm| {
-            asm.get(right_double);
-            asm.if_else(
-                I32,
-                |asm| {
-                    asm.get(right).op().f64_reinterpret_i64();
-                    asm.set(y);
-                    emit_int_double(asm, left, y);
-                },
-                |asm| {
-                    asm.get(left).get(right).op().i64_gt_s();
-                    asm.get(left).get(right).op().i64_lt_s().i32_sub();
-                },
-            );
-        },
-    );
-    asm
-}
-
-/// Leaves -1, 0, 1 for two doubles, 2 where one is NaN.
-fn emit_three_way(asm: &mut Asm, x: Local, y: Local) {
-    asm.get(x).get(y).op().f64_gt();
-    asm.get(x).get(y).op().f64_lt().i32_sub();
-    asm.int(2);
-    asm.get(x).get(x).op().f64_eq();
-    asm.get(y).get(y).op().f64_eq().i32_and().select();
-}
-
-/// Leaves -1, 0, 1 for an int against a double, 2 where that is NaN.
-fn emit_int_double(asm: &mut Asm, int: Local, double: Local) {
-    const INT_END: f64 = 9_223_372_036_854_775_808.0;
-    let (whole, rest, zero) = (asm.i64(), asm.local(F64), asm.local(F64));
-    // Beyond the ints, and for NaN, the double decides alone.
-    asm.get(double)
-        .op()
-        .f64_abs()
-        .f64_const(INT_END.into())
-        .f64_lt();
-    asm.if_else(
-        I32,
-        |asm| {
-            asm.get(double).op().i64_trunc_f64_s();
-            asm.set(whole);
-            asm.get(double).get(double).op().f64_trunc().f64_sub();
-            asm.set(rest);
-            asm.get(int).get(whole).op().i64_eq();
-            asm.if_else(
-                I32,
-                |asm| emit_three_way(asm, zero, rest),
-                |asm| {
-                    asm.get(int).get(whole).op().i64_gt_s();
-                    asm.get(int).get(whole).op().i64_lt_s().i32_sub();
-                },
-            );
-        },
-        |asm| {
-            // -2^63 itself is an int, and the least.
-            asm.get(double).op().f64_const((-INT_END).into()).f64_eq();
-            asm.if_else(
-                I32,
-                |asm| {
-                    asm.get(int).op().i64_const(i64::MIN).i64_ne();
-                },
-                |asm| emit_three_way(asm, zero, double),
-            );
-        },
-    );
 }
 
 /// Compares by bytes; where one begins the other, the shorter comes first.
@@ -368,110 +273,5 @@ fn emit_compare_bytes() -> Asm {
     );
     asm.get(left_len).get(right_len).op().i32_gt_u();
     asm.get(left_len).get(right_len).op().i32_lt_u().i32_sub();
-    asm
-}
-
-/// `evaluate`: keeps the batch in globals, runs the rules asked for, and lays the findings out.
-///
-/// The parameters are those of `wit/pack.wit`, flattened: a list is an address and a length.
-fn emit_evaluate(runtime: &Runtime, judge_type: u32, memos: u32) -> Asm {
-    let mut asm = Asm::new(15);
-    let [
-        rules,
-        rules_len,
-        traces,
-        trace_ends,
-        facts,
-        columns,
-        literals,
-        text,
-        text_ends,
-        texts_len,
-    ] = [0, 1, 2, 3, 5, 7, 9, 11, 13, 14].map(Asm::param);
-    for (global, param) in [
-        (Global::Traces, traces),
-        (Global::TraceEnds, trace_ends),
-        (Global::Facts, facts),
-        (Global::Columns, columns),
-        (Global::Literals, literals),
-        (Global::Text, text),
-        (Global::TextEnds, text_ends),
-        (Global::TextsLen, texts_len),
-    ] {
-        asm.get(param);
-        set(&mut asm, global);
-    }
-    asm.int(MEMOS_BASE)
-        .int(0)
-        .int(memos * 4)
-        .op()
-        .memory_fill(0);
-    for (list, bytes) in [
-        (Global::ViolationRules, VIOLATIONS_FIRST * 4),
-        (Global::ViolationTraces, VIOLATIONS_FIRST * 4),
-        (Global::WitnessEnds, VIOLATIONS_FIRST * 4),
-        (Global::Clauses, VIOLATIONS_FIRST),
-        (Global::Witnesses, WITNESSES_FIRST * 4),
-    ] {
-        asm.int(bytes).op().call(runtime.alloc.0);
-        set(&mut asm, list);
-    }
-    for (global, value) in [
-        (Global::Violations, 0),
-        (Global::WitnessesLen, 0),
-        (Global::ViolationsMax, VIOLATIONS_FIRST),
-        (Global::WitnessesMax, WITNESSES_FIRST),
-    ] {
-        asm.int(value);
-        set(&mut asm, global);
-    }
-    let (verdicts, verdicts_len, position) = (asm.i32(), asm.i32(), asm.i32());
-    asm.get(rules_len).get(traces).op().i32_mul();
-    asm.tee(verdicts_len).op().call(runtime.alloc.0);
-    asm.set(verdicts);
-    asm.while_(
-        |asm| {
-            asm.get(position).get(rules_len).op().i32_lt_u();
-        },
-        |asm| {
-            asm.get(position);
-            asm.get(verdicts)
-                .get(position)
-                .get(traces)
-                .op()
-                .i32_mul()
-                .i32_add();
-            asm.get(rules)
-                .get(position)
-                .int(2)
-                .op()
-                .i32_shl()
-                .i32_add()
-                .i32_load(at(0))
-                .call_indirect(0, judge_type);
-            asm.bump(position, 1);
-        },
-    );
-    let lists = [
-        (Global::ViolationRules, Global::Violations),
-        (Global::ViolationTraces, Global::Violations),
-        (Global::Clauses, Global::Violations),
-        (Global::WitnessEnds, Global::Violations),
-        (Global::Witnesses, Global::WitnessesLen),
-    ];
-    asm.int(FINDINGS_BASE).get(verdicts).op().i32_store(at(0));
-    asm.int(FINDINGS_BASE)
-        .get(verdicts_len)
-        .op()
-        .i32_store(at(4));
-    for (index, (list, len)) in lists.into_iter().enumerate() {
-        let offset = 8 * (index as u32 + 1);
-        for (global, offset) in [(list, offset), (len, offset + 4)] {
-            asm.int(FINDINGS_BASE);
-            get(&mut asm, global);
-            asm.op().i32_store(at(offset));
-        }
-    }
-    asm.int(FINDINGS_BASE);
     asm
 }

@@ -2,19 +2,20 @@
 
 use wasm_encoder::ValType::I32;
 
+mod contains;
+mod fields;
+
+pub(super) use contains::define_contains;
+
 use super::{
     asm::{Asm, Local},
     bound::{Bound, double_bound, int_bound, unsigned_bound},
-    frame::{Base, Frame, Plan},
-    module::Builder,
-    text::{Predicate, emit_order},
+    frame::{Base, Frame},
+    text::Predicate,
 };
 use crate::{
     ir::{Compare, Field, Number, Order, Test, Value, Whole},
-    reads::{
-        Distinct, Form, Want, both_attributes, element, equality_form, exists_form, order_number,
-        presence, want, whole_want,
-    },
+    reads::{Form, Want, equality_form, exists_form, order_number, presence, want, whole_want},
 };
 
 const NS_PER_MINUTE: i64 = 60_000_000_000;
@@ -140,8 +141,8 @@ impl Frame<'_> {
             .i32_eq()
             .if_(wasm_encoder::BlockType::Result(I32));
         match int_bound(op, literal) {
-            Bound::Never => drop_result(&mut self.asm, 0),
-            Bound::Always => drop_result(&mut self.asm, 1),
+            Bound::Never => leave(&mut self.asm, 0),
+            Bound::Always => leave(&mut self.asm, 1),
             Bound::Test(op, edge) => {
                 self.u64(&values);
                 self.asm.op().i64_const(edge);
@@ -156,8 +157,8 @@ impl Frame<'_> {
             .i32_eq()
             .if_(wasm_encoder::BlockType::Result(I32));
         match double_bound(op, literal) {
-            Bound::Never => drop_result(&mut self.asm, 0),
-            Bound::Always => drop_result(&mut self.asm, 1),
+            Bound::Never => leave(&mut self.asm, 0),
+            Bound::Always => leave(&mut self.asm, 1),
             Bound::Test(op, edge) => {
                 self.f64(&values);
                 self.asm.op().f64_const(edge.into());
@@ -204,7 +205,7 @@ impl Frame<'_> {
     /// Leaves whether the field is a string of which the test's predicate is true.
     fn text_predicate(&mut self, test: &Test, field: &Field) {
         let Some(predicate) = Predicate::of(test) else {
-            return drop_result(&mut self.asm, 0);
+            return leave(&mut self.asm, 0);
         };
         let text = self.asm.i32();
         self.u32(&Base::Values(want(field, Form::Text)));
@@ -215,125 +216,8 @@ impl Frame<'_> {
             |asm| {
                 asm.get(text).op().call(function.0);
             },
-            |asm| drop_result(asm, 0),
+            |asm| leave(asm, 0),
         );
-    }
-
-    /// Between two fields: symbols where both are texts or ints, else by type.
-    fn equal_fields(&mut self, left: &Field, right: &Field, negated: bool) {
-        let (x, y) = (self.asm.i32(), self.asm.i32());
-        self.u32(&Base::Values(want(left, Form::Symbol)));
-        self.asm.set(x);
-        self.u32(&Base::Values(want(right, Form::Symbol)));
-        self.asm.set(y);
-        self.asm.get(x).get(y).op().i32_eq();
-        self.asm.get(x).int(2).op().i32_ge_u().i32_and();
-        if both_attributes(left, right) {
-            self.equal_values(left, right);
-            self.asm.op().i32_or();
-        }
-        if negated {
-            self.asm.op().i32_eqz();
-            for local in [x, y] {
-                self.asm.get(local).int(0).op().i32_ne().i32_and();
-            }
-        }
-    }
-
-    /// Leaves whether two attributes are equal booleans or equal numbers.
-    fn equal_values(&mut self, left: &Field, right: &Field) {
-        let (left, right) = (want(left, Form::Value), want(right, Form::Value));
-        let (x, y) = (self.asm.i32(), self.asm.i32());
-        for (want, kind) in [(&left, x), (&right, y)] {
-            self.u8(&Base::Kinds(want.clone()));
-            self.asm.set(kind);
-        }
-        // Both booleans.
-        self.u64(&Base::Values(left.clone()));
-        self.u64(&Base::Values(right.clone()));
-        self.asm.op().i64_eq();
-        for kind in [x, y] {
-            self.asm.get(kind).int(1).op().i32_eq().i32_and();
-        }
-        // Both numbers: kinds 2 and 3.
-        for kind in [x, y] {
-            self.asm
-                .get(kind)
-                .int(!1)
-                .op()
-                .i32_and()
-                .i32_const(2)
-                .i32_eq();
-        }
-        self.asm.op().i32_and();
-        self.compare_if(x, y, &left, &right, Compare::Equal);
-        self.asm.op().i32_or();
-    }
-
-    /// If the number on the stack is not 0: leaves how two numbers compare; else 0. Odd kinds are doubles.
-    fn compare_if(&mut self, x: Local, y: Local, left: &Want, right: &Want, op: Compare) {
-        self.asm.op().if_(wasm_encoder::BlockType::Result(I32));
-        self.asm.get(x).int(1).op().i32_and();
-        self.u64(&Base::Values(left.clone()));
-        self.asm.get(y).int(1).op().i32_and();
-        self.u64(&Base::Values(right.clone()));
-        self.call(self.plan.runtime.compare_numbers);
-        match op {
-            Compare::Equal => {
-                self.asm.op().i32_eqz();
-            }
-            Compare::Unequal => {
-                self.asm.op().i32_const(0).i32_ne();
-            }
-            Compare::Order(order) => emit_order(&mut self.asm, order),
-        }
-        self.asm.op().else_().i32_const(0).end();
-    }
-
-    /// Two attributes with `<` and the like: as numbers where both are or say numbers, else by bytes where both are strings.
-    fn order_fields(&mut self, left: &Field, op: Order, right: &Field) {
-        let (left_number, right_number) = (want(left, Form::Number), want(right, Form::Number));
-        let (x, y, text_x, text_y) = (
-            self.asm.i32(),
-            self.asm.i32(),
-            self.asm.i32(),
-            self.asm.i32(),
-        );
-        let are_numbers = self.asm.i32();
-        for (want, kind) in [(&left_number, x), (&right_number, y)] {
-            self.u8(&Base::Kinds(want.clone()));
-            self.asm
-                .tee(kind)
-                .int(14)
-                .op()
-                .i32_and()
-                .i32_const(2)
-                .i32_eq();
-        }
-        self.asm.op().i32_and();
-        self.asm.tee(are_numbers);
-        self.compare_if(x, y, &left_number, &right_number, Compare::Order(op));
-        for (field, text) in [(left, text_x), (right, text_y)] {
-            self.u32(&Base::Values(want(field, Form::Text)));
-            self.asm.tee(text).int(0).op().i32_ne();
-        }
-        self.asm.op().i32_and();
-        self.asm.get(are_numbers).op().i32_eqz().i32_and();
-        let compare = self.plan.runtime.compare_bytes;
-        self.asm.if_else(
-            I32,
-            |asm| {
-                for text in [text_x, text_y] {
-                    let (start, len) = (asm.i32(), asm.i32());
-                    super::text::emit_text(asm, text, start, len);
-                    asm.get(start).get(len);
-                }
-                asm.op().call(compare.0);
-                emit_order(asm, op);
-            },
-            |asm| drop_result(asm, 0),
-        );
-        self.asm.op().i32_or();
     }
 
     /// Leaves a whole number of the row, as i64.
@@ -383,8 +267,8 @@ impl Frame<'_> {
 
     fn unsigned_test(&mut self, bound: Bound<u64>, value: impl FnOnce(&mut Self)) {
         match bound {
-            Bound::Never => drop_result(&mut self.asm, 0),
-            Bound::Always => drop_result(&mut self.asm, 1),
+            Bound::Never => leave(&mut self.asm, 0),
+            Bound::Always => leave(&mut self.asm, 1),
             Bound::Test(op, edge) => {
                 value(self);
                 self.asm.op().i64_const(edge as i64);
@@ -395,15 +279,15 @@ impl Frame<'_> {
 }
 
 /// Leaves a constant.
-fn drop_result(asm: &mut Asm, value: u32) {
+fn leave(asm: &mut Asm, value: u32) {
     asm.int(value);
 }
 
 /// Leaves how the unsigned number on the stack compares with a literal. Also used of counts.
 pub(super) fn emit_unsigned_test(asm: &mut Asm, bound: Bound<u64>, value: impl FnOnce(&mut Asm)) {
     match bound {
-        Bound::Never => drop_result(asm, 0),
-        Bound::Always => drop_result(asm, 1),
+        Bound::Never => leave(asm, 0),
+        Bound::Always => leave(asm, 1),
         Bound::Test(op, edge) => {
             value(asm);
             asm.op().i64_const(edge as i64);
@@ -444,66 +328,4 @@ fn double_compare(asm: &mut Asm, op: Compare) {
         Compare::Order(Order::Greater) => asm.op().f64_gt(),
         Compare::Order(Order::GreaterOrEqual) => asm.op().f64_ge(),
     };
-}
-
-/// The functions of `contains`: `row -> 0 or 1`. A string is searched; an array is walked, its elements compared as `==` does.
-pub(super) fn define_contains(builder: &mut Builder, plan: &Plan<'_>, tests: &Distinct<Test>) {
-    for test in &tests.items {
-        let Test::Contains { field, value, .. } = test else {
-            continue;
-        };
-        let row = Asm::param(0);
-        let mut frame = Frame::new(Asm::new(1), plan, row);
-        frame.text_predicate(test, field);
-        if matches!(field, Field::Attribute { .. }) {
-            let found = frame.asm.i32();
-            frame.asm.set(found);
-            emit_array(&mut frame, field, value, found);
-            frame.asm.get(found);
-        }
-        builder.define(plan.contains(test), frame.asm.finish());
-    }
-}
-
-/// Sets `found` if the field is an array with an element that equals the value.
-fn emit_array(frame: &mut Frame<'_>, field: &Field, value: &Value, found: Local) {
-    const ARRAY: u32 = 6;
-    let range = frame.asm.i64();
-    let (element_row, end, row) = (frame.asm.i32(), frame.asm.i32(), frame.row);
-    frame.u8(&Base::Kinds(want(field, Form::Value)));
-    frame
-        .asm
-        .int(ARRAY)
-        .op()
-        .i32_eq()
-        .if_(wasm_encoder::BlockType::Empty);
-    frame.u64(&Base::Values(want(field, Form::Value)));
-    frame
-        .asm
-        .tee(range)
-        .op()
-        .i64_const(32)
-        .i64_shr_u()
-        .i32_wrap_i64();
-    frame
-        .asm
-        .tee(element_row)
-        .get(range)
-        .op()
-        .i32_wrap_i64()
-        .i32_add();
-    frame.asm.set(end);
-    frame
-        .asm
-        .op()
-        .block(wasm_encoder::BlockType::Empty)
-        .loop_(wasm_encoder::BlockType::Empty);
-    frame.asm.get(element_row).get(end).op().i32_ge_u().br_if(1);
-    frame.row = element_row;
-    frame.any_equal(std::slice::from_ref(value), element);
-    frame.row = row;
-    frame.asm.get(found).op().i32_or();
-    frame.asm.set(found);
-    frame.asm.bump(element_row, 1);
-    frame.asm.op().br(0).end().end().end();
 }

@@ -72,7 +72,7 @@ fn emit_predicate(builder: &mut Builder, plan: &Plan<'_>, predicate: &Predicate,
     emit_text(&mut asm, number, start, len);
     match predicate {
         Predicate::Has(Place::Anywhere, needle) => {
-            emit_find(builder, &mut asm, needle.as_bytes(), start, len)
+            emit_find(builder, &mut asm, needle.as_bytes(), start, len);
         }
         Predicate::Has(place, needle) => emit_has_edge(
             builder,

@@ -38,7 +38,7 @@ codes! {
     UnexpectedCharacter = "unexpected-character";
     /// A control character or one that changes the direction of text, which makes a source read differently from what it means. Write it as `\u{...}` in a string.
     InvisibleCharacter = "invisible-character";
-    /// The source is not UTF-8 text.
+    /// The source is not UTF-8 text: its bytes cannot be read as characters. Save the file as UTF-8.
     NotText = "not-text";
     /// The source is larger than 256 KiB. Split the rules over several files.
     SourceTooLarge = "source-too-large";
@@ -78,7 +78,7 @@ codes! {
     ConditionMissing = "condition-missing";
     /// A rule id that is not 1 to 128 of a-z, 0-9, `-`, `_` and `.`, beginning with a letter or digit.
     BadRuleId = "bad-rule-id";
-    /// Two rules of a file have one id.
+    /// Two rules of a file have one id. An id stands for one rule: give one of them another name.
     DuplicateRuleId = "duplicate-rule-id";
     /// A severity that is none of info, low, medium, high, critical.
     UnknownSeverity = "unknown-severity";

@@ -152,7 +152,7 @@ fn read(span: &Span, field: &Field) -> Option<Attribute> {
             }
             crate::ir::Scope::Span => find(&span.attributes, key),
             crate::ir::Scope::Resource => find(&span.resource, key),
-            crate::ir::Scope::Scope => find(&span.scope.attributes, key),
+            crate::ir::Scope::Instrumentation => find(&span.scope.attributes, key),
         },
         Field::Intrinsic(intrinsic) => match intrinsic {
             TextIntrinsic::Name => Some(Attribute::String(span.name.clone())),
@@ -186,14 +186,23 @@ fn is_true(test: &Test, span: &Span) -> Option<bool> {
                 Place::Anywhere => string.contains(text.as_str()),
                 Place::End => string.ends_with(text.as_str()),
             },
-            _ => false,
+            Attribute::Bool(_)
+            | Attribute::Int(_)
+            | Attribute::Double(_)
+            | Attribute::Bytes(_)
+            | Attribute::Array(_)
+            | Attribute::Map(_) => false,
         },
         Test::Contains { field, value, text } => match read(span, field)? {
             Attribute::String(string) => string.contains(text.as_str()),
             Attribute::Array(elements) => elements
                 .iter()
                 .any(|element| equals_literal(element, value)),
-            _ => false,
+            Attribute::Bool(_)
+            | Attribute::Int(_)
+            | Attribute::Double(_)
+            | Attribute::Bytes(_)
+            | Attribute::Map(_) => false,
         },
         Test::EqualFields {
             left,
@@ -297,14 +306,19 @@ fn number(value: &Attribute) -> Option<Num> {
     match value {
         Attribute::Int(int) => Some(Num::Int(i128::from(*int))),
         Attribute::Double(double) => Some(Num::Double(*double)),
-        _ => None,
+        Attribute::Bool(_)
+        | Attribute::String(_)
+        | Attribute::Bytes(_)
+        | Attribute::Array(_)
+        | Attribute::Map(_) => None,
     }
 }
 
 fn number_or_decimal(value: &Attribute) -> Option<Num> {
-    match value {
-        Attribute::String(text) => decimal(text),
-        other => number(other),
+    if let Attribute::String(text) = value {
+        decimal(text)
+    } else {
+        number(value)
     }
 }
 

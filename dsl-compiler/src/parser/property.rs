@@ -16,7 +16,7 @@ pub(super) const PROPERTIES: [&str; 6] = [
 ];
 
 /// Reads a severity, or says which there are.
-pub(crate) fn severity(word: &str, span: Span) -> Result<Severity, Diagnostic> {
+pub(crate) fn severity(word: &str, span: Span) -> Result<Severity, Box<Diagnostic>> {
     Severity::ALL
         .into_iter()
         .find(|severity| severity.as_str() == word)
@@ -28,12 +28,12 @@ pub(crate) fn severity(word: &str, span: Span) -> Result<Severity, Diagnostic> {
                 format!("`{word}` is not a severity"),
                 format!("expected one of {}", names.join(", ")),
             );
-            match suggest(word, &names) {
+            Box::new(match suggest(word, &names) {
                 Some(name) => diagnostic
                     .help(format!("did you mean `{name}`?"))
                     .fix(span, name),
                 None => diagnostic,
-            }
+            })
         })
 }
 
@@ -113,7 +113,7 @@ impl Parser<'_> {
         };
         let severity = match severity(word, self.span()) {
             Ok(severity) => severity,
-            Err(diagnostic) => return self.refuse(diagnostic),
+            Err(diagnostic) => return self.refuse(*diagnostic),
         };
         self.advance();
         self.expect_mark(')', "after the severity")?;
@@ -135,12 +135,13 @@ impl Parser<'_> {
     fn parse_labels(&mut self) -> Parsed<Vec<(String, String)>> {
         self.expect_mark('{', "before the labels")?;
         let mut labels: Vec<(String, String)> = Vec::new();
+        let mut keys = std::collections::HashSet::new();
         while !self.eat_mark('}') {
             let span = self.span();
             let key = self.parse_label_part("a label's name, or `}`")?;
             self.expect_mark(':', "after the label's name")?;
             let value = self.parse_label_part("the label's value")?;
-            if labels.iter().any(|(other, _)| *other == key) {
+            if !keys.insert(key.clone()) {
                 return self.refuse(Diagnostic::error(
                     Code::Duplicate,
                     span,

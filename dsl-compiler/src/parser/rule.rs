@@ -281,8 +281,13 @@ impl Parser<'_> {
                 Kind::Mark('{') => depth += 1,
                 Kind::Mark('}') if depth == 0 => return,
                 Kind::Mark('}') => depth -= 1,
-                Kind::Word(_) | Kind::Text(_) | Kind::Number(_) | Kind::Duration(_) => {}
-                Kind::Compare(_) | Kind::Mark(_) | Kind::Bad => {}
+                Kind::Word(_)
+                | Kind::Text(_)
+                | Kind::Number(_)
+                | Kind::Duration(_)
+                | Kind::Compare(_)
+                | Kind::Mark(_)
+                | Kind::Bad => {}
             }
             self.advance();
         }

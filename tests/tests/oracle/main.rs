@@ -112,7 +112,7 @@ proptest! {
     /// Guarantees: 64 packs of 4 rules on 24 traces each, judged in six groupings, agree with the oracle.
     #[test]
     fn component_and_oracle_agree((bodies, traces) in generate::case(4, 24)) {
-        let text: String = bodies.iter().enumerate().map(|(index, body)| format!("rule r{index} {{ {body} }}\n")).collect();
+        let text = bodies.iter().enumerate().fold(String::new(), |text, (index, body)| text + &format!("rule r{index} {{ {body} }}\n"));
         let (pack, rules) = build(&text);
         let all: Vec<u32> = (0..rules.count() as u32).collect();
         let together: Vec<&Trace> = traces.iter().collect();
@@ -153,11 +153,9 @@ proptest! {
 #[test]
 fn a_pack_of_more_names_than_a_byte_and_a_mask_hold_judges_the_same() {
     for names in [62, 63, 64, 254, 255, 256, 300] {
-        let text: String = (0..names)
-            .map(|n| {
-                format!("rule r{n} {{ match {{ n{n} and count(any.where(k == {n})) < 1 }} }}\n")
-            })
-            .collect();
+        let text = (0..names).fold(String::new(), |text, n| {
+            text + &format!("rule r{n} {{ match {{ n{n} and count(any.where(k == {n})) < 1 }} }}\n")
+        });
         let (pack, rules) = build(&text);
         let traces: Vec<Trace> = (0..8)
             .map(|n| generate::plain_trace(&[&format!("n{}", n * names / 8), "n0", "other"]))

@@ -122,9 +122,10 @@ impl Checker<'_> {
             (Whole::Weekday, _, Some(word)) => {
                 self.check_listed(word, &WEEKDAYS, 1, Code::WrongType, value)
             }
-            (Whole::Start | Whole::End, ast::Value::Text(text), _) => match parse_time(text) {
-                Some(ns) => Ok(Number::Int(ns)),
-                None => {
+            (Whole::Start | Whole::End, ast::Value::Text(text), _) => {
+                if let Some(ns) = parse_time(text) {
+                    Ok(Number::Int(ns))
+                } else {
                     let diagnostic = Diagnostic::error(
                         Code::BadTime,
                         value.span,
@@ -133,10 +134,11 @@ impl Checker<'_> {
                     );
                     self.refuse(diagnostic.help("write it as \"2026-03-01T19:30:00Z\""))
                 }
-            },
-            (Whole::Date, ast::Value::Text(text), _) => match parse_date(text) {
-                Some(days) => Ok(Number::Int(days)),
-                None => {
+            }
+            (Whole::Date, ast::Value::Text(text), _) => {
+                if let Some(days) = parse_date(text) {
+                    Ok(Number::Int(days))
+                } else {
                     let diagnostic = Diagnostic::error(
                         Code::BadDate,
                         value.span,
@@ -145,21 +147,9 @@ impl Checker<'_> {
                     );
                     self.refuse(diagnostic.help("write it as \"2026-03-01\""))
                 }
-            },
-            (Whole::Duration, ast::Value::Duration(ns), _) => Ok(Number::Int(*ns)),
-            (Whole::Duration, ast::Value::Number(_), _) => {
-                let number = self.source(value.span);
-                let left = self.source(comparison.left.span);
-                let diagnostic = Diagnostic::error(
-                    Code::DurationWithoutUnit,
-                    value.span,
-                    format!("`{left}` is compared with a plain number"),
-                    "this number has no unit",
-                );
-                self.refuse(diagnostic.help(format!(
-                    "write `{number}ms` (the units are ns us ms s m h d)"
-                )))
             }
+            (Whole::Duration, ast::Value::Duration(ns), _) => Ok(Number::Int(*ns)),
+            (Whole::Duration, ast::Value::Number(_), _) => self.refuse_plain(comparison, value),
             (Whole::Hour | Whole::Minute | Whole::Weekday, ast::Value::Number(number), _) => {
                 Ok(*number)
             }
@@ -177,6 +167,24 @@ impl Checker<'_> {
                 self.refuse(diagnostic.help(wanted(left)))
             }
         }
+    }
+
+    fn refuse_plain(
+        &mut self,
+        comparison: Comparison<'_>,
+        value: &At<ast::Value>,
+    ) -> Checked<Number> {
+        let number = self.source(value.span);
+        let left = self.source(comparison.left.span);
+        let diagnostic = Diagnostic::error(
+            Code::DurationWithoutUnit,
+            value.span,
+            format!("`{left}` is compared with a plain number"),
+            "this number has no unit",
+        );
+        self.refuse(diagnostic.help(format!(
+            "write `{number}ms` (the units are ns us ms s m h d)"
+        )))
     }
 
     /// The position of a word in a list, counted from `first`.

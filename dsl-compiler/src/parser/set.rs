@@ -1,0 +1,319 @@
+//! Sets: selectors, their filters, and the comparison that may follow (`set` of section 5 of the language).
+
+use super::{Parsed, Parser, is_reserved};
+use crate::{
+    ast::{At, Cond, Filter, Op, Operand, Selector, Set},
+    diagnostic::{Code, Diagnostic},
+    ir::Compare,
+    source::Span,
+    suggest::suggest,
+    token::Kind,
+};
+
+impl Parser<'_> {
+    /// Parses a set as a condition, with the comparison that may follow it.
+    pub(super) fn parse_set_condition(&mut self) -> Parsed<Cond> {
+        if let Some(set) = self.parse_direct_comparison()? {
+            return Ok(Cond::Set(set));
+        }
+        let mut set = self.parse_set()?;
+        if self.is_mark('.') {
+            let key_span = self.span_ahead(1);
+            let key = match self.kind_ahead(1) {
+                Kind::Word(word) => (*word).to_owned(),
+                Kind::Text(text) => text.clone(),
+                Kind::Number(_)
+                | Kind::Duration(_)
+                | Kind::Compare(_)
+                | Kind::Mark(_)
+                | Kind::Bad
+                | Kind::End => {
+                    self.advance();
+                    return self.expected("`where(` or an attribute");
+                }
+            };
+            self.advance();
+            self.advance();
+            let left = At {
+                value: Operand::Key(key),
+                span: key_span,
+            };
+            let Some(op) = self.parse_op()? else {
+                return self.expected("a comparison after the attribute");
+            };
+            set.filters.push(self.parse_right(left, op)?);
+        } else if let Kind::Compare(_)
+        | Kind::Word(
+            "in" | "contains" | "starts_with" | "ends_with" | "matches" | "contains_i",
+        ) = self.kind()
+        {
+            return self.refuse_set_comparison(&set);
+        }
+        self.refuse_relation()?;
+        Ok(Cond::Set(set))
+    }
+
+    /// Reports a comparison of a whole set.
+    fn refuse_set_comparison(&mut self, set: &Set) -> Parsed<Cond> {
+        let selector = self.source(set.selector.span);
+        let diagnostic = Diagnostic::error(Code::SpanMissing, set.selector.span, "a set of spans is not compared with a value", "this is a set of spans")
+            .help(format!("compare one of its attributes, `{selector}.where(key == value)`, or how many there are, `count({selector}) > 3`"));
+        self.refuse(diagnostic)
+    }
+
+    /// Parses `name.key CMP value`, if that is what stands here.
+    fn parse_direct_comparison(&mut self) -> Parsed<Option<Set>> {
+        let start = self.span();
+        let Some(word) = self.word().filter(|word| !is_reserved(word)) else {
+            return Ok(None);
+        };
+        if self.is_mark_ahead(1, '.') && self.is_joined(1) {
+            if let Kind::Text(key) = self.kind_ahead(2) {
+                let left = At {
+                    value: Operand::Key(key.clone()),
+                    span: self.span_ahead(2),
+                };
+                self.at += 3;
+                return self.parse_direct_right(word, start, left).map(Some);
+            }
+            return Ok(None);
+        }
+        if !self.is_op_ahead(1) {
+            return Ok(None);
+        }
+        let Some((name, key)) = word.rsplit_once('.') else {
+            let diagnostic = Diagnostic::error(
+                Code::SpanMissing,
+                start,
+                format!("`{word}` does not say of which span"),
+                "expected the name of a span and an attribute",
+            )
+            .help(format!(
+                "write `span.name.{word} ...` or `any.where({word} ...)` with the name of the span"
+            ));
+            return self.refuse(diagnostic);
+        };
+        let key_span = Span {
+            start: start.start + name.len() as u32 + 1,
+            end: start.end,
+        };
+        self.advance();
+        let left = At {
+            value: Operand::Key(key.to_owned()),
+            span: key_span,
+        };
+        self.warn_split_name(name, start, key);
+        self.parse_direct_right(
+            name,
+            Span {
+                end: key_span.start - 1,
+                ..start
+            },
+            left,
+        )
+        .map(Some)
+    }
+
+    fn warn_split_name(&mut self, name: &str, span: Span, key: &str) {
+        let dots: Vec<usize> = name.match_indices('.').map(|(at, _)| at).collect();
+        let Some(first) = dots.first().filter(|_| dots.len() >= 2) else {
+            return;
+        };
+        let (head, tail) = (
+            name.get(..*first).unwrap_or_default(),
+            name.get(first + 1..).unwrap_or_default(),
+        );
+        let message = format!("this reads the attribute `{key}` of spans named `{name}`");
+        let diagnostic = Diagnostic::warning(Code::SplitName, span, message, "the last segment is taken for the attribute")
+            .help(format!("write `{name}.where({key} ...)` if that is meant, or `{head}.where({tail}.{key} ...)` for a longer attribute"));
+        self.report(diagnostic);
+    }
+
+    fn parse_direct_right(&mut self, name: &str, span: Span, left: At<Operand>) -> Parsed<Set> {
+        let Some(op) = self.parse_op()? else {
+            return self.expected("a comparison after the attribute");
+        };
+        let filter = self.parse_right(left, op)?;
+        let selector = if name == "any" {
+            Selector::Any
+        } else {
+            Selector::Name(name.to_owned())
+        };
+        Ok(Set {
+            selector: At {
+                value: selector,
+                span,
+            },
+            filters: vec![filter],
+        })
+    }
+
+    /// Whether the token `ahead` is an operator of a comparison.
+    fn is_op_ahead(&self, ahead: usize) -> bool {
+        match self.kind_ahead(ahead) {
+            Kind::Compare(_)
+            | Kind::Word(
+                "in" | "contains" | "contains_i" | "starts_with" | "ends_with" | "matches",
+            ) => true,
+            Kind::Word("not") => self.word_ahead(ahead + 1) == Some("in"),
+            Kind::Word(_)
+            | Kind::Text(_)
+            | Kind::Number(_)
+            | Kind::Duration(_)
+            | Kind::Mark(_)
+            | Kind::Bad
+            | Kind::End => false,
+        }
+    }
+
+    /// Parses a selector and its filters.
+    pub(super) fn parse_set(&mut self) -> Parsed<Set> {
+        let mut set = self.parse_selector()?;
+        while self.is_mark('.') && self.word_ahead(1) == Some("where") && self.is_mark_ahead(2, '(')
+        {
+            let filter = self.parse_where()?;
+            set.filters.push(filter);
+        }
+        Ok(set)
+    }
+
+    fn parse_selector(&mut self) -> Parsed<Set> {
+        let start = self.span();
+        let named = |selector| Set {
+            selector: At {
+                value: selector,
+                span: start,
+            },
+            filters: Vec::new(),
+        };
+        let set = match self.kind() {
+            Kind::Mark('~') => {
+                return self.unsupported(
+                    start.to(self.span_ahead(1)),
+                    "selecting spans by a regular expression",
+                );
+            }
+            Kind::Text(name) => {
+                self.advance();
+                named(Selector::Name(name.clone()))
+            }
+            Kind::Word("any") => {
+                self.advance();
+                named(Selector::Any)
+            }
+            Kind::Word("trace.has") if self.is_mark_ahead(1, '(') => {
+                self.advance();
+                self.advance();
+                let set = self.nested(Self::parse_set)?;
+                if self.word() == Some("or") {
+                    let help = "write `(trace.has(a) or trace.has(b))`";
+                    return self.refuse(
+                        Diagnostic::error(
+                            Code::Syntax,
+                            self.span(),
+                            "`trace.has( )` takes one span name",
+                            "expected `)`",
+                        )
+                        .help(help),
+                    );
+                }
+                self.expect_mark(')', "after the span name")?;
+                set
+            }
+            Kind::Word(word) if self.is_mark_ahead(1, '(') => {
+                return self.refuse_function(word, start);
+            }
+            Kind::Word(word) if is_reserved(word) => {
+                let diagnostic = Diagnostic::error(
+                    Code::ReservedWord,
+                    start,
+                    format!("`{word}` is a word of the language, not the name of a span"),
+                    "expected a span name",
+                )
+                .help(format!("quote it if a span is named so: `\"{word}\"`"));
+                return self.refuse(diagnostic);
+            }
+            Kind::Word(word) => {
+                self.advance();
+                named(Selector::Name((*word).to_owned()))
+            }
+            Kind::Number(_)
+            | Kind::Duration(_)
+            | Kind::Mark(_)
+            | Kind::Compare(_)
+            | Kind::Bad
+            | Kind::End => return self.expected("a condition"),
+        };
+        Ok(set)
+    }
+
+    fn refuse_function<T>(&mut self, word: &str, span: Span) -> Parsed<T> {
+        let known = ["trace.has", "trace.count", "count"];
+        let diagnostic = Diagnostic::error(
+            Code::Syntax,
+            span,
+            format!("there is no `{word}( )`"),
+            "not a selector",
+        );
+        let diagnostic = match suggest(word, &known) {
+            Some(name) => diagnostic.help(format!("did you mean `{name}( )`?")).fix(span, name),
+            None => diagnostic.help("spans are selected with `trace.has(name)` or the name alone, and filtered with `name.where(...)`"),
+        };
+        self.refuse(diagnostic)
+    }
+
+    /// Parses `.where(filter)`.
+    pub(super) fn parse_where(&mut self) -> Parsed<Filter> {
+        self.advance();
+        if !self.eat_word("where") {
+            return self.expected("`where(`");
+        }
+        self.expect_mark('(', "after `where`")?;
+        let filter = self.nested(Self::parse_filter)?;
+        self.expect_end_of_filter()?;
+        self.advance();
+        Ok(filter)
+    }
+
+    /// Parses an operator of a comparison, if one stands here.
+    pub(super) fn parse_op(&mut self) -> Parsed<Option<At<Op>>> {
+        let span = self.span();
+        let op = match self.kind() {
+            Kind::Compare(op) => Op::Compare(*op),
+            Kind::Word("in") => Op::In,
+            Kind::Word("not") if self.word_ahead(1) == Some("in") => {
+                self.advance();
+                Op::NotIn
+            }
+            Kind::Word("contains") => Op::Contains,
+            Kind::Word("starts_with") => Op::Text(crate::ir::Place::Start),
+            Kind::Word("ends_with") => Op::Text(crate::ir::Place::End),
+            Kind::Word("matches") => return self.unsupported(span, "`matches`"),
+            Kind::Word("contains_i") => return self.unsupported(span, "`contains_i`"),
+            Kind::Word("is") => {
+                self.report(
+                    Diagnostic::error(
+                        Code::ForeignOperator,
+                        span,
+                        "`is` is not an operator of this language",
+                        "write `==`",
+                    )
+                    .fix(span, "=="),
+                );
+                Op::Compare(Compare::Equal)
+            }
+            Kind::Word(_)
+            | Kind::Text(_)
+            | Kind::Number(_)
+            | Kind::Duration(_)
+            | Kind::Mark(_)
+            | Kind::Bad
+            | Kind::End => return Ok(None),
+        };
+        self.advance();
+        Ok(Some(At {
+            value: op,
+            span: span.to(self.last_span()),
+        }))
+    }
+}
