@@ -47,6 +47,16 @@ pub struct JudgeOptions {
     pub skip: Postings,
 }
 
+/// Which traces a rule is shown.
+#[derive(Clone, Copy, Debug)]
+enum Sees {
+    /// Those that its any-of does not rule out.
+    Candidates,
+    /// All of them: to check that its any-of is sound.
+    #[cfg(test)]
+    Everything,
+}
+
 /// Why a block was not judged. Never a rule's doing.
 #[derive(Debug, thiserror::Error)]
 pub enum JudgeError {
@@ -75,7 +85,17 @@ pub fn judge(
     block: &Block,
     options: &JudgeOptions,
 ) -> Result<Vec<RuleVerdicts>, JudgeError> {
-    let candidates = Candidates::of(block, &options.skip)?;
+    judge_seeing(Sees::Candidates, sandbox, rules, block, options)
+}
+
+fn judge_seeing(
+    sees: Sees,
+    sandbox: &Sandbox,
+    rules: &[PublishedRule],
+    block: &Block,
+    options: &JudgeOptions,
+) -> Result<Vec<RuleVerdicts>, JudgeError> {
+    let candidates = Candidates::of(block, &options.skip, sees)?;
     let mut symbols = Symbols::of(block);
     let mut by_pack: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
     for (position, rule) in rules.iter().enumerate() {

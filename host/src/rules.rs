@@ -9,6 +9,8 @@
 mod error;
 mod registry;
 mod set;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     error::RulesError,

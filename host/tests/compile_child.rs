@@ -1,5 +1,6 @@
 //! Packs compiled by the binary, run again as a child with limits.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 #![expect(
     dead_code,
     reason = "the module of hand-made guests serves the unit tests too"

@@ -6,16 +6,19 @@
 
 use crate::block::{Block, BlockError, Postings};
 
+use super::Sees;
+
 /// The traces of a block, as far as candidates are concerned.
 pub(super) struct Candidates<'b> {
     block: &'b Block,
     n_traces: u32,
     incomplete: Postings,
     skip: &'b Postings,
+    sees: Sees,
 }
 
 impl<'b> Candidates<'b> {
-    pub(super) fn of(block: &'b Block, skip: &'b Postings) -> Result<Self, BlockError> {
+    pub(super) fn of(block: &'b Block, skip: &'b Postings, sees: Sees) -> Result<Self, BlockError> {
         let meta = block.meta();
         let incomplete = if meta.incomplete == 0 {
             Postings::default()
@@ -29,6 +32,7 @@ impl<'b> Candidates<'b> {
             n_traces: meta.n_traces,
             incomplete,
             skip,
+            sees,
         })
     }
 
@@ -45,7 +49,12 @@ impl<'b> Candidates<'b> {
     /// Returns the traces that a rule with these groups must see.
     pub(super) fn find(&self, any_of: &[Vec<String>]) -> Result<Postings, BlockError> {
         let mut found: Option<Postings> = None;
-        for group in any_of {
+        let groups = match self.sees {
+            Sees::Candidates => any_of,
+            #[cfg(test)]
+            Sees::Everything => &[],
+        };
+        for group in groups {
             let mut of_group = Postings::default();
             for name in group {
                 if let Some(named) = self.block.name_postings(name)? {

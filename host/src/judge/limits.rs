@@ -6,8 +6,12 @@ pub(super) const TIME_TRIES: u32 = 3;
 
 /// The failing calls of one rule on one block, in units of the fuel of one call. Halving finds one bad trace
 /// of 16 k in 29 calls, half of them failing, so this finds some four of them where each spends all of its
-/// fuel, in about 6 s of a core, and all of them where they trap at once.
+/// fuel, in about 5 s of a core, and all of them where they trap at once.
 pub(super) const REPEAT_FUEL_CALLS: u64 = 64;
+
+/// What a call costs that was stopped for time, in the same units: its deadline is ten times as long as its
+/// fuel lasts in ordinary code.
+pub(super) const REPEAT_TIME_CALLS: u64 = 4;
 
 /// What a failing call costs at least, as a part of the fuel of one call: making an instance and a batch for
 /// it takes some 20 us, where spending all fuel takes 100 ms.

@@ -281,10 +281,13 @@ impl<'a, 'b> Projection<'a, 'b> {
 impl Tables<'_> {
     /// Finds the events or links of the selected spans, where the column speaks of them.
     fn find_children(&mut self, block: &Block, column: &WantColumn) -> Result<(), BlockError> {
-        let ends_of = match column {
-            WantColumn::Fixed(FixedColumn::EventEnds) => Table::Events,
-            WantColumn::Fixed(FixedColumn::LinkEnds) => Table::Links,
-            column => column.table(),
+        // The ends of a child table are a column of spans.
+        let ends_of = if *column == WantColumn::Fixed(FixedColumn::EventEnds) {
+            Table::Events
+        } else if *column == WantColumn::Fixed(FixedColumn::LinkEnds) {
+            Table::Links
+        } else {
+            column.table()
         };
         let rows = &self.selection.rows;
         match ends_of {

@@ -18,7 +18,7 @@ use crate::{
 
 use super::{
     JudgeError,
-    limits::{REPEAT_FUEL_CALLS, REPEAT_FUEL_PARTS, TIME_TRIES},
+    limits::{REPEAT_FUEL_CALLS, REPEAT_FUEL_PARTS, REPEAT_TIME_CALLS, TIME_TRIES},
     outcome::Outcome,
     project::{Projection, Symbols},
     select::{Selection, Selector},
@@ -72,7 +72,7 @@ impl PackJudge<'_, '_> {
         &mut self,
         outcomes: &mut [&mut Outcome<'_>],
         mut traces: &[u32],
-    ) -> Result<Vec<(Range<usize>, Vec<u32>)>, JudgeError> {
+    ) -> Result<Failed, JudgeError> {
         let mut failed = Vec::new();
         let rules: Vec<u32> = outcomes.iter().map(|outcome| outcome.index()).collect();
         let mut projection = Projection::new(self.pack, &rules, self.block, self.symbols)?;
@@ -127,6 +127,9 @@ impl PackJudge<'_, '_> {
         Ok(())
     }
 }
+
+/// Which rules, by their places, failed together on which traces.
+type Failed = Vec<(Range<usize>, Vec<u32>)>;
 
 /// Calls a pack; the outer error is the host's, the inner one the rule's.
 fn call(
@@ -216,7 +219,7 @@ impl Alone<'_, '_> {
         if let Err(fault) = &answer {
             let spent = match fault.kind {
                 // Its fuel says nothing of the time that it took.
-                Reason::DeadlineExceeded => self.fuel_of_call,
+                Reason::DeadlineExceeded => self.fuel_of_call.saturating_mul(REPEAT_TIME_CALLS),
                 Reason::OutOfFuel
                 | Reason::MemoryLimit
                 | Reason::Trapped

@@ -1,5 +1,8 @@
 //! Verdicts from hand-made guests: what the judge adds to what a rule says.
 
+mod language;
+mod made;
+mod naive;
 mod traces;
 
 use std::sync::{Arc, LazyLock};
@@ -8,10 +11,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    block::BlockBuilder,
     guest::{Guest, GuestRule, HAS_NAME, named_rule},
     sandbox::{PackCompiler, SandboxLimits},
-    tenant::TenantId,
     trace::{Facts, SealedTrace, TraceId},
     verdict::{Clause, Reason, Verdict, WITNESSES_MAX},
 };
@@ -363,10 +364,10 @@ static REGROUPED: LazyLock<(Sandbox, Vec<PublishedRule>)> = LazyLock::new(|| {
     (sandbox, rules)
 });
 
-fn by_trace(
-    traces: &[SealedTrace],
-    rules: usize,
-) -> Vec<(TraceId, Vec<(Verdict, Option<Reason>, Vec<usize>)>)> {
+/// What one rule says of one trace, with its witnesses by their place in the trace.
+type Judged = (Verdict, Option<Reason>, Vec<usize>);
+
+fn by_trace(traces: &[SealedTrace], rules: usize) -> Vec<(TraceId, Vec<Judged>)> {
     let block = block(traces);
     let (sandbox, all) = &*REGROUPED;
     let judged = judge(sandbox, &all[..rules], &block, &JudgeOptions::default()).unwrap();

@@ -159,7 +159,7 @@ impl Registry {
             refuse_claims(&loaded, &records)?;
         }
         if options.dry_run {
-            return Ok(self.would_apply(&loaded, &records, rules.live.load().number()));
+            return Ok(would_apply(&loaded, &records, rules.live.load().number()));
         }
         let mut changes = Vec::new();
         for (pack, pre) in &loaded {
@@ -345,38 +345,13 @@ impl Registry {
                     };
                     AppliedRule {
                         changed: state(&before) != state(&after),
-                        digest: after.as_ref().and_then(|record| live_digest(record)),
+                        digest: after.as_ref().and_then(live_digest),
                         version,
                         id,
                     }
                 })
                 .collect(),
         })
-    }
-
-    fn would_apply(
-        &self,
-        loaded: &[(NewPack, Arc<PackPre>)],
-        records: &[RuleRecord],
-        rule_set: u64,
-    ) -> Applied {
-        let mut rules = Vec::new();
-        for (_, pre) in loaded {
-            for (index, rule) in (0..).zip(pre.rules()) {
-                let record = records.iter().find(|record| record.id == rule.id);
-                let live = record.and_then(|record| version_of(record, record.live?).ok());
-                let same = live.filter(|live| live.digest == pre.digest() && live.index == index);
-                let last = record.and_then(|record| record.versions.last());
-                let next = last.map_or(0, |last| last.version.0).saturating_add(1);
-                rules.push(AppliedRule {
-                    id: rule.id.clone(),
-                    version: Some(same.map_or(RuleVersion(next), |same| same.version)),
-                    digest: Some(pre.digest()),
-                    changed: same.is_none(),
-                });
-            }
-        }
-        Applied { rule_set, rules }
     }
 
     /// Builds a set; takes what it can from one that is loaded.
@@ -425,6 +400,31 @@ impl fmt::Debug for Registry {
             .field("sandbox", &self.sandbox)
             .finish_non_exhaustive()
     }
+}
+
+/// Returns what publishing would lead to.
+fn would_apply(
+    loaded: &[(NewPack, Arc<PackPre>)],
+    records: &[RuleRecord],
+    rule_set: u64,
+) -> Applied {
+    let mut rules = Vec::new();
+    for (_, pre) in loaded {
+        for (index, rule) in (0..).zip(pre.rules()) {
+            let record = records.iter().find(|record| record.id == rule.id);
+            let live = record.and_then(|record| version_of(record, record.live?).ok());
+            let same = live.filter(|live| live.digest == pre.digest() && live.index == index);
+            let last = record.and_then(|record| record.versions.last());
+            let next = last.map_or(0, |last| last.version.0).saturating_add(1);
+            rules.push(AppliedRule {
+                id: rule.id.clone(),
+                version: Some(same.map_or(RuleVersion(next), |same| same.version)),
+                digest: Some(pre.digest()),
+                changed: same.is_none(),
+            });
+        }
+    }
+    Applied { rule_set, rules }
 }
 
 /// Two packs of one change may not hold the same id, whoever takes over what.

@@ -15,6 +15,8 @@ pub struct SandboxLimits {
     pub instances_max: u32,
     /// Fuel for each rule and span of a call; see [`SandboxLimits::fuel`].
     pub fuel_per_span: u64,
+    /// How fast fuel is spent at least; see [`SandboxLimits::deadline`].
+    pub fuel_per_ms_min: u64,
     /// The shortest deadline of a call; see [`SandboxLimits::deadline`].
     pub deadline_min: Duration,
 }
@@ -25,6 +27,7 @@ impl Default for SandboxLimits {
             packs_max: 10_000,
             instances_max: 32,
             fuel_per_span: FUEL_PER_SPAN,
+            fuel_per_ms_min: FUEL_PER_MS_MIN,
             deadline_min: Duration::from_millis(100),
         }
     }
@@ -42,11 +45,11 @@ impl SandboxLimits {
             .saturating_mul(spans)
     }
 
-    /// Returns how long a call with `fuel` may take: so long that the fuel runs out first even on a machine
-    /// whose cores are shared by several.
+    /// Returns how long a call with `fuel` may compute: so long that the fuel runs out first on any machine
+    /// that is to run this.
     pub fn deadline(&self, fuel: u64) -> Duration {
-        self.deadline_min
-            .max(Duration::from_millis(fuel / FUEL_PER_MS_MIN))
+        let of_fuel = fuel / self.fuel_per_ms_min.max(1);
+        self.deadline_min.max(Duration::from_millis(of_fuel))
     }
 }
 
@@ -64,12 +67,11 @@ pub const RULES_PER_CALL_MAX: usize = 64;
 
 /// A rule of the language spends 10 to 60 units on a span; sorting both sides of a join of 16 k spans
 /// about 1,000, a regular expression over a text of 100 bytes on every span about 1,000. This leaves
-/// eight times the latter.
-pub const FUEL_PER_SPAN: u64 = 8_192;
+/// four times the latter, and stops a loop after some 70 ms.
+pub const FUEL_PER_SPAN: u64 = 4_096;
 
-/// Metered code spends about 1,000,000 units in a millisecond of this kind of machine. A quarter of it is
-/// taken, so that fuel runs out before the deadline where four threads share a core.
-pub const FUEL_PER_MS_MIN: u64 = 250_000;
+/// Metered code spends about 1,000,000 units in a millisecond of a core; a tenth of it is taken.
+pub const FUEL_PER_MS_MIN: u64 = 100_000;
 
 /// How often the epoch moves on: the error of a deadline.
 pub const EPOCH_TICK: Duration = Duration::from_millis(10);

@@ -344,7 +344,7 @@ fn fuel_that_suffices_is_obeyed() {
 fn fuel_exceeded_is_a_fault() {
     let fault = fault(&later("(loop $l (br $l))"));
     assert_eq!(fault.kind, Reason::OutOfFuel);
-    assert_eq!(fault.fuel_spent, 8_192 * 16_384);
+    assert_eq!(fault.fuel_spent, limits::FUEL_PER_SPAN * 16_384);
 }
 
 #[test]
@@ -352,6 +352,7 @@ fn a_deadline_exceeded_with_fuel_unspent_is_a_fault_of_time() {
     let limits = SandboxLimits {
         instances_max: 1,
         fuel_per_span: 512,
+        fuel_per_ms_min: 1_000_000,
         deadline_min: std::time::Duration::from_millis(20),
         ..SandboxLimits::default()
     };

@@ -35,10 +35,12 @@ impl Projection<'_, '_> {
         match Source::of(self.block, column, rows)? {
             Source::Strings(strings) => {
                 for symbol in strings {
-                    found.push(match (symbol, form) {
-                        (NONE, _) => 0,
-                        (symbol, Form::Text) => making.texts.of_string(self.block, symbol)?,
-                        (symbol, _) => Symbols::of_string(symbol),
+                    found.push(if symbol == NONE {
+                        0
+                    } else if form == Form::Text {
+                        making.texts.of_string(self.block, symbol)?
+                    } else {
+                        Symbols::of_string(symbol)
                     });
                 }
             }
@@ -49,9 +51,10 @@ impl Projection<'_, '_> {
                         continue;
                     };
                     let symbol = self.symbols.of_text(&id)?;
-                    found.push(match form {
-                        Form::Text => making.texts.add(symbol, &id),
-                        _ => symbol,
+                    found.push(if form == Form::Text {
+                        making.texts.add(symbol, &id)
+                    } else {
+                        symbol
                     });
                 }
             }
