@@ -116,6 +116,15 @@ impl<'s> Lexer<'s> {
         }
     }
 
+    /// Whether `let NAME` was read last, so that `=` gives it its meaning.
+    fn follows_let(&self) -> bool {
+        let mut last = self.out.tokens.iter().rev();
+        matches!(last.next().map(|token| &token.kind), Some(Kind::Word(_)))
+            && last
+                .next()
+                .is_some_and(|token| token.kind == Kind::Word("let"))
+    }
+
     fn lex_comment(&mut self) {
         let start = self.at;
         self.skip_while(|byte| byte != b'\n');
@@ -311,6 +320,9 @@ impl<'s> Lexer<'s> {
             self.push(kind, start);
         } else if c == '!' {
             self.lex_foreign("!", Kind::Word("not"), "not");
+        } else if c == '=' && self.follows_let() {
+            self.at += 1;
+            self.push(Kind::Mark('='), start);
         } else if c == '=' {
             self.lex_foreign("=", Kind::Compare(Compare::Equal), "==");
         } else if "(){}[],.:~+-*/".contains(c) {

@@ -174,8 +174,10 @@ fn front(source: &Source<'_>) -> (Option<(ir::Pack, Vec<Span>)>, Vec<Diagnostic>
     };
     let (pack, mut checked) = check::check(&file, input);
     diagnostics.append(&mut checked);
-    diagnostics.truncate(limits::DIAGNOSTICS_MAX);
     diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.span, diagnostic.severity));
+    // A definition is parsed wherever it is used, and a mistake in it is still one.
+    diagnostics.dedup();
+    diagnostics.truncate(limits::DIAGNOSTICS_MAX);
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     let spans = file.rules.iter().map(|rule| rule.span).collect();
     (

@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod condition;
+mod definition;
 mod filter;
 mod property;
 pub(crate) use property::severity;
@@ -33,6 +34,8 @@ pub(crate) fn parse<'s>(text: &'s str, tokens: &'s [Token<'s>]) -> (File, Vec<Di
         depth: 0,
         nodes: 0,
         diagnostics: Vec::new(),
+        lets: Vec::new(),
+        later: Vec::new(),
     };
     let file = parser.parse_file();
     (file, parser.diagnostics)
@@ -91,6 +94,9 @@ struct Parser<'s> {
     depth: u32,
     nodes: usize,
     diagnostics: Vec<Diagnostic>,
+    lets: Vec<definition::Definition>,
+    /// Names that are defined further down.
+    later: Vec<&'s str>,
 }
 
 /// What stands after the last token.

@@ -25,7 +25,7 @@ pub(crate) enum Kind<'s> {
     Duration(i64),
     /// `==` and the like.
     Compare(Compare),
-    /// One of `( ) { } [ ] , . : ~ + - * /`.
+    /// One of `( ) { } [ ] , . : ~ + - * /`, and the `=` of a `let`.
     Mark(char),
     /// Something that was refused already: whoever meets it stops without another word.
     Bad,

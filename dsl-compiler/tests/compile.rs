@@ -141,3 +141,74 @@ fn a_source_over_the_limit_is_refused_and_one_at_the_limit_is_read() {
         Code::SourceTooLarge
     );
 }
+
+#[test]
+fn a_let_means_what_stands_in_it() {
+    for (with, without) in [
+        ("let limit = 3 count(a) > limit", "count(a) > 3"),
+        (
+            "let many = count(b) many <= count(a)",
+            "count(b) <= count(a)",
+        ),
+        (
+            "let reading = database.access.where(user.role == admin) reading and not audit.log",
+            "database.access.where(user.role == admin) and not audit.log",
+        ),
+        (
+            "let read = db.read.where(table == phi) read.where(rows > 5).where(x == 1)",
+            "db.read.where(table == phi).where(rows > 5).where(x == 1)",
+        ),
+        (
+            "let read = db.read read.rows > 5",
+            "db.read.where(rows > 5)",
+        ),
+        (
+            "let regions = [us-east-1, eu-west-1] a.where(region in regions)",
+            "a.where(region in [us-east-1, eu-west-1])",
+        ),
+        (
+            "let role = contractor a.where(x == role)",
+            "a.where(x == contractor)",
+        ),
+        (
+            "let slow = 5s a.where(span:duration > slow)",
+            "a.where(span:duration > 5s)",
+        ),
+        ("let both = a and not b both and c", "a and not b and c"),
+        (
+            "let small = 1 let few = count(a) > small few or b",
+            "count(a) > 1 or b",
+        ),
+        (
+            "let x = y rule r { match { trace.has(x) and count(x or z) == 2 } }",
+            "rule r { match { trace.has(y) and count(y or z) == 2 } }",
+        ),
+        (
+            "let role = x a.where(role == \"role\" and y == role)",
+            "a.where(role == \"role\" and y == x)",
+        ),
+    ] {
+        let build = |text: &str| {
+            compile(&Source {
+                name: "x.btr",
+                text: text.as_bytes(),
+            })
+        };
+        let ((with_let, diagnostics), (expanded, _)) = (build(with), build(without));
+        assert_eq!(diagnostics, [], "{with}");
+        assert!(expanded.is_some(), "{without}");
+        assert!(with_let == expanded, "{with}");
+    }
+}
+
+#[test]
+fn lets_that_double_each_other_end_at_the_limit() {
+    let text = (1..60).fold("let l0 = a or b\n".to_owned(), |text, n| {
+        text + &format!("let l{n} = l{} or l{}\n", n - 1, n - 1)
+    });
+    let diagnostics = check(&Source {
+        name: "x.btr",
+        text: (text + "l59").as_bytes(),
+    });
+    assert_eq!(diagnostics.first().unwrap().code, Code::RuleTooLarge);
+}

@@ -12,8 +12,27 @@ use crate::{
 impl Checker<'_> {
     pub(super) fn check_condition(&mut self, condition: &ast::Cond) -> Checked<Cond> {
         match condition {
-            ast::Cond::And(all) => self.check_all(all).map(Cond::All),
-            ast::Cond::Or(any) => self.check_all(any).map(Cond::Any),
+            ast::Cond::And(all) => self.check_all(all).map(|all| {
+                // What parentheses or a `let` kept apart is one `and` all the same.
+                let open = |operand| match operand {
+                    Cond::All(inner) => inner,
+                    other
+                    @ (Cond::Any(_) | Cond::Not(_) | Cond::Exists(_) | Cond::Count { .. }) => {
+                        vec![other]
+                    }
+                };
+                Cond::All(all.into_iter().flat_map(open).collect())
+            }),
+            ast::Cond::Or(any) => self.check_all(any).map(|any| {
+                let open = |operand| match operand {
+                    Cond::Any(inner) => inner,
+                    other
+                    @ (Cond::All(_) | Cond::Not(_) | Cond::Exists(_) | Cond::Count { .. }) => {
+                        vec![other]
+                    }
+                };
+                Cond::Any(any.into_iter().flat_map(open).collect())
+            }),
             ast::Cond::Not(inner) => Ok(Cond::Not(Box::new(self.check_condition(inner)?))),
             ast::Cond::Set(set) => self.check_sets(std::slice::from_ref(set)).map(Cond::Exists),
             ast::Cond::Compare { left, op, right } => self.check_comparison(left, op, right),

@@ -62,6 +62,12 @@ codes! {
     PackTooLarge = "pack-too-large";
     /// A file without a rule: nothing in it says what must hold.
     Empty = "empty";
+    /// A `let` that is used where another kind of thing is wanted: a number where spans are, or the reverse.
+    LetKind = "let-kind";
+    /// A `let` that is used above its definition. Move it up: a `let` may use those before it.
+    LetOrder = "let-order";
+    /// A `let` that nothing uses. Remove it, or mend the name where it was meant.
+    UnusedLet = "unused-let";
     /// A part of the language that this version does not compile.
     NotSupportedYet = "not-supported-yet";
     /// A word of the language stands where a name is wanted: `trace.has(not)`. Quote it: `trace.has("not")`.

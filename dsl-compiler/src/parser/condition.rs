@@ -28,7 +28,21 @@ impl Parser<'_> {
 
     fn parse_atom(&mut self) -> Parsed<Cond> {
         self.count_node()?;
+        self.refuse_later()?;
         match self.kind() {
+            Kind::Word(_)
+                if self.is_defined() && matches!(self.kind_ahead(1), Kind::Compare(_)) =>
+            {
+                self.parse_comparison()
+            }
+            Kind::Word(_)
+                if self.is_defined() && !self.is_mark_ahead(1, '.') && !self.is_op_ahead(1) =>
+            {
+                let condition =
+                    self.expand("a condition or a set of spans", Self::parse_condition)?;
+                self.refuse_relation()?;
+                Ok(condition)
+            }
             Kind::Mark('(') => self.parse_parenthesis(),
             Kind::Number(_) | Kind::Duration(_) => self.parse_comparison(),
             Kind::Word("trace") if self.is_mark_ahead(1, ':') => {
@@ -59,7 +73,6 @@ impl Parser<'_> {
                 let what = format!("`{}`", self.source(self.span()));
                 self.unsupported(self.span(), &what)
             }
-            Kind::Word("let") => self.unsupported(self.span(), "`let`"),
             Kind::Word(word) if AGGREGATES.contains(word) && self.is_mark_ahead(1, '(') => {
                 let what = format!("`{word}( )`");
                 self.unsupported(self.span(), &what)
@@ -146,9 +159,13 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn parse_amount(&mut self) -> Parsed<Amount> {
+    pub(super) fn parse_amount(&mut self) -> Parsed<Amount> {
         let span = self.span();
+        self.refuse_later()?;
         match self.kind() {
+            Kind::Word(_) if self.is_defined() => {
+                self.expand("a number or a count", Self::parse_amount)
+            }
             Kind::Number(number) => {
                 self.advance();
                 Ok(Amount::Number(At {

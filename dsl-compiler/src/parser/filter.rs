@@ -288,8 +288,12 @@ impl Parser<'_> {
         Ok(Filter::Compare { left, op, right })
     }
 
-    fn parse_value(&mut self) -> Parsed<At<Value>> {
+    pub(super) fn parse_value(&mut self) -> Parsed<At<Value>> {
         let span = self.span();
+        self.refuse_later()?;
+        if self.is_defined() && !self.is_mark_ahead(1, ':') {
+            return self.expand("a value", Self::parse_value);
+        }
         let value = match self.kind() {
             Kind::Number(number) => Value::Number(*number),
             Kind::Duration(ns) => Value::Duration(*ns),

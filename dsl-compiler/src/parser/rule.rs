@@ -25,7 +25,10 @@ fn clause_kind(word: &str) -> Option<ClauseKind> {
 impl Parser<'_> {
     pub(super) fn parse_file(&mut self) -> File {
         let mut file = File::default();
+        self.parse_definitions();
         match self.kind() {
+            // What was refused above took the rest with it.
+            Kind::End if !self.diagnostics.is_empty() => {}
             Kind::End => {
                 let help = "write a rule, as `trace.has(phi.access) and not trace.has(audit.log)`";
                 self.report(
@@ -50,6 +53,9 @@ impl Parser<'_> {
                 file.rules.push(rule);
             }
         }
+        if !file.rules.iter().any(|rule| rule.broken) {
+            self.warn_unused();
+        }
         file
     }
 
@@ -68,7 +74,15 @@ impl Parser<'_> {
                 continue;
             }
             let refused: Parsed<()> = if self.word() == Some("let") {
-                self.unsupported(self.span(), "`let`")
+                self.refuse(
+                    Diagnostic::error(
+                        Code::Syntax,
+                        self.span(),
+                        "`let` stands before the rules",
+                        "not after a rule",
+                    )
+                    .help("move it to the head of the file"),
+                )
             } else {
                 let diagnostic = Diagnostic::error(Code::Syntax, self.span(), format!("expected `rule`, found {}", self.kind().describe()), "expected `rule`")
                     .help("a file holds either one bare rule, or rules that are all written `rule name { ... }`");

@@ -97,11 +97,19 @@ impl Parser<'_> {
             start: start.start + name.len() as u32 + 1,
             end: start.end,
         };
-        self.advance();
         let left = At {
             value: Operand::Key(key.to_owned()),
             span: key_span,
         };
+        if self.defines(name) {
+            let mut set = self.expand_word(name, "a set of spans", Self::parse_set)?;
+            let Some(op) = self.parse_op()? else {
+                return self.expected("a comparison after the attribute");
+            };
+            set.filters.push(self.parse_right(left, op)?);
+            return Ok(Some(set));
+        }
+        self.advance();
         self.warn_split_name(name, start, key);
         self.parse_direct_right(
             name,
@@ -149,7 +157,7 @@ impl Parser<'_> {
     }
 
     /// Whether the token `ahead` is an operator of a comparison.
-    fn is_op_ahead(&self, ahead: usize) -> bool {
+    pub(super) fn is_op_ahead(&self, ahead: usize) -> bool {
         match self.kind_ahead(ahead) {
             Kind::Compare(_)
             | Kind::Word(
@@ -186,7 +194,9 @@ impl Parser<'_> {
             },
             filters: Vec::new(),
         };
+        self.refuse_later()?;
         let set = match self.kind() {
+            Kind::Word(_) if self.is_defined() => self.expand("a set of spans", Self::parse_set)?,
             Kind::Mark('~') => {
                 return self.unsupported(
                     start.to(self.span_ahead(1)),
