@@ -34,6 +34,7 @@ pub use server::router;
 
 pub mod error;
 pub mod limits;
+pub mod local;
 pub mod otlp_json;
 mod server;
 pub mod wire;

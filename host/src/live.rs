@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! accept -> inbox (durable) -> assembly -> sealer: block listed, inbox released -> judging: verdicts, signals
-//!  async    its writer thread   a thread     a thread                              a thread
+//!  async    its writer thread   a thread, which seals too                          a thread; another merges blocks
 //! ```
 //!
 //! The order of things is what makes it safe to be killed anywhere: a request is acknowledged when the inbox has
@@ -13,6 +13,7 @@
 //! acknowledged is read again by the next start.
 
 mod assembly;
+mod compaction;
 mod error;
 mod import;
 mod judging;
@@ -46,6 +47,7 @@ use crate::{
     trace::{SealedTrace, SpanRecord, TraceId},
 };
 
+use compaction::compact_until_stopped;
 pub use error::LiveError;
 pub use import::Importer;
 pub use judging::Judging;
@@ -155,20 +157,28 @@ impl Live {
         // What a crash left unjudged does not wait for the next block.
         let _awake = wake.try_send(());
         drop(wake);
-        let started = |source| LiveError::Thread { source };
-        let assembly = thread::Builder::new()
-            .name("assembly".to_owned())
-            .spawn(move || assembly.run(&from_inbox))
-            .map_err(started)?;
-        let of_judging = Arc::clone(&shared);
-        let judging = thread::Builder::new()
-            .name("judging".to_owned())
-            .spawn(move || judge_until_stopped(&of_judging, judging, &woken))
-            .map_err(started)?;
-        Ok(Self {
+        let (compact, compaction_woken) = bounded(1);
+        let (of_judging, of_compaction) = (Arc::clone(&shared), Arc::clone(&shared));
+        let live = Self {
             shared,
-            threads: Mutex::new(vec![assembly, judging]),
-        })
+            threads: Mutex::default(),
+        };
+        live.spawn("assembly", move || assembly.run(&from_inbox))?;
+        live.spawn("judging", move || {
+            judge_until_stopped(&of_judging, judging, &woken, &compact);
+        })?;
+        live.spawn("compaction", move || {
+            compact_until_stopped(&of_compaction, &compaction_woken);
+        })?;
+        Ok(live)
+    }
+
+    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), LiveError> {
+        let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+        let thread = spawned.map_err(|source| LiveError::Thread { source })?;
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.push(thread);
+        Ok(())
     }
 
     /// Returns the sink for ingest.
@@ -211,16 +221,27 @@ impl Drop for Live {
     }
 }
 
-fn judge_until_stopped(shared: &Shared, mut judging: Judging, woken: &Receiver<()>) {
+fn judge_until_stopped(
+    shared: &Shared,
+    mut judging: Judging,
+    woken: &Receiver<()>,
+    compact: &Sender<()>,
+) {
     // Ends when the assembly thread, which holds the other end, has.
     while woken.recv().is_ok() {
-        if let Err(error) = judging.drain(|| shared.stopping.load(Ordering::Acquire)) {
+        if let Err(error) = judging.drain(|| shared.is_stopping()) {
             shared.fail(&error);
         }
+        // A full channel means that compaction is about to look.
+        let _awake = compact.try_send(());
     }
 }
 
 impl Shared {
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
     fn assembler(&self) -> MutexGuard<'_, Assembler> {
         // The assembler's calls leave it whole even where they panic: they are not re-entered.
         self.assembler

@@ -3,5 +3,8 @@
 mod cli {
     pub(crate) mod files;
     pub(crate) mod run;
+    pub(crate) mod server;
+    pub(crate) mod store;
+    pub(crate) mod test_files;
     pub(crate) mod usage;
 }

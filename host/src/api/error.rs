@@ -16,6 +16,9 @@ pub struct ApiError {
     pub code: ErrorCode,
     /// What is wrong, for people: lower case, no full stop; may be several lines.
     pub message: String,
+    /// Why, where that is the host's own matter: logged, and never sent.
+    #[serde(skip)]
+    pub cause: Option<String>,
 }
 
 /// The kinds of error.
@@ -72,6 +75,7 @@ impl ApiError {
         Self {
             code,
             message: message.into(),
+            cause: None,
         }
     }
 
@@ -85,7 +89,7 @@ impl ApiError {
         Self::new(ErrorCode::BadRequest, message)
     }
 
-    /// The host failed: the chain of causes is logged, and the client is told what could not be done.
+    /// The host failed at `doing`; the chain of causes stays with the host.
     pub fn internal(doing: &str, error: &dyn std::error::Error) -> Self {
         let mut causes = error.to_string();
         let mut source = error.source();
@@ -94,16 +98,31 @@ impl ApiError {
             causes.push_str(&cause.to_string());
             source = cause.source();
         }
-        tracing::error!(error = causes, "failed to {doing}");
-        Self::new(
-            ErrorCode::Internal,
-            format!("failed to {doing}; the server's log says why"),
-        )
+        Self {
+            cause: Some(causes),
+            ..Self::new(ErrorCode::Internal, format!("failed to {doing}"))
+        }
+    }
+
+    /// Returns the error as a client may see it; what it may not is logged.
+    #[must_use]
+    pub fn outward(self) -> Self {
+        let Self {
+            code,
+            message,
+            cause: Some(cause),
+        } = self
+        else {
+            return self;
+        };
+        tracing::error!(error = cause, "{message}");
+        Self::new(code, format!("{message}; the server's log says why"))
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.code.status(), Json(ErrorBody { error: self })).into_response()
+        let error = self.outward();
+        (error.code.status(), Json(ErrorBody { error })).into_response()
     }
 }

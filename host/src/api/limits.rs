@@ -15,8 +15,8 @@ pub const SIGNALS_PER_PAGE_MAX: usize = 1_000;
 /// The most traces in one answer.
 pub const TRACES_PER_PAGE_MAX: usize = 1_000;
 
-/// The longest that a request waits for a change.
-pub const WAIT_MS_MAX: u64 = 25_000;
+/// The longest that a request waits for a change: shorter than a server that stops waits for its clients.
+pub const WAIT_MS_MAX: u64 = 5_000;
 
 /// The most requests that wait for a change at once.
 pub const WAITING_MAX: usize = 64;

@@ -1,6 +1,6 @@
 //! The routes: each turns a request into one call of [`Operations`] on a thread that may block.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -8,7 +8,7 @@ use axum::{
         DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State,
         rejection::{JsonRejection, QueryRejection},
     },
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts, uri::Authority},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -177,7 +177,13 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, ApiError> {
-        let tenant = shared.host.tenant(bearer(&parts.headers)).ok_or_else(|| {
+        let bearer = bearer(&parts.headers);
+        if bearer.is_none() && !is_address(&parts.headers) {
+            return Err(ApiError::bad_request(
+                "without a token the server answers to its address only, like http://127.0.0.1:4320",
+            ));
+        }
+        let tenant = shared.host.tenant(bearer).ok_or_else(|| {
             ApiError::new(
                 ErrorCode::Unauthorized,
                 "the bearer token is missing or unknown",
@@ -188,6 +194,21 @@ impl FromRequestParts<Shared> for Caller {
             shared: shared.clone(),
         })
     }
+}
+
+/// Whether the server is called by address or as localhost. A page in a browser can make a name of its own
+/// mean this machine, and would then be let in without a token; it cannot make its name an address.
+fn is_address(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST) else {
+        // HTTP/2 has it in the URI, and no browser speaks that in the clear.
+        return true;
+    };
+    let Ok(authority) = host.to_str().unwrap_or_default().parse::<Authority>() else {
+        return false;
+    };
+    let name = authority.host();
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

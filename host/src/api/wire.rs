@@ -426,6 +426,12 @@ pub struct ReplayReport {
     pub spans: u64,
     /// How long it took.
     pub elapsed_ms: u64,
+    /// Whether it ended early: the counts are then of a part of the range.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+    /// Blocks that cannot be read, and why. Their traces are not counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 /// What a replay found of one rule.

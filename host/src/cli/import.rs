@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod to_server;
+mod to_store;
 
 /// How many refused lines are named; the rest is counted.
 const REFUSED_SHOWN_MAX: u64 = 20;
@@ -25,9 +26,9 @@ const REFUSED_SHOWN_MAX: u64 = 20;
 /// Store traces from files, and judge them by the published rules.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Reads OTLP/JSON lines, OTLP/JSON documents and OTLP protobuf, plain or as .gz or .zst, whatever the name says.
-A line that is not OTLP is named, counted and skipped, and the exit status is then 2; the rest is kept.
-Importing a file twice stores nothing twice.
+Reads OTLP/JSON lines, OTLP/JSON documents and OTLP protobuf, plain or as .gz or .zst, whatever the
+name says. A line that is not OTLP is named, counted and skipped, and the exit status is then 2; the
+rest is kept. Importing a file twice stores nothing twice.
 
 Examples:
   betrace import traces.jsonl.zst --data ./betrace-data
@@ -68,8 +69,9 @@ trait Destination {
 /// Imports the files in order.
 pub fn run(args: Args, console: &mut Console) -> Outcome {
     let clock = SystemClock::new();
-    let mut destination: Box<dyn Destination> = match args.target.open()? {
+    let mut destination: Box<dyn Destination> = match args.target.open_or_make()? {
         Target::Server(client) => Box::new(to_server::ToServer::start(&client)?),
+        Target::Store(local) => Box::new(to_store::ToStore::start(&local)?),
     };
     let mut import = Import {
         console,

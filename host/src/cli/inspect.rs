@@ -10,7 +10,7 @@ use super::{
     exit::{Exit, Failure, Outcome},
     packs,
     table::one_line,
-    target::Format,
+    target::{Format, one_shot_sandbox},
 };
 use crate::sandbox::{MessagePart, PackCompiler, PackPre, RuleDescription, Sandbox, SandboxLimits};
 
@@ -84,16 +84,6 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
             .try_for_each(|rule| console.json_line(rule))?,
     }
     Ok(Exit::Fine)
-}
-
-/// Starts a sandbox for one command, which compiles in children as a server does.
-pub(super) fn one_shot_sandbox() -> Result<Sandbox, Failure> {
-    let program = std::env::current_exe()
-        .context("failed to find this program, to compile with")
-        .map_err(Failure::usage)?;
-    Sandbox::new(PackCompiler::Child { program }, SandboxLimits::default())
-        .context("failed to start the sandbox")
-        .map_err(Failure::usage)
 }
 
 fn describe(pack: &PackPre, size_bytes: usize) -> Pack {

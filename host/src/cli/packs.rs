@@ -50,19 +50,23 @@ pub(super) fn read(paths: &[PathBuf], console: &Console) -> Result<Vec<PackUploa
 /// Reads one file; `None` where it does not compile, which has then been said.
 fn read_one(file: &Path, console: &Console) -> Result<Option<PackUpload>, Failure> {
     let bytes = read_file(file)?;
-    let name = name(file);
+    // A rule belongs to the file that published it last, wherever that lies on whose machine.
+    let origin = match file.file_name() {
+        Some(name) if !is_stdin(file) => name.to_string_lossy().into_owned(),
+        Some(_) | None => name(file),
+    };
     if is_component(file, &bytes) {
         return Ok(Some(PackUpload {
-            name,
+            name: origin,
             component: Some(STANDARD.encode(&bytes)),
             source: None,
         }));
     }
-    let Some(component) = super::source::compile(&name, &bytes, console) else {
+    let Some(component) = super::source::compile(&name(file), &bytes, console) else {
         return Ok(None);
     };
     Ok(Some(PackUpload {
-        name,
+        name: origin,
         component: Some(STANDARD.encode(component)),
         // The compiler has found it to be UTF-8.
         source: String::from_utf8(bytes).ok(),

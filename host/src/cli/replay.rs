@@ -155,6 +155,12 @@ fn print(report: &ReplayReport, console: &mut Console) -> io::Result<()> {
     for rule in &report.rules {
         print_violations(rule, console)?;
     }
+    for block in &report.unreadable {
+        console.warn(format_args!("a block is left out: {block}"));
+    }
+    if report.partial {
+        console.warn("the replay ended early: these are the counts of a part");
+    }
     console.line(format_args!(
         "\n{} traces, {} spans in {}",
         report.traces,

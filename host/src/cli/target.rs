@@ -1,17 +1,29 @@
 //! Whom a command speaks to: a running server, or a store that no server has open.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use clap::ValueEnum;
 
 use super::{
     client::{Client, SERVER_DEFAULT},
     exit::{Exit, Failure},
 };
-use crate::api::{
-    Operations,
-    error::{ApiError, ErrorCode},
+use crate::{
+    api::{
+        Operations,
+        error::{ApiError, ErrorCode},
+        local::{Local, Rooms},
+    },
+    clock::{Clock, SystemClock},
+    rules::Registry,
+    sandbox::{PackCompiler, Sandbox, SandboxLimits},
+    store::{Store, StoreError},
+    tenant::TenantId,
 };
 
 /// The server or store of a command.
@@ -53,6 +65,8 @@ pub enum Format {
 pub enum Target {
     /// A running server.
     Server(Client),
+    /// A store that this process has open.
+    Store(Box<Local>),
 }
 
 impl Target {
@@ -60,6 +74,7 @@ impl Target {
     pub fn operations(&self) -> &dyn Operations {
         match self {
             Self::Server(client) => client,
+            Self::Store(local) => &**local,
         }
     }
 
@@ -72,16 +87,89 @@ impl Target {
 impl TargetArgs {
     /// Opens the store, or makes ready to speak to the server.
     pub fn open(&self) -> Result<Target, Failure> {
+        self.checked()?;
+        let Some(data) = &self.data else {
+            return Ok(Target::Server(self.client()?));
+        };
+        // Opening would make one, and a mistyped path would look like an empty store.
+        let holds_something = |mut entries: fs::ReadDir| entries.next().is_some();
+        if !fs::read_dir(data).is_ok_and(holds_something) {
+            return Err(
+                Failure::usage(anyhow!("there is no store in `{}`", data.display()))
+                    .help("`betrace serve` and `betrace import` make one"),
+            );
+        }
+        Ok(Target::Store(Box::new(open_store(data)?)))
+    }
+
+    /// As [`Self::open`], but makes the store where there is none.
+    pub fn open_or_make(&self) -> Result<Target, Failure> {
+        self.checked()?;
         match &self.data {
-            Some(data) => Err(Failure::usage(anyhow!("cannot open {}", data.display()))),
+            Some(data) => Ok(Target::Store(Box::new(open_store(data)?))),
             None => Ok(Target::Server(self.client()?)),
         }
+    }
+
+    /// A server that is named beside a store can only be a mistake, unless the environment names it.
+    fn checked(&self) -> Result<(), Failure> {
+        let named = std::env::var_os(SERVER_VARIABLE);
+        let flag = self
+            .server
+            .as_ref()
+            .is_some_and(|server| named.is_none_or(|named| named != **server));
+        if self.data.is_some() && flag {
+            return Err(Failure::usage(anyhow!(
+                "--data and --server name two places: leave one out"
+            )));
+        }
+        Ok(())
     }
 
     fn client(&self) -> Result<Client, Failure> {
         let server = self.server.as_deref().unwrap_or(SERVER_DEFAULT);
         Client::try_new(server, self.token.as_deref())
             .map_err(|error| Failure::usage(anyhow!(error)))
+    }
+}
+
+fn open_store(data: &Path) -> Result<Local, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let store = Store::open(data, Arc::clone(&clock))?;
+    let sandbox = Arc::new(one_shot_sandbox()?);
+    let registry = Registry::open(store.clone(), Arc::clone(&sandbox))
+        .context("failed to load the published rules")
+        .map_err(Failure::usage)?;
+    let rooms = Rooms {
+        store,
+        registry: Arc::new(registry),
+        sandbox,
+        clock,
+        open: None,
+    };
+    Ok(Local::new(rooms, TenantId::default_tenant(), "cli"))
+}
+
+/// Starts a sandbox for one command, which compiles in children as a server does.
+pub(super) fn one_shot_sandbox() -> Result<Sandbox, Failure> {
+    let program = std::env::current_exe()
+        .context("failed to find this program, to compile with")
+        .map_err(Failure::usage)?;
+    Sandbox::new(PackCompiler::Child { program }, SandboxLimits::default())
+        .context("failed to start the sandbox")
+        .map_err(Failure::usage)
+}
+
+/// A store that cannot be opened or used is a matter of configuration, or of this machine.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let in_use = matches!(error, StoreError::InUse { .. });
+        let failure = Self::usage(error);
+        if in_use {
+            failure.help("pass --server URL in place of --data")
+        } else {
+            failure
+        }
     }
 }
 
@@ -108,7 +196,10 @@ impl From<ApiError> for Failure {
         };
         let failure = Self::Error {
             exit,
-            error: error.into(),
+            error: match error.cause.clone() {
+                Some(cause) => anyhow!(cause).context(error),
+                None => error.into(),
+            },
             help: None,
         };
         match help {

@@ -1,16 +1,23 @@
 //! `betrace test`.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
+
+use serde::Serialize;
 
 use super::{
     console::Console,
-    exit::{Failure, Outcome},
+    exit::{Chain, Exit, Failure, Outcome},
+    packs,
     target::Format,
 };
+use crate::sandbox::{PackCompiler, Sandbox, SandboxLimits};
 
 mod file;
 mod mistake;
+mod run;
 mod spans;
+
+use run::{Broken, Runner};
 
 /// Run rule tests (*.test.toml).
 #[derive(Debug, clap::Args)]
@@ -38,11 +45,141 @@ pub struct Args {
     output: Format,
 }
 
-/// Runs the tests.
-pub fn run(args: Args, _console: &mut Console) -> Outcome {
-    Err(Failure::usage(anyhow::anyhow!(
-        "this build cannot test {:?} {:?}",
-        args.files,
-        args.output
-    )))
+/// What came of all files, as JSON says it.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    files: Vec<FileReport>,
+    passed: usize,
+    failed: usize,
+    /// Files whose cases could not be run.
+    broken: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct FileReport {
+    file: String,
+    /// Why its cases could not be run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
+    cases: Vec<CaseReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct CaseReport {
+    name: String,
+    passed: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<String>,
+}
+
+/// Runs the tests: a file that is wrong does not keep the others from running.
+pub fn run(args: Args, console: &mut Console) -> Outcome {
+    let files = packs::expand(&args.files, &[".test.toml"])?;
+    // What is tested are the user's own rules, many small ones: a child for each would cost more than it guards.
+    let sandbox =
+        Sandbox::new(PackCompiler::InProcess, SandboxLimits::default()).map_err(Failure::usage)?;
+    let mut report = Report::default();
+    for path in &files {
+        let file = test_file(path, &sandbox)?;
+        report.broken += usize::from(!file.errors.is_empty());
+        report.passed += file.cases.iter().filter(|case| case.passed).count();
+        report.failed += file.cases.iter().filter(|case| !case.passed).count();
+        match args.output {
+            Format::Human => print(&file, console)?,
+            Format::Ndjson => console.json_line(&file)?,
+            Format::Json => {}
+        }
+        report.files.push(file);
+    }
+    match args.output {
+        Format::Human => print_sum(&report, console)?,
+        Format::Json => console.json(&report)?,
+        Format::Ndjson => {}
+    }
+    Ok(match (report.broken, report.failed) {
+        (0, 0) => Exit::Fine,
+        (0, _) => Exit::Findings,
+        (_, _) => Exit::Wrong,
+    })
+}
+
+fn test_file(path: &PathBuf, sandbox: &Sandbox) -> Result<FileReport, Failure> {
+    let name = packs::name(path);
+    let broken = |errors| FileReport {
+        file: name.clone(),
+        errors,
+        cases: Vec::new(),
+    };
+    let bytes = match packs::read_file(path) {
+        Ok(bytes) => bytes,
+        Err(Failure::Error { error, .. }) => return Ok(broken(vec![Chain(&error).to_string()])),
+        Err(gone @ Failure::ReaderGone) => return Err(gone),
+    };
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Ok(broken(vec![format!("`{name}` is not text in UTF-8")]));
+    };
+    let (file, mistakes) = file::read(&text);
+    let render = |mistakes: Vec<mistake::Mistake>| {
+        let mistakes = mistakes.iter().map(|mistake| mistake.render(&name, &text));
+        mistakes.collect::<Vec<String>>()
+    };
+    if !mistakes.is_empty() {
+        return Ok(broken(render(mistakes)));
+    }
+    let results = match Runner::new(sandbox, path).run(&file) {
+        Ok(results) => results,
+        Err(Broken::Mistakes(mistakes)) => return Ok(broken(render(mistakes))),
+        Err(Broken::Said(said)) => return Ok(broken(vec![said])),
+    };
+    let cases = file
+        .cases
+        .iter()
+        .zip(results)
+        .map(|(case, failures)| CaseReport {
+            name: case.name.text.clone(),
+            passed: failures.is_empty(),
+            failures,
+        });
+    Ok(FileReport {
+        file: name.clone(),
+        errors: Vec::new(),
+        cases: cases.collect(),
+    })
+}
+
+fn print(file: &FileReport, console: &mut Console) -> io::Result<()> {
+    let paint = console.paint();
+    console.line(paint.bold(&file.file))?;
+    for error in &file.errors {
+        // The order of the two streams is kept.
+        console.flush()?;
+        console.error(error);
+    }
+    for case in &file.cases {
+        let mark = if case.passed {
+            paint.green("ok    ")
+        } else {
+            paint.red("FAILED")
+        };
+        console.line(format_args!("  {mark} {}", case.name))?;
+        for line in case.failures.iter().flat_map(|failure| failure.lines()) {
+            console.line(format_args!("         {line}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn print_sum(report: &Report, console: &mut Console) -> io::Result<()> {
+    let Report {
+        files: _,
+        passed,
+        failed,
+        broken,
+    } = report;
+    let broken = match broken {
+        0 => String::new(),
+        1 => ", 1 file could not be run".to_owned(),
+        files => format!(", {files} files could not be run"),
+    };
+    console.line(format_args!("{passed} passed, {failed} failed{broken}"))
 }

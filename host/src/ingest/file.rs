@@ -3,7 +3,7 @@
 //!
 //! A request that cannot be read is an error that names its place, and reading goes on with the next. Of a file that is
 //! cut short, what was whole is read, and then comes the error. Memory is bounded by
-//! [`FILE_REQUEST_BYTES_MAX`](super::limits::FILE_REQUEST_BYTES_MAX), whatever the length of the file.
+//! [`FILE_REQUEST_BYTES_MAX`], whatever the length of the file.
 
 use std::{
     fmt,

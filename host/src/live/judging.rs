@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::{Chain, raise::raise};
 use crate::{
-    block::{Block, BlockError, BlockId, Postings},
+    block::{BlockError, BlockId, Postings},
     clock::Clock,
     judge::{JudgeError, JudgeOptions, judge},
     rules::{PublishedRule, Registry, RulesError},
@@ -18,7 +18,7 @@ use crate::{
     store::{Judgement, ListedBlock, Store, StoreError},
     telemetry::{RuleLabel, Telemetry},
     tenant::TenantId,
-    verdict::{Reason, RuleVerdicts, Verdict},
+    verdict::{Reason, Verdict},
 };
 
 /// Judges blocks one after another. One thread owns it.
@@ -111,7 +111,7 @@ impl Judging {
         let changed = self.store.put_judged(std::slice::from_ref(&judgement))?;
         self.count(&judgement, &rules, listed.superseded());
         for signal in &changed {
-            tracing::info!(
+            tracing::debug!(
                 rule = %signal.rule, signal = signal.signal, severity = signal.severity.name(),
                 trace = %signal.trace_id, status = signal.status.name(), "{}", signal.message
             );

@@ -310,3 +310,46 @@ fn more_open_spans_than_may_be_are_refused_and_can_be_sent_again() {
     host.settle();
     assert_eq!(host.replay(1).traces, 2);
 }
+
+#[test]
+fn small_blocks_are_merged_and_every_verdict_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Fixture::open(folder.path());
+    host.publish(RULE);
+    for trace in 1..=70 {
+        let audited = child(trace, 3, if trace % 3 == 0 { "audit.log" } else { "other" });
+        host.send(vec![
+            span(trace, 1, "root"),
+            child(trace, 2, "phi.access"),
+            audited,
+        ])
+        .unwrap();
+        host.settle();
+    }
+    let before = (
+        host.counts(),
+        host.signals().len(),
+        host.replay(2).rules[0].counts,
+    );
+    assert_eq!(before, ([0, 23, 47, 0], 47, [0, 23, 47, 0]));
+    // The thread that merges was woken by the judging of the last block, and says nothing when it is done.
+    while host.store.blocks(&tenant()).len() > 64 {
+        std::thread::yield_now();
+    }
+    assert_eq!(
+        (
+            host.counts(),
+            host.signals().len(),
+            host.replay(2).rules[0].counts
+        ),
+        before
+    );
+
+    host.send(vec![child(1, 4, "audit.log")]).unwrap();
+    host.settle();
+    assert_eq!(
+        host.counts(),
+        [0, 24, 46, 0],
+        "a late span finds its trace in the merged block"
+    );
+}

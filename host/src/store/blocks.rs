@@ -28,6 +28,7 @@ use super::{
     error::StoreError,
     file::{DbFile, Fault, open_if_there},
     index::{Index, ListedBlock},
+    limits::NUMBER_MAX,
     tenants::note_tenant,
 };
 use crate::{
@@ -288,12 +289,17 @@ pub(super) fn read_list(catalog: &DbFile, judged: &HashSet<u64>) -> Result<List,
         for row in list.iter()? {
             let (seq, value) = row?;
             let seq = seq.value();
-            read.last = seq;
             let place = Place {
                 file: catalog.name(),
                 table: "blocks",
                 key: seq,
             };
+            if seq > NUMBER_MAX {
+                let error = place.corrupt("no block has so high a number");
+                read.damaged.push(error);
+                continue;
+            }
+            read.last = seq;
             match place.decode(value.value(), |reader| Entry::read(reader, seq)) {
                 Ok(entry) => {
                     read.last_in_file.insert(entry.file, seq);

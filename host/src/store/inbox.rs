@@ -31,7 +31,7 @@ use super::{
     codec::Place,
     error::StoreError,
     file::{DbFile, open_if_there},
-    limits::{INBOX_QUEUE_BYTES_MAX, INBOX_QUEUE_FRAMES_MAX},
+    limits::{INBOX_QUEUE_BYTES_MAX, INBOX_QUEUE_FRAMES_MAX, NUMBER_MAX},
 };
 
 /// First frame of a pack -> how many frames, pieces and bytes it has.
@@ -243,6 +243,9 @@ fn read_ledger(file: &DbFile) -> Result<Ledger, StoreError> {
                 table: "packs",
                 key: first.value(),
             };
+            if first.value() > NUMBER_MAX {
+                return Err(place.corrupt("no frame has so high a number").into());
+            }
             ledger.insert(first.value(), place.decode(value.value(), PackEntry::read)?);
         }
         Ok(ledger)

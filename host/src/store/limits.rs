@@ -5,6 +5,10 @@ use std::time::Duration;
 /// The format of the files. A store of another format is refused.
 pub(super) const FORMAT: u64 = 1;
 
+/// The highest number of a frame or a block. No store gets there: a higher one is damage, and counting on
+/// from it would overflow.
+pub(super) const NUMBER_MAX: u64 = u64::MAX / 2;
+
 /// What may wait for the inbox's writer before more is refused.
 pub(super) const INBOX_QUEUE_FRAMES_MAX: usize = 4_096;
 

@@ -39,6 +39,7 @@ pub(super) async fn replay(
     // Detached: it ends with the replay, or with its reader.
     let _running = spawn_blocking(move || run(&*operations, &request, &lines, place));
     let first = match receiver.recv().await {
+        // Its causes are logged already.
         Some(ReplayLine::Error(error)) => return Err(error),
         Some(line) => line,
         None => return Err(ApiError::new(ErrorCode::Internal, "the replay failed")),
@@ -63,7 +64,7 @@ fn run(
     });
     let _gone = send(match result {
         Ok(report) => ReplayLine::Report(report),
-        Err(error) => ReplayLine::Error(error),
+        Err(error) => ReplayLine::Error(error.outward()),
     });
 }
 

@@ -14,11 +14,15 @@ use crate::{
 
 pub(super) fn run(args: &ApplyArgs, console: &mut Console) -> Outcome {
     let packs = packs::read(&args.paths, console)?;
-    let report = args.target.open()?.operations().apply(&ApplyRequest {
-        packs,
-        dry_run: args.dry_run,
-        take_over: args.take_over,
-    })?;
+    let report = args
+        .target
+        .open_or_make()?
+        .operations()
+        .apply(&ApplyRequest {
+            packs,
+            dry_run: args.dry_run,
+            take_over: args.take_over,
+        })?;
     match args.output {
         Format::Json => console.json(&report)?,
         Format::Ndjson => report

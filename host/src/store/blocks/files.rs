@@ -15,7 +15,8 @@ use crate::{
         error::StoreError,
         file::{DbFile, Fault, FileKind, open_if_there},
         limits::{
-            BLOCKS_CACHE_BYTES, BLOCKS_COMMIT_BYTES_MAX, BLOCKS_FILE_AGE_MAX, BLOCKS_FILE_BYTES_MAX,
+            BLOCKS_CACHE_BYTES, BLOCKS_COMMIT_BYTES_MAX, BLOCKS_FILE_AGE_MAX,
+            BLOCKS_FILE_BYTES_MAX, NUMBER_MAX,
         },
     },
 };
@@ -84,6 +85,12 @@ impl BlockFiles {
             })?;
             if next_seq > state.next_seq {
                 drop_unlisted(&file, last_listed)?;
+            }
+            if next_seq > NUMBER_MAX {
+                return Err(StoreError::Database {
+                    file: file.name().to_owned(),
+                    what: "its notes are damaged".to_owned(),
+                });
             }
             // Postings of what was dropped stay, under numbers that are not used again.
             state.next_seq = state.next_seq.max(next_seq);

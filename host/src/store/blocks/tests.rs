@@ -308,6 +308,27 @@ fn a_damaged_entry_hides_its_block_and_no_other() {
 }
 
 #[test]
+fn an_entry_under_a_number_that_cannot_be_is_damage() {
+    let temp = TempStore::new();
+    let store = temp.open();
+    let encoded = block("a", &[trace(1, 5, &["x"])]);
+    store.put_block(&encoded, &listing(1, vec![])).unwrap();
+    let copied = store.inner.catalog.write(|txn| {
+        let mut list = txn.open_table(BLOCKS)?;
+        let value = list.get(1)?.unwrap().value().to_vec();
+        list.insert(u64::MAX, value.as_slice())?;
+        Ok(())
+    });
+    copied.unwrap();
+    drop(store);
+    let store = temp.open();
+    assert_eq!(store.damaged().len(), 1);
+    let next = block("a", &[trace(2, 5, &["x"])]);
+    store.put_block(&next, &listing(1, vec![])).unwrap();
+    assert_eq!(listed(&store, "a"), [encoded.meta.id, next.meta.id]);
+}
+
+#[test]
 fn a_damaged_chunk_is_an_error_that_names_file_and_block() {
     let temp = TempStore::new();
     let store = temp.open();

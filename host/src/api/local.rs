@@ -1,0 +1,185 @@
+//! The operations over the rooms of this process: what the server answers with, and the CLI over a store.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    OnProgress, Operations,
+    error::{ApiError, ErrorCode},
+    wire::{
+        ApplyReport, ApplyRequest, ChangesQuery, ReplayReport, ReplayRequest, RuleAction,
+        RuleChanged, RuleCoverage, RuleDetail, RuleView, SignalChanges, SignalPage, SignalQuery,
+        SignalView, TraceList, TraceQuery, TraceView,
+    },
+};
+use crate::{
+    clock::{Clock, UnixNanos},
+    rule_id::RuleId,
+    rules::{Registry, RulesError},
+    sandbox::{LoadError, Sandbox},
+    signal::SignalId,
+    store::{Store, StoreError},
+    tenant::TenantId,
+    time::TimeArg,
+    trace::{SealedTrace, TraceId},
+};
+
+mod coverage;
+mod packs;
+mod replay;
+mod rules;
+mod signals;
+mod traces;
+
+/// Where traces are that are not sealed yet.
+pub trait OpenTraces: Send + Sync {
+    /// Returns a trace as it would be sealed at this moment.
+    fn open_trace(&self, tenant: &TenantId, trace: TraceId) -> Option<SealedTrace>;
+}
+
+/// The rooms that operations work on. Cheap to clone.
+#[derive(Clone)]
+pub struct Rooms {
+    /// What is stored.
+    pub store: Store,
+    /// What is published.
+    pub registry: Arc<Registry>,
+    /// What runs packs.
+    pub sandbox: Arc<Sandbox>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What is not sealed yet; none where nothing comes in.
+    pub open: Option<Arc<dyn OpenTraces>>,
+}
+
+impl fmt::Debug for Rooms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rooms")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The operations of one tenant.
+#[derive(Clone, Debug)]
+pub struct Local {
+    rooms: Rooms,
+    tenant: TenantId,
+    /// Who publishes, for the history.
+    who: &'static str,
+}
+
+impl Local {
+    /// Takes the rooms for a tenant; `who` is named in the history of rules.
+    pub fn new(rooms: Rooms, tenant: TenantId, who: &'static str) -> Self {
+        Self { rooms, tenant, who }
+    }
+
+    /// Returns whose operations these are.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// Returns the rooms.
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    /// Reads a time of a query, an age counting back from this moment.
+    fn time(&self, name: &str, text: Option<&str>) -> Result<Option<UnixNanos>, ApiError> {
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        let time: TimeArg = text
+            .parse()
+            .map_err(|error| ApiError::bad_request(format!("`{name}`: {error}")))?;
+        Ok(Some(time.resolve(self.rooms.clock.unix_nanos())))
+    }
+}
+
+impl Operations for Local {
+    fn rules(&self) -> Result<Vec<RuleView>, ApiError> {
+        self.list_rules()
+    }
+
+    fn rule(&self, id: &RuleId) -> Result<RuleDetail, ApiError> {
+        self.show_rule(id)
+    }
+
+    fn apply(&self, request: &ApplyRequest) -> Result<ApplyReport, ApiError> {
+        self.apply_packs(request)
+    }
+
+    fn change_rule(&self, id: &RuleId, action: &RuleAction) -> Result<RuleChanged, ApiError> {
+        self.change(id, action)
+    }
+
+    fn signals(&self, query: &SignalQuery) -> Result<SignalPage, ApiError> {
+        self.list_signals(query)
+    }
+
+    fn signal(&self, id: SignalId) -> Result<SignalView, ApiError> {
+        self.show_signal(id)
+    }
+
+    fn signal_changes(&self, query: &ChangesQuery) -> Result<SignalChanges, ApiError> {
+        self.follow_signals(query)
+    }
+
+    fn traces(&self, query: &TraceQuery) -> Result<TraceList, ApiError> {
+        self.list_traces(query)
+    }
+
+    fn trace(&self, id: TraceId) -> Result<TraceView, ApiError> {
+        self.show_trace(id)
+    }
+
+    fn replay(
+        &self,
+        request: &ReplayRequest,
+        progress: &mut OnProgress<'_>,
+    ) -> Result<ReplayReport, ApiError> {
+        self.replay_rules(request, progress)
+    }
+
+    fn coverage(&self) -> Result<Vec<RuleCoverage>, ApiError> {
+        self.sum_coverage()
+    }
+}
+
+/// Tells whose mistake it is.
+impl From<RulesError> for ApiError {
+    fn from(error: RulesError) -> Self {
+        match &error {
+            RulesError::Load { source, .. } if matches!(source, LoadError::Host { .. }) => {
+                Self::internal("load the pack", &error)
+            }
+            RulesError::Load { .. } => Self::new(ErrorCode::InvalidRule, error.to_string()),
+            RulesError::Claimed { .. }
+            | RulesError::Twice { .. }
+            | RulesError::NothingBefore { .. } => Self::new(ErrorCode::Conflict, error.to_string()),
+            RulesError::Unknown { .. } | RulesError::NoVersion { .. } => {
+                Self::new(ErrorCode::NotFound, error.to_string())
+            }
+            RulesError::NoRuleSet { .. } | RulesError::NoPack { .. } => {
+                Self::internal("read the rules", &error)
+            }
+            RulesError::Store(_) => match error {
+                RulesError::Store(error) => error.into(),
+                other => Self::internal("change the rules", &other),
+            },
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Rule { .. } => Self::new(ErrorCode::Conflict, error.to_string()),
+            StoreError::Stopped { .. } => Self {
+                cause: Some(error.to_string()),
+                ..Self::new(ErrorCode::Unavailable, "nothing can be written just now")
+            },
+            _ => Self::internal("use the store", &error),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What is published, and changes to it.
+
+use super::{ApiError, Local, coverage, packs};
+use crate::{
+    api::wire::{
+        AppliedChange, AppliedRule, ApplyReport, ApplyRequest, RuleAction, RuleChanged, RuleDetail,
+        RuleVersionView, RuleView,
+    },
+    rule_id::{RuleId, RuleVersion},
+    rules::{PublishOptions, PublishedRule},
+    store::{RuleRecord, RuleVersionRecord},
+    time::rfc3339,
+};
+
+impl Local {
+    pub(super) fn list_rules(&self) -> Result<Vec<RuleView>, ApiError> {
+        let records = self.rooms.registry.records(&self.tenant)?;
+        records
+            .iter()
+            .filter_map(|record| Some((record, live(record)?)))
+            .map(|(record, live)| self.view(record, live))
+            .collect()
+    }
+
+    pub(super) fn show_rule(&self, id: &RuleId) -> Result<RuleDetail, ApiError> {
+        let record = self.record(id)?;
+        // A removed rule is shown as it was last: its history and its signals are still there.
+        let shown = live(&record).or(record.versions.last());
+        let shown = shown.ok_or_else(|| ApiError::not_found("rule", id))?;
+        let versions = record.versions.iter().map(|version| RuleVersionView {
+            version: version.version.0,
+            digest: version.digest.to_string(),
+            published_at: rfc3339(version.published_at),
+            published_by: version.published_by.clone(),
+            live: record.live == Some(version.version),
+        });
+        let cells = self.rooms.store.coverage(&self.tenant, Some(id))?;
+        Ok(RuleDetail {
+            rule: self.view(&record, shown)?,
+            source: shown.source.clone(),
+            versions: versions.collect(),
+            coverage: coverage::sum(&cells),
+        })
+    }
+
+    pub(super) fn apply_packs(&self, request: &ApplyRequest) -> Result<ApplyReport, ApiError> {
+        let packs = packs::read(&request.packs)?;
+        let options = PublishOptions {
+            take_over: request.take_over,
+            dry_run: request.dry_run,
+            published_by: self.who.to_owned(),
+        };
+        let applied = self.rooms.registry.publish(&self.tenant, packs, &options)?;
+        let rules = applied.rules.into_iter().map(|rule| {
+            let version = rule.version.map_or(0, |version| version.0);
+            AppliedRule {
+                id: rule.id.to_string(),
+                version,
+                digest: rule
+                    .digest
+                    .map_or_else(String::new, |digest| digest.to_string()),
+                change: match (rule.changed, version) {
+                    (false, _) => AppliedChange::Unchanged,
+                    (true, 1) => AppliedChange::Added,
+                    (true, _) => AppliedChange::Updated,
+                },
+            }
+        });
+        Ok(ApplyReport {
+            rule_set: applied.rule_set,
+            rules: rules.collect(),
+            dry_run: request.dry_run,
+        })
+    }
+
+    pub(super) fn change(&self, id: &RuleId, action: &RuleAction) -> Result<RuleChanged, ApiError> {
+        let (registry, tenant) = (&self.rooms.registry, &self.tenant);
+        let applied = match action {
+            RuleAction::Rollback { to } => registry.roll_back(tenant, id, *to)?,
+            RuleAction::Enable => registry.enable(tenant, id)?,
+            RuleAction::Disable => registry.disable(tenant, id)?,
+            RuleAction::Remove => registry.remove(tenant, id)?,
+        };
+        let record = self.record(id)?;
+        Ok(RuleChanged {
+            id: id.to_string(),
+            version: record.live.map(|version| version.0),
+            enabled: record.live.is_some() && record.enabled,
+            rule_set: applied.rule_set,
+        })
+    }
+
+    fn record(&self, id: &RuleId) -> Result<RuleRecord, ApiError> {
+        let records = self.rooms.registry.records(&self.tenant)?;
+        records
+            .into_iter()
+            .find(|record| record.id == *id)
+            .ok_or_else(|| ApiError::not_found("rule", id))
+    }
+
+    fn view(&self, record: &RuleRecord, version: &RuleVersionRecord) -> Result<RuleView, ApiError> {
+        let rule = self.described(&record.id, version.version)?;
+        let description = rule.description();
+        Ok(RuleView {
+            id: record.id.to_string(),
+            version: version.version.0,
+            enabled: record.live.is_some() && record.enabled,
+            digest: version.digest.to_string(),
+            signal: description.signal.clone(),
+            severity: description.severity.name().to_owned(),
+            summary: description.summary.clone(),
+            controls: description.controls.clone(),
+            labels: description.labels.iter().cloned().collect(),
+            published_at: rfc3339(version.published_at),
+        })
+    }
+
+    /// Returns a version with what its pack says: a live one is at hand, others are loaded for it.
+    fn described(&self, id: &RuleId, version: RuleVersion) -> Result<PublishedRule, ApiError> {
+        let set = self.rooms.registry.live(&self.tenant)?;
+        match set.get(id).filter(|rule| rule.version == version) {
+            Some(rule) => Ok(rule.clone()),
+            None => Ok(self.rooms.registry.rule(&self.tenant, id, Some(version))?),
+        }
+    }
+}
+
+fn live(record: &RuleRecord) -> Option<&RuleVersionRecord> {
+    let live = record.live?;
+    record
+        .versions
+        .iter()
+        .find(|version| version.version == live)
+}

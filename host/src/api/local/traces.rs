@@ -1,0 +1,186 @@
+//! Traces: stored ones, and those that are still open.
+
+use std::collections::BTreeSet;
+
+use opentelemetry_proto::tonic::{
+    common::v1::any_value,
+    trace::v1::{Status, status::StatusCode},
+};
+
+use super::{ApiError, Local};
+use crate::{
+    api::{
+        limits::TRACES_PER_PAGE_MAX,
+        otlp_json::otlp_json,
+        wire::{TraceList, TraceQuery, TraceSummary, TraceVerdict, TraceView},
+    },
+    assemble::merge,
+    clock::UnixNanos,
+    store::{ListedBlock, StoreError},
+    time::rfc3339,
+    trace::{Facts, SealedTrace, SpanRecord, TraceId},
+    verdict::Verdict,
+};
+
+/// A trace by its place, before it is read.
+struct Place<'a> {
+    start: u64,
+    block: &'a ListedBlock,
+    number: u32,
+}
+
+impl Local {
+    pub(super) fn show_trace(&self, id: TraceId) -> Result<TraceView, ApiError> {
+        let stored = self.rooms.store.find_trace(&self.tenant, id)?;
+        let open = self
+            .rooms
+            .open
+            .as_ref()
+            .and_then(|open| open.open_trace(&self.tenant, id));
+        let (trace, verdicts, is_open) = match (stored, open) {
+            (None, None) => return Err(ApiError::not_found("trace", id)),
+            (None, Some(open)) => (open, Vec::new(), true),
+            (Some((block, number)), open) => {
+                let sealed = self.read(&block, number)?;
+                let verdicts = self.verdicts(&block, number)?;
+                // Late spans reopened it: shown with them, and with the verdicts as they stand.
+                match open.and_then(|late| merge(sealed.clone(), late)) {
+                    Some(merged) => (merged, verdicts, true),
+                    None => (sealed, verdicts, false),
+                }
+            }
+        };
+        Ok(TraceView {
+            summary: summary(&trace),
+            open: is_open,
+            verdicts,
+            otlp: otlp_json(&trace.spans),
+        })
+    }
+
+    pub(super) fn list_traces(&self, query: &TraceQuery) -> Result<TraceList, ApiError> {
+        let from = self
+            .time("from", query.from.as_deref())?
+            .unwrap_or(UnixNanos(0));
+        let to = self
+            .time("to", query.to.as_deref())?
+            .unwrap_or(UnixNanos(u64::MAX));
+        let limit = query
+            .limit
+            .unwrap_or(TRACES_PER_PAGE_MAX)
+            .clamp(1, TRACES_PER_PAGE_MAX);
+        let mut blocks = self.rooms.store.blocks(&self.tenant);
+        blocks.retain(|block| block.meta().start_min < to && block.meta().start_max >= from);
+        blocks.sort_by_key(|block| std::cmp::Reverse(block.meta().start_max));
+        let mut places: Vec<Place<'_>> = Vec::new();
+        for block in &blocks {
+            // Blocks come with the latest starts first: once enough traces are later than all that
+            // follow, nothing in what follows can be among the latest.
+            let oldest = places.get(limit - 1).map(|place| place.start);
+            if oldest.is_some_and(|oldest| oldest > block.meta().start_max.0) {
+                break;
+            }
+            let opened = self.rooms.store.open_block(block)?;
+            let starts = opened.trace_starts().map_err(StoreError::from)?;
+            for (number, start) in (0..).zip(starts) {
+                let asked = (from.0..to.0).contains(start);
+                if asked && !block.superseded().contains(number) {
+                    places.push(Place {
+                        start: *start,
+                        block,
+                        number,
+                    });
+                }
+            }
+            places.sort_by_key(|place| std::cmp::Reverse(place.start));
+            places.truncate(limit);
+        }
+        let traces: Result<Vec<TraceSummary>, ApiError> = places
+            .iter()
+            .map(|place| Ok(summary(&self.read(place.block, place.number)?)))
+            .collect();
+        Ok(TraceList { traces: traces? })
+    }
+
+    fn read(&self, block: &ListedBlock, number: u32) -> Result<SealedTrace, ApiError> {
+        let opened = self.rooms.store.open_block(block)?;
+        Ok(opened.spans(number).map_err(StoreError::from)?)
+    }
+
+    fn verdicts(&self, block: &ListedBlock, number: u32) -> Result<Vec<TraceVerdict>, ApiError> {
+        if !block.judged() {
+            return Ok(Vec::new());
+        }
+        let judged = self.rooms.store.verdicts(&self.tenant, block.meta().id)?;
+        let verdicts = judged.into_iter().filter_map(|(rule, version, verdicts)| {
+            let verdict = *verdicts.verdicts.get(number as usize)?;
+            let reason = verdicts
+                .inconclusive
+                .iter()
+                .find(|(trace, _)| *trace == number);
+            let reason = reason.filter(|_| verdict == Verdict::Inconclusive);
+            Some(TraceVerdict {
+                rule: rule.to_string(),
+                version: version.0,
+                verdict,
+                reason: reason.map(|(_, reason)| reason.name().to_owned()),
+            })
+        });
+        Ok(verdicts.collect())
+    }
+}
+
+fn summary(trace: &SealedTrace) -> TraceSummary {
+    let spans = || trace.spans.iter().map(|record| &record.span);
+    let start = spans()
+        .map(|span| span.start_time_unix_nano)
+        .min()
+        .unwrap_or(0);
+    let end = spans()
+        .map(|span| span.end_time_unix_nano.max(span.start_time_unix_nano))
+        .max()
+        .unwrap_or(0);
+    // Spans are in order of start.
+    let root = spans()
+        .find(|span| span.parent_span_id.is_empty())
+        .or_else(|| spans().next());
+    let services: BTreeSet<&str> = trace.spans.iter().filter_map(service).collect();
+    let failed = |status: &Option<Status>| {
+        status
+            .as_ref()
+            .is_some_and(|status| status.code == StatusCode::Error as i32)
+    };
+    TraceSummary {
+        trace_id: trace.trace_id.to_string(),
+        start: rfc3339(UnixNanos(start)),
+        duration_ns: end.saturating_sub(start),
+        n_spans: trace.spans.len(),
+        name: root.map_or_else(String::new, |root| root.name.clone()),
+        services: services.into_iter().map(str::to_owned).collect(),
+        n_errors: spans().filter(|span| failed(&span.status)).count(),
+        missing: missing(trace.facts),
+    }
+}
+
+/// Of an attribute given twice the last counts.
+fn service(record: &SpanRecord) -> Option<&str> {
+    let mut attributes = record.resource.resource.attributes.iter().rev();
+    let service = attributes.find(|pair| pair.key == "service.name")?;
+    match &service.value.as_ref()?.value {
+        Some(any_value::Value::StringValue(name)) => Some(name),
+        _ => None,
+    }
+}
+
+fn missing(facts: Facts) -> Vec<String> {
+    let names = [
+        (Facts::CUT, "cut"),
+        (Facts::PARENTS_MISSING, "parents_missing"),
+        (Facts::ATTRIBUTES_DROPPED, "attributes_dropped"),
+        (Facts::EVENTS_DROPPED, "events_dropped"),
+        (Facts::LINKS_DROPPED, "links_dropped"),
+        (Facts::FRAGMENT, "fragment"),
+    ];
+    let set = names.into_iter().filter(|(bit, _)| facts.0 & bit != 0);
+    set.map(|(_, name)| name.to_owned()).collect()
+}

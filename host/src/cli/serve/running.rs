@@ -1,0 +1,209 @@
+//! A server, wired: the one place where all rooms meet.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use anyhow::{Context, anyhow};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::{
+    api::{
+        self, Host, Operations,
+        local::{Local, OpenTraces, Rooms},
+    },
+    clock::{Clock, SystemClock},
+    ingest::{self, Receiver},
+    live::{Live, LiveOptions, Parts},
+    rules::Registry,
+    sandbox::{PackCompiler, Sandbox, SandboxLimits},
+    store::Store,
+    telemetry::Telemetry,
+    tenant::TenantId,
+    trace::{SealedTrace, TraceId},
+};
+
+/// What a server needs to know.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Settings {
+    pub(in crate::cli) data: PathBuf,
+    pub(in crate::cli) grpc: SocketAddr,
+    pub(in crate::cli) http: SocketAddr,
+    pub(in crate::cli) api: SocketAddr,
+    pub(in crate::cli) live: LiveOptions,
+}
+
+/// A server that accepts. [`Running::stop`] ends it cleanly.
+#[derive(Debug)]
+pub(in crate::cli) struct Running {
+    pub(in crate::cli) grpc: SocketAddr,
+    pub(in crate::cli) http: SocketAddr,
+    pub(in crate::cli) api: SocketAddr,
+    host: Arc<ServerHost>,
+    stop: watch::Sender<bool>,
+    servers: JoinSet<anyhow::Result<()>>,
+}
+
+/// What the API asks of the server.
+struct ServerHost {
+    rooms: Rooms,
+    live: Arc<Live>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl fmt::Debug for ServerHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerHost")
+            .field("rooms", &self.rooms)
+            .finish_non_exhaustive()
+    }
+}
+
+impl OpenTraces for Live {
+    fn open_trace(&self, tenant: &TenantId, trace: TraceId) -> Option<SealedTrace> {
+        Live::open_trace(self, tenant, trace)
+    }
+}
+
+impl Host for ServerHost {
+    fn tenant(&self, _bearer: Option<&str>) -> Option<TenantId> {
+        // Without tokens everything is the default tenant's; `Settings` admits loopback addresses only.
+        Some(TenantId::default_tenant())
+    }
+
+    fn operations(&self, tenant: TenantId) -> Arc<dyn Operations> {
+        Arc::new(Local::new(self.rooms.clone(), tenant, "api"))
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.live.failed().map_or(Ok(()), |why| Err(why.to_owned()))
+    }
+
+    fn metrics(&self) -> String {
+        self.telemetry.render()
+    }
+}
+
+impl Running {
+    /// Opens the store, takes up what an earlier run left, and accepts. Call it inside a runtime.
+    pub(in crate::cli) async fn start(settings: Settings) -> anyhow::Result<Self> {
+        for (what, address) in [
+            ("--grpc", settings.grpc),
+            ("--http", settings.http),
+            ("--api", settings.api),
+        ] {
+            if !address.ip().is_loopback() {
+                return Err(anyhow!(
+                    "{what} {address} is not a loopback address, and there are no tokens: anybody could read and write; \
+                     use 127.0.0.1 and a proxy that authenticates"
+                ));
+            }
+        }
+        // Before the store is opened: a port in use is the most common mistake, and changes nothing.
+        let grpc = bind("--grpc", settings.grpc).await?;
+        let http = bind("--http", settings.http).await?;
+        let api = bind("--api", settings.api).await?;
+        let host = tokio::task::spawn_blocking(move || open(&settings)).await??;
+
+        let (stop, stopped) = watch::channel(false);
+        let receiver = Receiver::new(Arc::new(host.live.sink()));
+        let mut running = Self {
+            grpc: grpc.local_addr()?,
+            http: http.local_addr()?,
+            api: api.local_addr()?,
+            host: Arc::clone(&host),
+            stop,
+            servers: JoinSet::new(),
+        };
+        let servers = &mut running.servers;
+        let until = |mut stopped: watch::Receiver<bool>| async move {
+            // An error means that the sender is gone, which is to stop too.
+            let _gone = stopped.wait_for(|stop| *stop).await;
+        };
+        let (of_grpc, of_http, of_api) = (
+            until(stopped.clone()),
+            until(stopped.clone()),
+            until(stopped),
+        );
+        let of_receiver = receiver.clone();
+        servers.spawn(async move { Ok(ingest::grpc::serve(grpc, of_receiver, of_grpc).await?) });
+        // The API's port takes OTLP too: that is where `import --server` sends, with the one address it knows.
+        let router = api::router(host).merge(ingest::http::router(receiver.clone()));
+        servers.spawn(async move { Ok(ingest::http::serve(http, receiver, of_http).await?) });
+        servers.spawn(async move {
+            Ok(axum::serve(api, router)
+                .with_graceful_shutdown(of_api)
+                .await?)
+        });
+        Ok(running)
+    }
+
+    /// Returns what the default tenant may ask, without a detour through the network.
+    pub(in crate::cli) fn operations(&self) -> Local {
+        Local::new(self.host.rooms.clone(), TenantId::default_tenant(), "serve")
+    }
+
+    /// Waits until a listener fails, which none does by itself.
+    pub(in crate::cli) async fn failed(&mut self) -> anyhow::Error {
+        match self.servers.join_next().await {
+            Some(Ok(Err(error))) => error.context("a listener failed"),
+            Some(Err(error)) => anyhow!(error).context("a listener failed"),
+            Some(Ok(Ok(()))) | None => anyhow!("a listener ended"),
+        }
+    }
+
+    /// Stops accepting, answers what was asked, and closes the store.
+    pub(in crate::cli) async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.send_replace(true);
+        let drained = async { while self.servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(super::DRAIN_MAX, drained)
+            .await
+            .is_err()
+        {
+            tracing::warn!("some clients did not let go of their connections");
+            self.servers.shutdown().await;
+        }
+        let host = self.host;
+        tokio::task::spawn_blocking(move || host.live.stop()).await?;
+        Ok(())
+    }
+}
+
+async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "{what} cannot listen on {address}; is another server running? Port 0 picks a free one"
+        )
+    })
+}
+
+fn open(settings: &Settings) -> anyhow::Result<Arc<ServerHost>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let store = Store::open(&settings.data, Arc::clone(&clock))?;
+    let program = std::env::current_exe().context("the path of this program is not known")?;
+    let sandbox = Arc::new(Sandbox::new(
+        PackCompiler::Child { program },
+        SandboxLimits::default(),
+    )?);
+    let registry = Arc::new(Registry::open(store.clone(), Arc::clone(&sandbox))?);
+    let telemetry = Arc::new(Telemetry::new());
+    let parts = Parts {
+        store: store.clone(),
+        registry: Arc::clone(&registry),
+        sandbox: Arc::clone(&sandbox),
+        clock: Arc::clone(&clock),
+        telemetry: Arc::clone(&telemetry),
+    };
+    let live = Arc::new(Live::start(parts, settings.live.clone())?);
+    let open: Arc<dyn OpenTraces> = Arc::clone(&live) as Arc<dyn OpenTraces>;
+    let rooms = Rooms {
+        store,
+        registry,
+        sandbox,
+        clock,
+        open: Some(open),
+    };
+    Ok(Arc::new(ServerHost {
+        rooms,
+        live,
+        telemetry,
+    }))
+}

@@ -1,0 +1,343 @@
+//! Runs the cases of a test file: the same compiler, sandbox, assembly, block and judge as everywhere.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use betrace_dsl::{Color, Compiled, Source, render};
+
+use super::{
+    file::{Case, Input, TestFile, Word},
+    mistake::{Mistake, closest},
+    spans::TestSpan,
+};
+use crate::{
+    assemble::{Arrival, AssembleOptions, Assembler},
+    block::{Block, BlockBuilder},
+    cli::packs,
+    clock::UnixNanos,
+    ingest::file::Reader,
+    judge::{JudgeOptions, judge, message},
+    rules::PublishedRule,
+    sandbox::{LoadError, PackPre, Sandbox},
+    tenant::TenantId,
+    trace::{SealedTrace, SpanId},
+    verdict::{RuleVerdicts, Verdict},
+};
+
+/// What came of a case: why it failed, or nothing.
+pub(super) type Failures = Vec<String>;
+
+/// A file's cases could not be run.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The file is wrong.
+    Mistakes(Vec<Mistake>),
+    /// Something that it names is.
+    Said(String),
+}
+
+/// The rules of a case, and whether they all must be expected.
+struct Rules {
+    rules: Vec<PublishedRule>,
+    /// Whether they were given for this case, inline: then none may be violated unsaid.
+    inline: bool,
+}
+
+/// Runs the cases of one file.
+pub(super) struct Runner<'a> {
+    sandbox: &'a Sandbox,
+    folder: PathBuf,
+    /// What a source without a signal takes its id from.
+    source_name: String,
+}
+
+impl<'a> Runner<'a> {
+    pub(super) fn new(sandbox: &'a Sandbox, file: &Path) -> Self {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let stem = name.strip_suffix(".test.toml").unwrap_or(&name);
+        Self {
+            sandbox,
+            folder: file.parent().unwrap_or(Path::new("")).to_owned(),
+            source_name: format!("{stem}.btr"),
+        }
+    }
+
+    /// Returns each case's failures, in order.
+    pub(super) fn run(&self, file: &TestFile) -> Result<Vec<Failures>, Broken> {
+        let mut shared = Vec::new();
+        for path in &file.rules {
+            shared.extend(self.rules_of_file(path)?);
+        }
+        let source = file.source.as_ref();
+        // Only a case without a source of its own needs the file's.
+        let needed = |case: &Case| case.source.is_none() && case.error.is_none();
+        if let Some(source) = source.filter(|_| file.cases.iter().any(needed)) {
+            shared.extend(self.compile(source)?);
+        }
+        let mut mistakes = Vec::new();
+        let mut results = Vec::with_capacity(file.cases.len());
+        for case in &file.cases {
+            let own = case.source.as_ref().or(source);
+            if let Some(error) = &case.error {
+                results.push(self.must_not_compile(own, error));
+                continue;
+            }
+            let rules = match &case.source {
+                Some(source) => Rules {
+                    rules: self.compile(source)?,
+                    inline: true,
+                },
+                None => Rules {
+                    rules: shared.clone(),
+                    inline: file.rules.is_empty(),
+                },
+            };
+            mistakes.extend(unknown_rules(case, &rules.rules));
+            if mistakes.is_empty() {
+                results.push(self.judge_case(case, &rules)?);
+            }
+        }
+        if mistakes.is_empty() {
+            Ok(results)
+        } else {
+            Err(Broken::Mistakes(mistakes))
+        }
+    }
+
+    fn rules_of_file(&self, path: &Word) -> Result<Vec<PublishedRule>, Broken> {
+        let file = self.folder.join(&path.text);
+        let bytes = packs::read_file(&file).map_err(|_| {
+            Broken::Mistakes(vec![
+                Mistake::new(
+                    path.range.clone(),
+                    format!("`{}` cannot be read", file.display()),
+                )
+                .help("paths are relative to the test file"),
+            ])
+        })?;
+        let name = packs::name(&file);
+        let component = if packs::is_component(&file, &bytes) {
+            bytes
+        } else {
+            compile_text(&name, &bytes).map_err(Broken::Said)?
+        };
+        self.load(&name, &component)
+    }
+
+    fn compile(&self, source: &Word) -> Result<Vec<PublishedRule>, Broken> {
+        let component =
+            compile_text(&self.source_name, source.text.as_bytes()).map_err(Broken::Said)?;
+        self.load(&self.source_name, &component)
+    }
+
+    fn load(&self, name: &str, component: &[u8]) -> Result<Vec<PublishedRule>, Broken> {
+        let load =
+            |error: LoadError| Broken::Said(format!("`{name}` would not be loaded: {error}"));
+        let pack: Arc<PackPre> = self.sandbox.load(component).map_err(load)?;
+        Ok(PublishedRule::all_of(&pack))
+    }
+
+    fn must_not_compile(&self, source: Option<&Word>, error: &Word) -> Failures {
+        let Some(source) = source else {
+            return vec!["there is no source that could fail to compile".to_owned()];
+        };
+        match compile_text(&self.source_name, source.text.as_bytes()) {
+            Ok(_) => vec![format!(
+                "expected a compile error with `{}`, and it compiles",
+                error.text
+            )],
+            Err(said) if said.contains(&error.text) => Vec::new(),
+            Err(said) => vec![format!(
+                "expected a compile error with `{}`, got\n{said}",
+                error.text
+            )],
+        }
+    }
+
+    fn judge_case(&self, case: &Case, rules: &Rules) -> Result<Failures, Broken> {
+        let sealed = match &case.input {
+            Input::None => return Ok(vec!["there are no spans".to_owned()]),
+            Input::Spans(spans) => seal(spans.iter().map(|span| span.record.clone()).collect()),
+            Input::Otlp(path) => self.otlp(path)?,
+        };
+        let [trace] = <[SealedTrace; 1]>::try_from(sealed).map_err(|traces| {
+            let message = format!(
+                "the spans are of {} traces, and a case is about one",
+                traces.len()
+            );
+            Broken::Mistakes(vec![Mistake::new(case.name.range.clone(), message)])
+        })?;
+        let mut builder = BlockBuilder::new(TenantId::default_tenant());
+        builder.push(trace);
+        let block = builder.finish().to_block();
+        let failed = |error: &dyn std::fmt::Display| {
+            Broken::Said(format!(
+                "the case `{}` cannot be judged: {error}",
+                case.name.text
+            ))
+        };
+        let verdicts = judge(self.sandbox, &rules.rules, &block, &JudgeOptions::default())
+            .map_err(|error| failed(&error))?;
+        let mut failures = Vec::new();
+        for (rule, judged) in rules.rules.iter().zip(&verdicts) {
+            let compared = compare(case, rules, rule, judged, &block);
+            failures.extend(compared.map_err(|error| failed(&error))?);
+        }
+        Ok(failures)
+    }
+
+    fn otlp(&self, path: &Word) -> Result<Vec<SealedTrace>, Broken> {
+        let file = self.folder.join(&path.text);
+        let wrong = |error: &dyn std::fmt::Display| {
+            Broken::Mistakes(vec![Mistake::new(path.range.clone(), error.to_string())])
+        };
+        let mut records = Vec::new();
+        for request in Reader::open(&file).map_err(|error| wrong(&error))? {
+            records.extend(request.map_err(|error| wrong(&error))?.decoded.records);
+        }
+        Ok(seal(records))
+    }
+}
+
+/// Seals spans as assembly does: ordered, without repetitions, with what is missing worked out.
+fn seal(records: Vec<crate::trace::SpanRecord>) -> Vec<SealedTrace> {
+    let mut assembler = Assembler::new(AssembleOptions::default());
+    let arrival = Arrival {
+        frame: None,
+        bytes: 0,
+        now: Duration::ZERO,
+        arrived: UnixNanos(0),
+    };
+    assembler.readmit(&TenantId::default_tenant(), records, arrival, |_| 0);
+    let sealed = assembler.flush();
+    sealed.into_iter().map(|sealed| sealed.trace).collect()
+}
+
+fn compile_text(name: &str, text: &[u8]) -> Result<Vec<u8>, String> {
+    let source = Source { name, text };
+    let (compiled, diagnostics) = betrace_dsl::compile(&source);
+    match compiled {
+        Some(Compiled { component, .. }) => Ok(component),
+        None => Err(render(&diagnostics, &source, Color::Plain)
+            .trim_end()
+            .to_owned()),
+    }
+}
+
+/// Notes ids in `expect` and `witnesses` that no rule has.
+fn unknown_rules(case: &Case, rules: &[PublishedRule]) -> Vec<Mistake> {
+    let known = || rules.iter().map(|rule| rule.id.as_str());
+    let expected = case.expect.iter().map(|(rule, _)| rule);
+    let witnessed = case.witnesses.iter().map(|(rule, _)| rule);
+    let unknown = expected
+        .chain(witnessed)
+        .filter(|word| known().all(|id| id != word.text));
+    unknown
+        .map(|word| {
+            let message = format!("there is no rule `{}` here", word.text);
+            let mistake = Mistake::new(word.range.clone(), message);
+            let only = rules.first().filter(|_| rules.len() == 1);
+            match closest(&word.text, known()).or(only.map(|rule| rule.id.as_str())) {
+                Some(meant) if meant.contains('.') => {
+                    mistake.mend(word.range.clone(), format!("\"{meant}\""))
+                }
+                Some(meant) => mistake.mend(word.range.clone(), meant),
+                None => mistake.help(format!(
+                    "the rules are {}",
+                    known().collect::<Vec<_>>().join(", ")
+                )),
+            }
+        })
+        .collect()
+}
+
+fn compare(
+    case: &Case,
+    rules: &Rules,
+    rule: &PublishedRule,
+    judged: &RuleVerdicts,
+    block: &Block,
+) -> anyhow::Result<Failures> {
+    let id = rule.id.as_str();
+    let got = judged
+        .verdicts
+        .first()
+        .copied()
+        .unwrap_or(Verdict::Inconclusive);
+    let expected = case.expect.iter().find(|(word, _)| word.text == id);
+    let mut failures = Vec::new();
+    match expected {
+        Some((_, expected)) if *expected != got => {
+            let why = why(rule, judged, block)?;
+            failures.push(format!(
+                "{id}: expected {}, got {}{why}",
+                expected.name(),
+                got.name()
+            ));
+        }
+        None if rules.inline && got == Verdict::Violated => {
+            let why = why(rule, judged, block)?;
+            failures.push(format!("{id}: violated, and `expect` does not say so{why}"));
+        }
+        Some(_) | None => {}
+    }
+    let Some((_, expected)) = case.witnesses.iter().find(|(word, _)| word.text == id) else {
+        return Ok(failures);
+    };
+    let expected: BTreeSet<&str> = expected.iter().map(|word| word.text.as_str()).collect();
+    let got = witnesses(case, judged, block)?;
+    if expected != got.iter().map(String::as_str).collect() {
+        let list = |ids: Vec<&str>| {
+            if ids.is_empty() {
+                "none".to_owned()
+            } else {
+                ids.join(", ")
+            }
+        };
+        failures.push(format!(
+            "{id}: expected the witnesses {}, got {}",
+            list(expected.into_iter().collect()),
+            list(got.iter().map(String::as_str).collect())
+        ));
+    }
+    Ok(failures)
+}
+
+/// Says what is known of an unexpected verdict.
+fn why(rule: &PublishedRule, judged: &RuleVerdicts, block: &Block) -> anyhow::Result<String> {
+    if let Some(violation) = judged.violations.first() {
+        let message = message(rule.description(), block, violation)?;
+        return Ok(format!(" ({}: {message})", violation.clause.name()));
+    }
+    let reason = judged
+        .inconclusive
+        .first()
+        .map(|(_, reason)| format!(" ({})", reason.name()));
+    Ok(reason.unwrap_or_default())
+}
+
+/// Returns the witnesses by the names that the case gives its spans.
+fn witnesses(case: &Case, judged: &RuleVerdicts, block: &Block) -> anyhow::Result<Vec<String>> {
+    let ids = block.span_ids()?;
+    let rows = judged
+        .violations
+        .iter()
+        .flat_map(|violation| &violation.witnesses);
+    let span_ids = rows.filter_map(|row| ids.get(*row as usize));
+    Ok(span_ids.map(|id| named(case, SpanId(*id))).collect())
+}
+
+fn named(case: &Case, id: SpanId) -> String {
+    let Input::Spans(spans) = &case.input else {
+        return id.to_string();
+    };
+    let same = |span: &&TestSpan| span.record.span.span_id == id.0;
+    spans
+        .iter()
+        .find(same)
+        .map_or_else(|| id.to_string(), |span| span.id.clone())
+}

@@ -1,0 +1,299 @@
+//! `betrace test`: what passes, what fails, and every mistake in a test file.
+
+use std::fs;
+
+use super::run::{Run, betrace_in};
+
+const HEAD: &str = r#"source = "trace.has(phi.access) and not trace.has(audit.log)"
+"#;
+
+/// Runs a test file that stands in a folder of its own.
+fn test(text: &str) -> Run {
+    test_with(text, &[])
+}
+
+fn test_with(text: &str, files: &[(&str, &str)]) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("phi.test.toml"), text).unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    betrace_in(folder.path(), &["test", "phi.test.toml"], b"")
+}
+
+#[test]
+fn verdicts_and_witnesses_as_expected_pass() {
+    let run = test(&format!(
+        r#"{HEAD}
+[[case]]
+name = "not audited"
+expect = {{ phi = "violated" }}
+witnesses = {{ phi = ["s1"] }}
+spans = [
+  {{ id = "s1", name = "phi.access", at = "1ms", for = "12ms", attributes = {{ "user.id" = "u7", n = 3, f = 0.5, ok = true, list = ["a", "b"] }} }},
+  {{ id = "s2", parent = "s1", name = "db.query", status = "error", kind = "client", service = "ehr", resource = {{ "deployment.environment" = "prod" }}, events = [{{ name = "exception", attributes = {{ }} }}] }},
+]
+
+[[case]]
+name = "audited"
+start = "2026-03-01T19:30:00Z"
+expect = {{ phi = "held" }}
+spans = [{{ name = "phi.access" }}, {{ name = "audit.log" }}]
+
+[[case]]
+name = "neither"
+expect = {{ phi = "not_applicable" }}
+spans = [{{ name = "checkout" }}]
+
+[[case]]
+name = "a parent is missing, and with it perhaps the audit"
+expect = {{ phi = "inconclusive" }}
+spans = [{{ name = "phi.access", parent = "gone", orphan = true }}]
+
+[[case]]
+name = "another rule, of this case alone"
+source = "trace.has(b)"
+expect = {{ phi = "violated" }}
+spans = [{{ name = "b" }}]
+
+[[case]]
+name = "does not compile"
+source = "when {{ a }}"
+error = "always"
+"#
+    ))
+    .exits(0);
+    assert!(
+        run.stdout.ends_with("6 passed, 0 failed\n"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn a_case_that_fails_says_what_was_expected_and_exits_with_1() {
+    let run = test(&format!(
+        r#"{HEAD}
+[[case]]
+name = "wrongly held"
+expect = {{ phi = "held" }}
+spans = [{{ id = "s1", name = "phi.access" }}]
+
+[[case]]
+name = "other witnesses"
+expect = {{ phi = "violated" }}
+witnesses = {{ phi = ["s2"] }}
+spans = [{{ id = "s1", name = "phi.access" }}, {{ id = "s2", name = "x" }}]
+
+[[case]]
+name = "a violation that nobody expects"
+source = "rule a {{ match {{ x }} }} rule b {{ match {{ x }} }}"
+expect = {{ a = "violated" }}
+spans = [{{ name = "x" }}]
+
+[[case]]
+name = "compiles after all"
+source = "trace.has(a)"
+error = "always"
+"#
+    ))
+    .exits(1);
+    for says in [
+        "phi: expected held, got violated (match: ",
+        "phi: expected the witnesses s2, got s1",
+        "b: violated, and `expect` does not say so",
+        "expected a compile error with `always`, and it compiles",
+        "0 passed, 4 failed",
+    ] {
+        assert!(
+            run.stdout.contains(says),
+            "`{says}` is not in\n{}",
+            run.stdout
+        );
+    }
+}
+
+/// The mistakes within one case: the line, what is said of it, and the mended line.
+#[test]
+fn a_mistake_shows_the_mended_line_and_exits_with_2() {
+    let cases = [
+        (
+            r#"spans = [{ nmae = "phi.access" }]"#,
+            "`nmae` is not a key of a span",
+            r#"spans = [{ name = "phi.access" }]"#,
+        ),
+        (
+            r#"spans = [{ name = "a", attributes = { user.id = "u7" } }]"#,
+            "a key with dots is quoted",
+            r#"spans = [{ name = "a", attributes = { "user.id" = "u7" } }]"#,
+        ),
+        (
+            r#"spans = [{ name = "a", resource = { host.name = "h" } }]"#,
+            "a key with dots is quoted",
+            r#"spans = [{ name = "a", resource = { "host.name" = "h" } }]"#,
+        ),
+        (
+            r#"spans = [{ name = "a", events = [{ name = "e", attributes = { a.b.c = 1 } }] }]"#,
+            "a key with dots is quoted",
+            r#"spans = [{ name = "a", events = [{ name = "e", attributes = { "a.b.c" = 1 } }] }]"#,
+        ),
+        (
+            r#"spans = [{ name = "a", attributes = { user = { id = "u7" } } }]"#,
+            "a key with dots is quoted",
+            r#"write "user.id" = "u7""#,
+        ),
+        (
+            r#"spans = [{ id = "s1", name = "a" }, { id = "s1", name = "b" }]"#,
+            "the id `s1` is used twice",
+            r#"spans = [{ id = "s1", name = "a" }, { id = "s1-2", name = "b" }]"#,
+        ),
+        (
+            r#"spans = [{ id = "root", name = "a" }, { parent = "roto", name = "b" }]"#,
+            "no span of this case has the id `roto`",
+            r#"spans = [{ id = "root", name = "a" }, { parent = "root", name = "b" }]"#,
+        ),
+        (
+            r#"spans = [{ parent = "elsewhere", name = "b" }]"#,
+            "no span of this case has the id `elsewhere`",
+            r#"spans = [{ parent = "elsewhere", orphan = true, name = "b" }]"#,
+        ),
+        (
+            r#"spans = [{ name = "a", for = 12 }]"#,
+            "`for` is a duration with its unit",
+            r#"spans = [{ name = "a", for = "12ms" }]"#,
+        ),
+        (
+            r#"spans = [{ name = "a", kind = "clinet" }]"#,
+            "`clinet` is not a kind",
+            r#"spans = [{ name = "a", kind = "client" }]"#,
+        ),
+        (
+            r#"spans = [{ name = "a", status = "failed" }]"#,
+            "`failed` is not a status: they are unset, ok, error",
+            "",
+        ),
+        (
+            r#"start = "yesterday""#,
+            "`start` is a time",
+            r#"start = "2026-03-01T19:30:00Z""#,
+        ),
+        (
+            r#"witness = { phi = ["s1"] }"#,
+            "`witness` is not a key of a case",
+            "",
+        ),
+    ];
+    for (line, message, mended) in cases {
+        let spans = if line.starts_with("spans") {
+            ""
+        } else {
+            "spans = [{ name = \"a\" }]"
+        };
+        let run = test(&format!(
+            "{HEAD}[[case]]\nname = \"c\"\nexpect = {{ phi = \"held\" }}\n{spans}\n{line}\n"
+        ))
+        .exits(2)
+        .says(&["error: ", message, "--> phi.test.toml:6:", line, mended]);
+        assert!(
+            run.stdout.contains("1 file could not be run"),
+            "{}",
+            run.stdout
+        );
+    }
+}
+
+#[test]
+fn mistakes_in_what_is_expected_show_the_mended_line() {
+    for (line, message, mended) in [
+        (
+            r#"expect = { phi = "violatd" }"#,
+            "`violatd` is not a verdict: they are not_applicable, held, violated, inconclusive",
+            r#"expect = { phi = "violated" }"#,
+        ),
+        (
+            r#"expect = { hpi = "violated" }"#,
+            "there is no rule `hpi` here",
+            r#"expect = { phi = "violated" }"#,
+        ),
+        (
+            r#"expect = { phi.v2 = "violated" }"#,
+            "a rule id with dots is quoted",
+            r#"expect = { "phi.v2" = "violated" }"#,
+        ),
+        (
+            r#"expect = { phi = true }"#,
+            "a verdict is text, in quotes",
+            r#"expect = { phi = "true" }"#,
+        ),
+        ("", "the case `c` expects nothing", "add expect = "),
+    ] {
+        test(&format!(
+            "{HEAD}[[case]]\nname = \"c\"\n{line}\nspans = [{{ name = \"a\" }}]\n"
+        ))
+        .exits(2)
+        .says(&[message, line, mended]);
+    }
+}
+
+#[test]
+fn mistakes_of_a_whole_file_exit_with_2() {
+    for (text, message) in [
+        ("", "there are no cases in this file"),
+        (HEAD, "there are no cases in this file"),
+        (
+            "rules = [\"phi.btr\"]\ncases = []\n",
+            "`cases` is not a key of a test file",
+        ),
+        ("rules = [\"phi.btr\"\n", "phi.test.toml:1:"),
+        (
+            "[[case]]\nname = \"c\"\nexpect = { phi = \"held\" }\nspans = [{ name = \"a\" }]\n",
+            "the case `c` has no rules",
+        ),
+        (
+            "rules = [\"absent.btr\"]\n[[case]]\nname = \"c\"\nexpect = { phi = \"held\" }\nspans = [{ name = \"a\" }]\n",
+            "`absent.btr` cannot be read",
+        ),
+        (
+            "source = \"when {\"\n[[case]]\nname = \"c\"\nexpect = { phi = \"held\" }\nspans = [{ name = \"a\" }]\n",
+            "phi.btr:1:",
+        ),
+        (
+            "source = \"trace.has(a)\"\n[[case]]\nname = \"c\"\nexpect = { phi = \"held\" }\nspans = []\notlp = \"t.json\"\n",
+            "has both spans and otlp",
+        ),
+    ] {
+        test(text).exits(2).says(&[message]);
+    }
+}
+
+#[test]
+fn a_trace_is_read_from_otlp_json() {
+    let otlp = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[
+        {"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"phi.access","startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}"#;
+    let text = "rules = [\"phi.btr\"]
+[[case]]
+name = \"from a file\"
+otlp = \"trace.json\"
+expect = { phi = \"violated\" }
+witnesses = { phi = [\"eee19b7ec3c1b174\"] }
+";
+    let rule = "trace.has(phi.access) and not trace.has(audit.log)";
+    test_with(text, &[("trace.json", otlp), ("phi.btr", rule)]).exits(0);
+    let run = test_with(text, &[("phi.btr", rule)]).exits(2);
+    run.says(&["trace.json", "phi.test.toml:4:8"]);
+}
+
+#[test]
+fn results_as_json_name_each_case() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "{HEAD}[[case]]\nname = \"c\"\nexpect = {{ phi = \"held\" }}\nspans = [{{ name = \"phi.access\" }}]\n"
+    );
+    fs::write(folder.path().join("phi.test.toml"), text).unwrap();
+    let run = betrace_in(folder.path(), &["test", ".", "-o", "json"], b"").exits(1);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["failed"], 1);
+    assert_eq!(report["files"][0]["cases"][0]["name"], "c");
+    assert_eq!(report["files"][0]["cases"][0]["passed"], false);
+}
