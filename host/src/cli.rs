@@ -124,16 +124,16 @@ fn run(command: Command, console: &mut Console) -> Outcome {
     match command {
         Command::Demo(args) => demo::run(args, console),
         Command::Serve(args) => serve::run(args, console),
-        Command::Import(args) => import::run(args, console),
-        Command::Check(args) => check::run(args, console),
-        Command::Compile(args) => compile::run(args, console),
-        Command::Inspect(args) => inspect::run(args, console),
-        Command::Test(args) => test::run(args, console),
-        Command::Replay(args) => replay::run(args, console),
+        Command::Import(args) => import::run(&args, console),
+        Command::Check(args) => check::run(&args, console),
+        Command::Compile(args) => compile::run(&args, console),
+        Command::Inspect(args) => inspect::run(&args, console),
+        Command::Test(args) => test::run(&args, console),
+        Command::Replay(args) => replay::run(&args, console),
         Command::Rules(args) => rules::run(args, console),
         Command::Signals(args) => signals::run(args, console),
         Command::Traces(args) => traces::run(args, console),
-        Command::Completions(args) => completions::run(args, console),
+        Command::Completions(args) => completions::run(&args, console),
     }
 }
 

@@ -1,5 +1,11 @@
 //! The command line as its users meet it: whole invocations of the binary, what they print and how they end.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
 mod cli {
     pub(crate) mod files;
     pub(crate) mod run;

@@ -150,9 +150,10 @@ impl Operations for Local {
 impl From<RulesError> for ApiError {
     fn from(error: RulesError) -> Self {
         match &error {
-            RulesError::Load { source, .. } if matches!(source, LoadError::Host { .. }) => {
-                Self::internal("load the pack", &error)
-            }
+            RulesError::Load {
+                source: LoadError::Host { .. },
+                ..
+            } => Self::internal("load the pack", &error),
             RulesError::Load { .. } => Self::new(ErrorCode::InvalidRule, error.to_string()),
             RulesError::Claimed { .. }
             | RulesError::Twice { .. }
@@ -163,15 +164,16 @@ impl From<RulesError> for ApiError {
             RulesError::NoRuleSet { .. } | RulesError::NoPack { .. } => {
                 Self::internal("read the rules", &error)
             }
-            RulesError::Store(_) => match error {
-                RulesError::Store(error) => error.into(),
-                other => Self::internal("change the rules", &other),
-            },
+            RulesError::Store(error) => error.clone().into(),
         }
     }
 }
 
 impl From<StoreError> for ApiError {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else goes wrong with a store is the host's own matter"
+    )]
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Rule { .. } => Self::new(ErrorCode::Conflict, error.to_string()),

@@ -15,9 +15,12 @@ use crate::trace::{ResourceRecord, ScopeRecord, SpanRecord};
 /// How deep values may lie within values; what is deeper is left out. Ingest refuses deeper ones.
 const DEPTH_MAX: usize = 64;
 
+/// The spans of one resource, by scope.
+type Scopes<'a> = Vec<(&'a ScopeRecord, Vec<Value>)>;
+
 /// Returns `{"resourceSpans": […]}`: spans of one resource and scope together, in the order given.
 pub fn otlp_json(spans: &[SpanRecord]) -> Value {
-    let mut resources: Vec<(&ResourceRecord, Vec<(&ScopeRecord, Vec<Value>)>)> = Vec::new();
+    let mut resources: Vec<(&ResourceRecord, Scopes<'_>)> = Vec::new();
     for record in spans {
         let at = position(&mut resources, &*record.resource);
         let scopes = at.map(|(_, scopes)| scopes);

@@ -68,7 +68,7 @@ struct Edit {
 }
 
 /// Checks the files, all of them.
-pub fn run(args: Args, console: &mut Console) -> Outcome {
+pub fn run(args: &Args, console: &mut Console) -> Outcome {
     let files = packs::expand(&args.files, &[".btr"])?;
     let mut all = Vec::with_capacity(files.len());
     let mut n_wrong = 0;

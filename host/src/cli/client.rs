@@ -63,7 +63,11 @@ impl Client {
         let host = server.strip_prefix("http://").unwrap_or(server);
         let host = host.trim_end_matches('/');
         let legal = |c: char| c.is_ascii_alphanumeric() || "-._:[]/".contains(c);
-        if host.is_empty() || host.starts_with(['/', ':']) || !host.chars().all(legal) {
+        if host.is_empty()
+            || host.contains("//")
+            || host.starts_with(['/', ':'])
+            || !host.chars().all(legal)
+        {
             return Err(format!(
                 "`{server}` is not the address of a server; write it like {SERVER_DEFAULT}"
             ));

@@ -28,7 +28,7 @@ pub struct Args {
 }
 
 /// Compiles the file. Nothing is written where it has mistakes.
-pub fn run(args: Args, console: &mut Console) -> Outcome {
+pub fn run(args: &Args, console: &mut Console) -> Outcome {
     let text = packs::read_file(&args.file)?;
     let name = packs::name(&args.file);
     if text.starts_with(b"\0asm") {

@@ -21,7 +21,7 @@ pub struct Args {
 }
 
 /// Prints the completions.
-pub fn run(args: Args, console: &mut Console) -> Outcome {
+pub fn run(args: &Args, console: &mut Console) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::command(), "betrace", &mut script);
     console.bytes(&script)?;

@@ -67,7 +67,7 @@ trait Destination {
 }
 
 /// Imports the files in order.
-pub fn run(args: Args, console: &mut Console) -> Outcome {
+pub fn run(args: &Args, console: &mut Console) -> Outcome {
     let clock = SystemClock::new();
     let mut destination: Box<dyn Destination> = match args.target.open_or_make()? {
         Target::Server(client) => Box::new(to_server::ToServer::start(&client)?),

@@ -12,7 +12,7 @@ use super::{
     table::one_line,
     target::{Format, one_shot_sandbox},
 };
-use crate::sandbox::{MessagePart, PackCompiler, PackPre, RuleDescription, Sandbox, SandboxLimits};
+use crate::sandbox::{MessagePart, PackPre, RuleDescription};
 
 mod want;
 
@@ -58,7 +58,7 @@ struct Rule {
 }
 
 /// Inspects the file: loads it as a server would, with every check, and throws it away.
-pub fn run(args: Args, console: &mut Console) -> Outcome {
+pub fn run(args: &Args, console: &mut Console) -> Outcome {
     let bytes = packs::read_file(&args.file)?;
     let name = packs::name(&args.file);
     let component = if packs::is_component(&args.file, &bytes) {

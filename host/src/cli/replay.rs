@@ -68,7 +68,7 @@ pub enum FailOn {
 }
 
 /// Replays the rules.
-pub fn run(args: Args, console: &mut Console) -> Outcome {
+pub fn run(args: &Args, console: &mut Console) -> Outcome {
     let now = SystemClock::new().unix_nanos();
     let (ids, files) = split(&args.rules)?;
     let request = ReplayRequest {

@@ -30,8 +30,13 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Where")]
 pub struct TargetArgs {
-    /// The server's API [default: http://127.0.0.1:4320].
-    #[arg(long, value_name = "URL", env = SERVER_VARIABLE)]
+    /// The server's API.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = SERVER_VARIABLE,
+        help = "The server's API [default: http://127.0.0.1:4320]"
+    )]
     server: Option<String>,
     /// The bearer token that says whose data it is.
     #[arg(

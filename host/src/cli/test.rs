@@ -1,6 +1,9 @@
 //! `betrace test`.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
@@ -73,7 +76,7 @@ struct CaseReport {
 }
 
 /// Runs the tests: a file that is wrong does not keep the others from running.
-pub fn run(args: Args, console: &mut Console) -> Outcome {
+pub fn run(args: &Args, console: &mut Console) -> Outcome {
     let files = packs::expand(&args.files, &[".test.toml"])?;
     // What is tested are the user's own rules, many small ones: a child for each would cost more than it guards.
     let sandbox =
@@ -103,7 +106,7 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
     })
 }
 
-fn test_file(path: &PathBuf, sandbox: &Sandbox) -> Result<FileReport, Failure> {
+fn test_file(path: &Path, sandbox: &Sandbox) -> Result<FileReport, Failure> {
     let name = packs::name(path);
     let broken = |errors| FileReport {
         file: name.clone(),

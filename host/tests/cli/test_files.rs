@@ -116,6 +116,7 @@ error = "always"
 
 /// The mistakes within one case: the line, what is said of it, and the mended line.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of mistakes")]
 fn a_mistake_shows_the_mended_line_and_exits_with_2() {
     let cases = [
         (
@@ -222,7 +223,7 @@ fn mistakes_in_what_is_expected_show_the_mended_line() {
             r#"expect = { "phi.v2" = "violated" }"#,
         ),
         (
-            r#"expect = { phi = true }"#,
+            "expect = { phi = true }",
             "a verdict is text, in quotes",
             r#"expect = { phi = "true" }"#,
         ),

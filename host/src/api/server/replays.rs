@@ -44,7 +44,8 @@ pub(super) async fn replay(
         Some(line) => line,
         None => return Err(ApiError::new(ErrorCode::Internal, "the replay failed")),
     };
-    let body = once(first).chain(ReceiverStream::new(receiver)).map(text);
+    let lines = once(first).chain(ReceiverStream::new(receiver));
+    let body = lines.map(|line| Ok::<Bytes, Infallible>(text(&line)));
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     Ok((kind, HttpBody::from_stream(body)).into_response())
 }
@@ -68,13 +69,9 @@ fn run(
     });
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a stream maps the lines that it owns"
-)]
-fn text(line: ReplayLine) -> Result<Bytes, Infallible> {
+fn text(line: &ReplayLine) -> Bytes {
     // Strings and numbers always have a JSON form; were there none, the reader misses its last line.
-    let mut text = serde_json::to_vec(&line).unwrap_or_default();
+    let mut text = serde_json::to_vec(line).unwrap_or_default();
     text.push(b'\n');
-    Ok(text.into())
+    text.into()
 }

@@ -133,14 +133,12 @@ impl<'a> Reader<'a> {
     fn case(&mut self, case: (&DeTable<'a>, Range<usize>)) -> Option<Case> {
         let (table, range) = case;
         self.keys(table, &CASE_KEYS, "a case");
-        let name = match table.get("name") {
-            Some(name) => self.word(name, "name")?,
-            None => {
-                self.mistakes
-                    .push(Mistake::new(range, "a case needs a name").help("add name = \"…\""));
-                return None;
-            }
+        let Some(name) = table.get("name") else {
+            self.mistakes
+                .push(Mistake::new(range, "a case needs a name").help("add name = \"…\""));
+            return None;
         };
+        let name = self.word(name, "name")?;
         let start = table
             .get("start")
             .map_or(Some(START_DEFAULT), |start| self.start(start))?;
@@ -208,7 +206,11 @@ impl<'a> Reader<'a> {
         let text = match value.get_ref() {
             DeValue::String(text) => text.to_string(),
             DeValue::Datetime(at) => at.to_string(),
-            _ => String::new(),
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => String::new(),
         };
         match text.parse() {
             Ok(TimeArg::At(at)) => Some(at),
@@ -229,24 +231,21 @@ impl<'a> Reader<'a> {
                 continue;
             };
             let names = Verdict::ALL.map(Verdict::name);
-            match Verdict::ALL
-                .into_iter()
-                .find(|verdict| verdict.name() == word.text)
-            {
-                Some(verdict) => expect.push((rule, verdict)),
-                None => {
-                    let message = format!(
-                        "`{}` is not a verdict: they are {}",
-                        word.text,
-                        names.join(", ")
-                    );
-                    let mut mistake = Mistake::new(word.range.clone(), message);
-                    if let Some(meant) = closest(&word.text, names) {
-                        mistake = mistake.mend(word.range, format!("\"{meant}\""));
-                    }
-                    self.mistakes.push(mistake);
-                }
+            let mut verdicts = Verdict::ALL.into_iter();
+            if let Some(verdict) = verdicts.find(|verdict| verdict.name() == word.text) {
+                expect.push((rule, verdict));
+                continue;
             }
+            let message = format!(
+                "`{}` is not a verdict: they are {}",
+                word.text,
+                names.join(", ")
+            );
+            let mut mistake = Mistake::new(word.range.clone(), message);
+            if let Some(meant) = closest(&word.text, names) {
+                mistake = mistake.mend(word.range, format!("\"{meant}\""));
+            }
+            self.mistakes.push(mistake);
         }
         expect
     }

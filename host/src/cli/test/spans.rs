@@ -112,7 +112,8 @@ fn number(reader: &mut Reader<'_>, drafts: &[Draft]) -> HashMap<String, SpanId> 
                 let same = |draft: &Draft| draft.id.as_ref().is_some_and(|id| id.text == name);
                 drafts.iter().any(same)
             };
-            let free = (2..)
+            // Among as many names as there are spans, and one more, one is free.
+            let free = (2..=drafts.len() + 2)
                 .map(|n| format!("{}-{n}", word.text))
                 .find(|name| !taken(name));
             let message = format!("the id `{}` is used twice in this case", word.text);
@@ -136,16 +137,14 @@ fn no_parent(text: &str, parent: &Word, ids: &HashMap<String, SpanId>) -> Mistak
     let mut known: Vec<&str> = ids.keys().map(String::as_str).collect();
     known.sort_unstable();
     let mistake = Mistake::new(parent.range.clone(), message);
-    match closest(&parent.text, known) {
-        Some(meant) => mistake.mend(parent.range.clone(), format!("\"{meant}\"")),
-        None => {
-            let written = text.get(parent.range.clone()).unwrap_or_default();
-            let mended = format!("{written}, orphan = true");
-            mistake
-                .help("where the parent is meant to be missing, say so")
-                .mend(parent.range.clone(), mended)
-        }
+    if let Some(meant) = closest(&parent.text, known) {
+        return mistake.mend(parent.range.clone(), format!("\"{meant}\""));
     }
+    let written = text.get(parent.range.clone()).unwrap_or_default();
+    let mended = format!("{written}, orphan = true");
+    mistake
+        .help("where the parent is meant to be missing, say so")
+        .mend(parent.range.clone(), mended)
 }
 
 fn draft<'a>(

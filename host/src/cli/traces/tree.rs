@@ -135,11 +135,12 @@ fn nodes(otlp: &Value) -> Vec<Node<'_>> {
 
 fn service(resource_spans: &Value) -> &str {
     let attributes = resource_spans.pointer("/resource/attributes");
-    let attributes = attributes.and_then(Value::as_array).into_iter().flatten();
+    let attributes = attributes.and_then(Value::as_array);
+    let attributes = attributes.map(Vec::as_slice).unwrap_or_default().iter();
     attributes
+        .rev()
         .filter(|attribute| text(attribute, "key") == "service.name")
-        .filter_map(|attribute| attribute.pointer("/value/stringValue")?.as_str())
-        .last()
+        .find_map(|attribute| attribute.pointer("/value/stringValue")?.as_str())
         .unwrap_or("")
 }
 

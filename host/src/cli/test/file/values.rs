@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
             return Vec::new();
         };
         let mut tables = Vec::new();
-        for value in values.iter() {
+        for value in values {
             match value.get_ref().as_table() {
                 Some(table) => tables.push((table, value.span())),
                 None => wrong(value.span()),
