@@ -1,4 +1,4 @@
-//! Rules over stored history, by the same [`judge`] as live traffic, changing nothing.
+//! Rules over stored history, by the same [`judge`](crate::judge::judge) as live traffic, changing nothing.
 //!
 //! The list of blocks is taken once, at the start: what is sealed later is not part of the replay. Blocks are
 //! judged on as many threads as asked for and counted in any order: verdicts depend on neither.

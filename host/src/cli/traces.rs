@@ -22,6 +22,9 @@ use crate::{
 
 mod tree;
 
+/// How many services of a trace a table names.
+const SERVICES_SHOWN_MAX: usize = 3;
+
 /// See stored traces, and open ones.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -122,6 +125,18 @@ fn list(args: &ListArgs, console: &mut Console) -> Outcome {
     Ok(Exit::Fine)
 }
 
+/// Names a few services: a trace may pass through dozens.
+fn services(services: &[String]) -> String {
+    let shown = services.iter().take(SERVICES_SHOWN_MAX);
+    let mut text = shown.map(String::as_str).collect::<Vec<_>>().join(",");
+    let more = services.len().saturating_sub(SERVICES_SHOWN_MAX);
+    if more > 0 {
+        text.push_str(" +");
+        text.push_str(&more.to_string());
+    }
+    text
+}
+
 fn print_traces(traces: &[TraceSummary], console: &mut Console) -> io::Result<()> {
     let mut table = Table::new(&[
         "START", "TRACE", "DURATION", "SPANS", "ERRORS", "SERVICES", "NAME",
@@ -133,7 +148,7 @@ fn print_traces(traces: &[TraceSummary], console: &mut Console) -> io::Result<()
             format!("{:.1} ms", trace.duration_ns as f64 / 1e6),
             trace.n_spans.to_string(),
             trace.n_errors.to_string(),
-            trace.services.join(","),
+            services(&trace.services),
             trace.name.clone(),
         ]);
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::run::{Run, betrace_in};
+use super::run::{Run, betrace, betrace_in};
 
 const HEAD: &str = r#"source = "trace.has(phi.access) and not trace.has(audit.log)"
 "#;
@@ -283,6 +283,17 @@ witnesses = { phi = [\"eee19b7ec3c1b174\"] }
     test_with(text, &[("trace.json", otlp), ("phi.btr", rule)]).exits(0);
     let run = test_with(text, &[("phi.btr", rule)]).exits(2);
     run.says(&["trace.json", "phi.test.toml:4:8"]);
+}
+
+#[test]
+fn the_tests_of_the_examples_pass() {
+    let packs = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/packs");
+    let run = betrace(&["test", packs]).exits(0);
+    assert!(
+        run.stdout.ends_with(" passed, 0 failed\n"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
