@@ -62,10 +62,12 @@ pub(crate) fn emit(pack: &Pack, reads: &PackReads) -> Result<Vec<u8>, TooLarge> 
     text::define(&mut builder, &plan, &predicates);
     test::define_contains(&mut builder, &plan, &contains);
     let mut rules = Vec::new();
-    let budget = COMPONENT_BYTES_PER_RULE_MAX * pack.rules.len();
     for (index, (rule, needs)) in pack.rules.iter().zip(&reads.rules).enumerate() {
+        let before = builder.size_bytes();
         let functions = emit_rule(&mut builder, &plan, rule, needs);
-        let Some(judge) = functions.filter(|_| builder.size_bytes() < budget) else {
+        let Some(judge) =
+            functions.filter(|_| builder.size_bytes() - before <= COMPONENT_BYTES_PER_RULE_MAX)
+        else {
             return Err(TooLarge::Rule(index));
         };
         rules.push(judge);

@@ -12,7 +12,7 @@ pub const RULE_SETS_MAX: usize = 1_024;
 pub const PACK_RULES_MAX: usize = 4_096;
 /// How many span names a pack may speak of: they are numbered in 16 bits, and 0 stands for none.
 pub const PACK_NAMES_MAX: usize = 65_535;
-/// The largest component for each rule of a file, 4 MiB.
+/// How much code and data one rule may bring to its component, 4 MiB.
 pub const COMPONENT_BYTES_PER_RULE_MAX: usize = 4 * 1024 * 1024;
 /// How many errors a run reports before it stops looking.
 pub const DIAGNOSTICS_MAX: usize = 100;

@@ -266,3 +266,24 @@ fn a_pack_holds_as_many_rules_as_the_contract_allows_and_no_more() {
         Code::PackTooLarge
     );
 }
+
+#[test]
+fn a_rule_whose_component_would_pass_its_limit_is_refused() {
+    let big = (0..120).fold("let f = a.where(x == 0".to_owned(), |text, n| {
+        text + &format!(" or k{n} == {n}")
+    }) + ")\n";
+    let uses = (0..500).fold(String::new(), |text, n| {
+        text + &format!("{}f.where(y == {n})", if n == 0 { "" } else { " or " })
+    });
+    let text = big + &uses;
+    let (compiled, diagnostics) = compile(&Source {
+        name: "x.btr",
+        text: text.as_bytes(),
+    });
+    let refused = diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+    assert_eq!(
+        refused.map(|diagnostic| diagnostic.code),
+        Some(Code::RuleTooLarge)
+    );
+    assert!(compiled.is_none());
+}

@@ -65,6 +65,7 @@ pub(super) struct Builder {
     types: Vec<(Vec<ValType>, Vec<ValType>)>,
     functions: Vec<(u32, Option<Function>)>,
     data: Vec<u8>,
+    code_bytes: usize,
     data_base: u32,
     texts: HashMap<Vec<u8>, u32>,
 }
@@ -77,6 +78,7 @@ impl Builder {
             types: Vec::new(),
             functions: Vec::new(),
             data: Vec::new(),
+            code_bytes: 0,
             data_base,
             texts: HashMap::new(),
         }
@@ -102,6 +104,7 @@ impl Builder {
     pub(super) fn define(&mut self, id: FuncId, function: Function) {
         if let Some(slot) = self.functions.get_mut(id.0 as usize) {
             debug_assert!(slot.1.is_none(), "a function is defined once");
+            self.code_bytes += function.byte_len();
             slot.1 = Some(function);
         }
     }
@@ -127,13 +130,7 @@ impl Builder {
 
     /// Bytes so far, roughly: what the limit on a component's size is held against.
     pub(super) fn size_bytes(&self) -> usize {
-        self.data.len()
-            + self
-                .functions
-                .iter()
-                .filter_map(|(_, function)| function.as_ref())
-                .map(Function::byte_len)
-                .sum::<usize>()
+        self.data.len() + self.code_bytes
     }
 
     /// The finished module. `rules` are the functions of the rules, by their position.
