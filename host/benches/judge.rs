@@ -3,9 +3,16 @@
 //!
 //! `cargo bench -p betrace --bench judge`. Times are per block; `items` are traces.
 
-#![expect(missing_docs, reason = "a bench")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a bench that cannot go on stops; its block is made here"
+)]
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    fmt::Write,
+    sync::{Arc, LazyLock},
+};
 
 use betrace::{
     block::{AttributeScope, Block, BlockBuilder, kind},
@@ -111,10 +118,10 @@ fn trace(number: u32) -> SealedTrace {
 }
 
 fn rules(texts: &[&str]) -> Vec<PublishedRule> {
-    let text: String = (0..)
-        .zip(texts)
-        .map(|(n, text)| format!("rule r{n} {{ {text} }}\n"))
-        .collect();
+    let mut text = String::new();
+    for (n, rule) in texts.iter().enumerate() {
+        writeln!(text, "rule r{n} {{ {rule} }}").expect("a string grows");
+    }
     let source = betrace_dsl::Source {
         name: "bench.btr",
         text: text.as_bytes(),
@@ -202,12 +209,13 @@ fn native(block: &Block, filtered: bool) -> Vec<Verdict> {
         let (mut has_phi, mut has_audit) = (false, false);
         while row < *end {
             let name = names[row as usize];
-            while role.peek().is_some_and(|(of, _)| **of < row) {
+            while filtered && role.peek().is_some_and(|(of, _)| **of < row) {
                 role.next();
             }
-            let is_intern = role.peek().is_some_and(|(of, (of_kind, value))| {
-                **of == row && **of_kind == kind::STRING && **value == u64::from(intern)
-            });
+            let is_intern = filtered
+                && role.peek().is_some_and(|(of, (of_kind, value))| {
+                    **of == row && **of_kind == kind::STRING && **value == u64::from(intern)
+                });
             has_phi |= name == phi && (is_intern || !filtered);
             has_audit |= name == audit;
             row += 1;

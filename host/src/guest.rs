@@ -199,7 +199,7 @@ impl Guest {
             items = self.items,
             evaluate = self.evaluate,
         );
-        wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+        wat::parse_str(&text).unwrap()
     }
 }
 

@@ -77,7 +77,7 @@ impl PackJudge<'_, '_> {
         let rules: Vec<u32> = outcomes.iter().map(|outcome| outcome.index()).collect();
         let mut projection = Projection::new(self.pack, &rules, self.block, self.symbols)?;
         let selector = Selector::new(self.block, projection.row_filter()?)?;
-        while let Some(selection) = selector.next(&mut traces)? {
+        while let Some(selection) = selector.next(&mut traces) {
             let batch = projection.batch(&selection)?;
             let rules_max =
                 (VERDICTS_PER_CALL_MAX / selection.traces.len()).clamp(1, RULES_PER_CALL_MAX);
@@ -121,7 +121,7 @@ impl PackJudge<'_, '_> {
             budget: fuel_of_call.saturating_mul(REPEAT_FUEL_CALLS),
             fuel_of_call,
         };
-        while let Some(selection) = selector.next(&mut traces)? {
+        while let Some(selection) = selector.next(&mut traces) {
             alone.judge(outcome, &selection)?;
         }
         Ok(())

@@ -37,7 +37,7 @@ pub(super) enum RowFilter {
 
 /// Cuts traces into batches that one call may hold: up to 16,384 spans, or one longer trace alone.
 pub(super) struct Selector<'b> {
-    block: &'b Block,
+    trace_ends: &'b [u32],
     names: &'b [u32],
     filter: RowFilter,
 }
@@ -49,19 +49,19 @@ impl<'b> Selector<'b> {
             RowFilter::Named(_) => block.names()?,
         };
         Ok(Self {
-            block,
+            trace_ends: block.trace_ends()?,
             names,
             filter,
         })
     }
 
     /// Takes the next batch off the front of `traces`; `None` where none are left.
-    pub(super) fn next(&self, traces: &mut &[u32]) -> Result<Option<Selection>, BlockError> {
+    pub(super) fn next(&self, traces: &mut &[u32]) -> Option<Selection> {
         let mut trace_ends = Vec::new();
         let mut rows = Vec::new();
         for &trace in *traces {
             let before = rows.len();
-            self.push_rows(self.block.span_rows(trace)?, &mut rows);
+            self.push_rows(self.rows_of(trace as usize), &mut rows);
             let full = rows.len() > SPANS_PER_CALL_MAX || trace_ends.len() == TRACES_PER_CALL_MAX;
             if full && !trace_ends.is_empty() {
                 rows.truncate(before);
@@ -69,15 +69,21 @@ impl<'b> Selector<'b> {
             }
             trace_ends.push(rows.len() as u32);
         }
-        let Some((batch, rest)) = traces.split_at_checked(trace_ends.len()) else {
-            return Ok(None);
-        };
+        let (batch, rest) = traces.split_at_checked(trace_ends.len())?;
         *traces = rest;
-        Ok((!batch.is_empty()).then(|| Selection {
+        (!batch.is_empty()).then(|| Selection {
             traces: batch.to_vec(),
             trace_ends,
             rows: Rows::of(rows),
-        }))
+        })
+    }
+
+    fn rows_of(&self, trace: usize) -> Range<u32> {
+        let before = trace
+            .checked_sub(1)
+            .and_then(|before| self.trace_ends.get(before));
+        let end = self.trace_ends.get(trace);
+        before.copied().unwrap_or(0)..end.copied().unwrap_or(0)
     }
 
     fn push_rows(&self, of_trace: Range<u32>, rows: &mut Vec<u32>) {
@@ -86,10 +92,19 @@ impl<'b> Selector<'b> {
             RowFilter::Named(marked) => {
                 let range = of_trace.start as usize..of_trace.end as usize;
                 let names = self.names.get(range).unwrap_or_default();
-                let named = of_trace
-                    .zip(names)
-                    .filter(|(_, name)| marked.get(**name as usize).copied().unwrap_or(false));
-                rows.extend(named.map(|(row, _)| row));
+                // Every row is written and the next one over it unless it is kept: which spans of a trace
+                // a rule speaks of is nothing that a processor could guess.
+                let before = rows.len();
+                rows.resize(before + names.len(), 0);
+                let mut kept = 0;
+                let room = rows.get_mut(before..).unwrap_or_default();
+                for (row, name) in of_trace.zip(names) {
+                    if let Some(slot) = room.get_mut(kept) {
+                        *slot = row;
+                    }
+                    kept += usize::from(marked.get(*name as usize).copied().unwrap_or(false));
+                }
+                rows.truncate(before + kept);
             }
         }
     }
@@ -181,6 +196,29 @@ impl Rows {
                     each((row - range.start) as usize, index);
                 }
             }
+            // Every row up to the last has a cell.
+            Self::List(rows)
+                if sparse
+                    .last()
+                    .is_some_and(|last| *last as usize + 1 == sparse.len()) =>
+            {
+                let within = rows
+                    .iter()
+                    .take_while(|row| (**row as usize) < sparse.len());
+                for (place, row) in within.enumerate() {
+                    each(place, *row as usize);
+                }
+            }
+            // Nearly every cell is passed: stepping over each costs less than finding the next.
+            Self::List(rows) if sparse.len() < rows.len().saturating_mul(8) => {
+                let mut cells = (0..).zip(sparse).peekable();
+                for (place, row) in rows.iter().enumerate() {
+                    while cells.next_if(|(_, cell)| *cell < row).is_some() {}
+                    if let Some((index, _)) = cells.next_if(|(_, cell)| *cell == row) {
+                        each(place, index);
+                    }
+                }
+            }
             Self::List(rows) => {
                 let mut index = 0;
                 for (place, row) in rows.iter().enumerate() {
@@ -233,7 +271,11 @@ mod tests {
         #[test]
         fn common_rows_are_those_in_both(
             rows in prop::collection::btree_set(0_u32..60, 0..40),
-            sparse in prop::collection::btree_set(0_u32..60, 0..40),
+            sparse in prop_oneof![
+                prop::collection::btree_set(0_u32..60, 0..40),
+                prop::collection::btree_set(0_u32..600, 300..500),
+                (0_u32..60).prop_map(|n| (0..n).collect()),
+            ],
         ) {
             let rows: Vec<u32> = rows.into_iter().collect();
             let sparse: Vec<u32> = sparse.into_iter().collect();

@@ -60,10 +60,20 @@ impl<'b> Symbols<'b> {
         Ok(symbol)
     }
 
-    /// Returns the symbol of a literal.
+    /// Returns the symbol of a literal; `u32::MAX` where no cell can have that text.
     pub(super) fn literal(&mut self, text: &str) -> Result<u32, BlockError> {
-        // An int of the batch may have this text, so it needs a symbol even where no string has it.
-        self.of_text(text)
+        if let Some(symbol) = self.block.strings()?.lookup(text)? {
+            return Ok(Self::of_string(symbol));
+        }
+        // An int or an id may have a text that no string has.
+        let is_int = text.parse().is_ok_and(|int: i64| int.to_string() == text);
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let is_id = matches!(text.len(), 16 | 32) && text.bytes().all(is_hex);
+        if is_int || is_id {
+            self.of_text(text)
+        } else {
+            Ok(u32::MAX)
+        }
     }
 
     /// Returns the kind and bits of a string of the dictionary that is a decimal number.

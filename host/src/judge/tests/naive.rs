@@ -557,7 +557,7 @@ proptest! {
             let mut symbols = Symbols::of(&block);
             let mut projection = Projection::new(pack, &[0], &block, &mut symbols).unwrap();
             let selector = Selector::new(&block, projection.row_filter().unwrap()).unwrap();
-            let Some(selection) = selector.next(&mut seen.as_slice()).unwrap() else {
+            let Some(selection) = selector.next(&mut seen.as_slice()) else {
                 continue;
             };
             let batch = projection.batch(&selection).unwrap();
