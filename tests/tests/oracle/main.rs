@@ -2,6 +2,12 @@
 //!
 //! Guarantees: for every rule and trace the two agree on verdict, clause and witnesses; and the component's answer is the
 //! same whichever other traces, rules and unread rows are beside it, and wherever `any-of` rules a trace out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use betrace_dsl::{
     Source, compile,

@@ -82,11 +82,7 @@ impl Batched {
                 let column = if is_asked(want) {
                     projection.column(want, &spans)
                 } else {
-                    Column {
-                        table: 0,
-                        kinds: Vec::new(),
-                        values: Values::U8s(Vec::new()),
-                    }
+                    unasked()
                 };
                 *slot = Some(column);
             }
@@ -116,6 +112,15 @@ impl Batched {
         let (of, span) = self.rows[row as usize];
         assert_eq!(of, trace, "a witness is a row of its trace");
         span
+    }
+}
+
+/// The column of a want that no listed rule has.
+fn unasked() -> Column {
+    Column {
+        table: 0,
+        kinds: Vec::new(),
+        values: Values::U8s(Vec::new()),
     }
 }
 
