@@ -15,6 +15,12 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
             &format!("{TRAFFIC} is in no folder above this one"),
         );
     }
+    // Neither runner below runs the examples in the documentation. They come first, so that what the runner
+    // says at its end is what the eye meets.
+    steps.run(
+        "documentation tests",
+        &mut cargo(&["test", "--workspace", "--locked", "--doc"]),
+    );
     let nextest = is_installed("nextest");
     // Everything at once: a package built alone selects other features of the heavy crates, and builds them again.
     // The whole-system tests start the binary, which is built for the tests of its own package.
@@ -43,11 +49,6 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         "tests (cargo test)"
     };
     steps.run(name, runner.args(args));
-    // Neither runner above runs the examples in the documentation.
-    steps.run(
-        "documentation tests",
-        &mut cargo(&["test", "--workspace", "--locked", "--doc"]),
-    );
     steps.finish("test")
 }
 

@@ -1,6 +1,6 @@
 //! A store opened directly: import, replay, rules, signals, traces, and stores that cannot be opened.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, io::Write, path::Path, sync::Arc};
 
 use betrace::{clock::SystemClock, store::Store};
 use serde_json::Value;
@@ -141,6 +141,27 @@ fn a_line_that_is_no_otlp_is_named_and_the_rest_is_kept() {
         run.stdout
     );
     assert_eq!(bench.json(&["replay", "phi.btr"])["traces"], 2);
+}
+
+#[test]
+fn of_a_file_that_is_cut_short_what_is_whole_is_kept() {
+    let bench = Bench::new();
+    let first = LINES.lines().next().unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for n in 1..=5_000_u32 {
+        let id = format!("{:032x}", u128::from(n) * 0x9e37_79b9_7f4a_7c15);
+        let line = first.replace(TRACE, &id);
+        writeln!(gzip, "{line}").unwrap();
+    }
+    let whole = gzip.finish().unwrap();
+    fs::write(bench.path().join("cut.gz"), &whole[..whole.len() / 2]).unwrap();
+    let run = bench.run(&["import", "cut.gz", "-o", "json"]).exits(2);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let requests = report["requests"].as_u64().unwrap();
+    assert!((1_000..4_000).contains(&requests), "{requests}");
+    let cut = format!("cut.gz cannot be read from line {} on", requests + 1);
+    run.says(&[&cut]);
+    assert_eq!(bench.json(&["replay", "phi.btr"])["traces"], requests);
 }
 
 #[test]
