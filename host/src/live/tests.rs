@@ -110,9 +110,9 @@ impl Fixture {
             }
             self.clock.advance(Duration::from_secs(1));
             self.live.tick();
-            std::thread::yield_now();
+            thread::yield_now();
             // The threads of the pipeline need the processor; how long is not what is tested.
-            std::thread::park_timeout(Duration::from_millis(1));
+            thread::park_timeout(Duration::from_millis(1));
         }
         panic!("not settled: {}", telemetry.render());
     }
@@ -299,7 +299,7 @@ fn more_open_spans_than_may_be_are_refused_and_can_be_sent_again() {
     host.send(vec![span(1, 1, "a"), child(1, 2, "b")]).unwrap();
     // Assembled when it is open: only then is there no room.
     while host.live.open_trace(&tenant(), TraceId([1; 16])).is_none() {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     assert!(matches!(
         host.send(vec![span(2, 1, "a")]),
@@ -334,7 +334,7 @@ fn small_blocks_are_merged_and_every_verdict_stays() {
     assert_eq!(before, ([0, 23, 47, 0], 47, [0, 23, 47, 0]));
     // The thread that merges was woken by the judging of the last block, and says nothing when it is done.
     while host.store.blocks(&tenant()).len() > 64 {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     assert_eq!(
         (

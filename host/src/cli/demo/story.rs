@@ -93,7 +93,7 @@ impl Story<'_> {
                             outcome
                                 .context("the traffic was not taken")
                                 .map_err(Failure::usage)?,
-                        )
+                        );
                     }
                     Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
                 }
