@@ -2,11 +2,7 @@
 //!
 //! `cargo bench --bench store`
 
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a bench that cannot run is to stop, and nobody calls it"
-)]
+#![expect(clippy::unwrap_used, reason = "a bench that cannot run is to stop")]
 
 use std::{
     path::Path,
