@@ -7,6 +7,7 @@
 //! This room decides who may change what. It does not judge, and does not know how a pack is run.
 
 mod error;
+mod publish;
 mod registry;
 mod set;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 
 pub use self::{
     error::RulesError,
-    registry::{Applied, AppliedRule, NewPack, PublishOptions, Registry},
+    publish::{Applied, AppliedRule, NewPack, PublishOptions},
+    registry::Registry,
     set::{PublishedRule, RuleSet},
 };

@@ -1,0 +1,174 @@
+//! Packs to versions of rules, all of them or none.
+//!
+//! Compiling comes before any lock. Every check comes before anything is stored.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    rule_id::{Digest, RuleId, RuleVersion},
+    sandbox::PackPre,
+    store::{NewVersion, RuleChange, RuleRecord},
+    tenant::TenantId,
+};
+
+use super::{
+    Registry,
+    error::RulesError,
+    registry::{lock, version_of},
+};
+
+/// A pack to be published.
+#[derive(Clone, Debug)]
+pub struct NewPack {
+    /// The component, as its author shipped it.
+    pub bytes: Vec<u8>,
+    /// Where it came from: the name of a file. An id belongs to the origin that published it last.
+    pub origin: String,
+    /// The text that it was compiled from, where there is one.
+    pub source: Option<String>,
+}
+
+/// How to publish.
+#[derive(Clone, Debug, Default)]
+pub struct PublishOptions {
+    /// Ids of other origins may be claimed.
+    pub take_over: bool,
+    /// Everything is checked and nothing changed.
+    pub dry_run: bool,
+    /// By whom, for the history.
+    pub published_by: String,
+}
+
+/// What a change led to, or would.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The rule set that is live; blocks listed from now on are judged by it or a later one.
+    pub rule_set: u64,
+    /// The rules that the change was about.
+    pub rules: Vec<AppliedRule>,
+}
+
+/// One rule of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedRule {
+    /// The rule.
+    pub id: RuleId,
+    /// The version that is live; none where it was removed.
+    pub version: Option<RuleVersion>,
+    /// The pack of that version.
+    pub digest: Option<Digest>,
+    /// Whether the change made a difference.
+    pub changed: bool,
+}
+
+impl Registry {
+    /// Publishes the rules of some packs, all or none. Compiles, and blocks for it.
+    ///
+    /// # Errors
+    ///
+    /// [`RulesError::Load`], [`RulesError::Twice`], [`RulesError::Claimed`], and what the store may show.
+    pub fn publish(
+        &self,
+        tenant: &TenantId,
+        packs: Vec<NewPack>,
+        options: &PublishOptions,
+    ) -> Result<Applied, RulesError> {
+        let mut loaded = Vec::with_capacity(packs.len());
+        for pack in packs {
+            let load = self.sandbox.load(&pack.bytes);
+            let pre = load.map_err(|source| RulesError::Load {
+                origin: pack.origin.clone(),
+                source,
+            })?;
+            loaded.push((pack, pre));
+        }
+        refuse_twins(&loaded)?;
+        let rules = self.tenant(tenant)?;
+        let _changing = lock(&rules.changing);
+        let records = self.store.rule_records(tenant)?;
+        if !options.take_over {
+            refuse_claims(&loaded, &records)?;
+        }
+        if options.dry_run {
+            return Ok(would_apply(&loaded, &records, rules.live.load().number()));
+        }
+        let mut changes = Vec::new();
+        for (pack, pre) in &loaded {
+            self.store.put_pack(pre.digest(), &pack.bytes)?;
+            changes.extend((0..).zip(pre.rules()).map(|(index, rule)| {
+                RuleChange::Publish(NewVersion {
+                    id: rule.id.clone(),
+                    digest: pre.digest(),
+                    index,
+                    origin: pack.origin.clone(),
+                    source: pack.source.clone(),
+                    published_by: options.published_by.clone(),
+                })
+            }));
+        }
+        self.apply(tenant, &rules, changes, &records)
+    }
+}
+
+/// Returns what publishing would lead to.
+fn would_apply(
+    loaded: &[(NewPack, Arc<PackPre>)],
+    records: &[RuleRecord],
+    rule_set: u64,
+) -> Applied {
+    let mut rules = Vec::new();
+    for (_, pre) in loaded {
+        for (index, rule) in (0..).zip(pre.rules()) {
+            let record = records.iter().find(|record| record.id == rule.id);
+            let live = record.and_then(|record| version_of(record, record.live?).ok());
+            let same = live.filter(|live| live.digest == pre.digest() && live.index == index);
+            let last = record.and_then(|record| record.versions.last());
+            let next = last.map_or(0, |last| last.version.0).saturating_add(1);
+            rules.push(AppliedRule {
+                id: rule.id.clone(),
+                version: Some(same.map_or(RuleVersion(next), |same| same.version)),
+                digest: Some(pre.digest()),
+                changed: same.is_none(),
+            });
+        }
+    }
+    Applied { rule_set, rules }
+}
+
+/// Two packs of one change may not hold the same id, whoever takes over what.
+fn refuse_twins(loaded: &[(NewPack, Arc<PackPre>)]) -> Result<(), RulesError> {
+    let mut holders: BTreeMap<&RuleId, &str> = BTreeMap::new();
+    for (pack, pre) in loaded {
+        for rule in pre.rules() {
+            if let Some(first) = holders.insert(&rule.id, &pack.origin) {
+                return Err(RulesError::Twice {
+                    id: rule.id.clone(),
+                    first: first.to_owned(),
+                    second: pack.origin.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An id belongs to the origin of its live version.
+fn refuse_claims(
+    loaded: &[(NewPack, Arc<PackPre>)],
+    records: &[RuleRecord],
+) -> Result<(), RulesError> {
+    for (pack, pre) in loaded {
+        for rule in pre.rules() {
+            let record = records.iter().find(|record| record.id == rule.id);
+            let live = record.and_then(|record| version_of(record, record.live?).ok());
+            if let Some(live) = live.filter(|live| live.origin != pack.origin) {
+                return Err(RulesError::Claimed {
+                    id: rule.id.clone(),
+                    origin: pack.origin.clone(),
+                    holder: live.origin.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
