@@ -5,9 +5,8 @@ use std::sync::OnceLock;
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
-/// The contract, one package in three files.
-const WIT: [(&str, &str); 3] = [
-    ("types.wit", include_str!("../../wit/types.wit")),
+/// The contract, one package in two files.
+const WIT: [(&str, &str); 2] = [
     ("pack.wit", include_str!("../../wit/pack.wit")),
     ("world.wit", include_str!("../../wit/world.wit")),
 ];

@@ -9,7 +9,7 @@ use any_of::any_of;
 
 mod any_of;
 
-/// How the host answers for a column: the forms of `wit/types.wit`.
+/// How the host answers for a column: the forms of `wit/pack.wit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Form {
     Declared,

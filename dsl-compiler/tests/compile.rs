@@ -94,13 +94,8 @@ fn a_component_is_one_module_that_exports_the_pack_and_imports_no_function() {
             wasmparser::Payload::End(_) => drop(nesting.pop()),
             wasmparser::Payload::ImportSection(section) => assert_eq!(section.count(), 0),
             wasmparser::Payload::StartSection { .. } => panic!("the module has a start function"),
-            // The world's exports `use` the interface `types`, which holds no functions.
             wasmparser::Payload::ComponentImportSection(section) if nesting.is_empty() => {
-                let names: Vec<_> = section
-                    .into_iter()
-                    .map(|import| import.unwrap().name.name.to_owned())
-                    .collect();
-                assert_eq!(names, ["betrace:rules/types@1.0.0"]);
+                assert_eq!(section.count(), 0, "a pack imports nothing");
             }
             wasmparser::Payload::ComponentExportSection(section) if nesting.is_empty() => {
                 exports.extend(

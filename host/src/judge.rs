@@ -8,7 +8,7 @@
 //! |---|---|
 //! | which traces each rule must see, by the block's postings and the rule's `any-of` | `candidates` |
 //! | which rows of those, cut into batches | `select` |
-//! | the columns that the rules read, as `wit/types.wit` says | `project` |
+//! | the columns that the rules read, as `wit/pack.wit` says | `project` |
 //! | the calls, repeated where they fail | `repeat` |
 //! | findings -> verdicts, and what incomplete traces change | `outcome` |
 //! | what a violation says | `message` |

@@ -46,7 +46,7 @@ use wasmtime::Engine;
 use crate::rule_id::Digest;
 
 pub use self::{
-    bindings::betrace::rules::types::{Batch, Column, Findings, Values},
+    bindings::exports::betrace::rules::pack::{Batch, Column, Findings, Values},
     call::{Answer, CallBudget},
     compile::{COMPILE_PACK_ARG, PackCompiler, compile_child},
     describe::{MessagePart, RuleDescription},

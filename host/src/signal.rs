@@ -66,7 +66,7 @@ impl Serialize for SignalId {
     }
 }
 
-/// How grave a violation is. The numbers are those of `severity` in `wit/types.wit`.
+/// How grave a violation is. The numbers are those of `severity` in `wit/pack.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]

@@ -51,7 +51,7 @@ pub struct ScopeRecord {
     pub schema_url: String,
 }
 
-/// What is known to be missing of a trace: the bits of `facts` in `wit/types.wit`.
+/// What is known to be missing of a trace: the bits of `facts` in `wit/pack.wit`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts(pub u8);
 

@@ -94,7 +94,7 @@ impl Reason {
     }
 }
 
-/// What of a rule broke. The numbers are those of `findings.clause` in `wit/types.wit`.
+/// What of a rule broke. The numbers are those of `findings.clause` in `wit/pack.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]

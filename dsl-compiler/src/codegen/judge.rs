@@ -31,7 +31,7 @@ const MASK_NAMES_MAX: usize = 63;
 /// How many bases are kept in locals; more would only be spilled.
 const PRELOADED_MAX: usize = 24;
 
-/// Verdicts, as in `wit/types.wit`.
+/// Verdicts, as in `wit/pack.wit`.
 pub(super) const NOT_APPLICABLE: u32 = 0;
 pub(super) const HELD: u32 = 1;
 pub(super) const VIOLATED: u32 = 2;

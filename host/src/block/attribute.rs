@@ -1,6 +1,6 @@
 //! The values of one attribute.
 
-/// The kinds of a value, as in `wit/types.wit` under the form `value`.
+/// The kinds of a value, as in `wit/pack.wit` under the form `value`.
 pub mod kind {
     /// An attribute with no value in it: for a rule, as if it were missing.
     pub const EMPTY: u8 = 0;

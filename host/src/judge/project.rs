@@ -1,4 +1,4 @@
-//! From a block to batches: the columns that a pack's rules read, as `wit/types.wit` says.
+//! From a block to batches: the columns that a pack's rules read, as `wit/pack.wit` says.
 //!
 //! Of a pack only what the rules at hand ask for is projected, and of their traces only the rows of the names
 //! that they speak of, unless one of them reads all spans. A column that no rule at hand asked for is empty.

@@ -3,7 +3,7 @@
 use crate::{rule_id::RuleId, signal::Severity, verdict::Verdict};
 
 use super::{
-    bindings::betrace::rules::types as wit,
+    bindings::exports::betrace::rules::pack as wit,
     error::LoadError,
     limits::{
         ENTRIES_MAX, LABEL_BYTES_MAX, LITERALS_MAX, NAMES_MAX, RULES_MAX, SENTENCE_BYTES_MAX,
@@ -13,7 +13,7 @@ use super::{
 };
 
 /// One rule of a pack, as its author declared it and the host checked it. The fields are those of
-/// `record rule` in `wit/types.wit`.
+/// `record rule` in `wit/pack.wit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleDescription {
     /// Unique within a tenant.

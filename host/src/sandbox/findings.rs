@@ -1,7 +1,7 @@
 //! What came back from a guest, checked against `record findings` before anybody reads it.
 
 use super::{
-    bindings::betrace::rules::types::{Batch, Findings},
+    bindings::exports::betrace::rules::pack::{Batch, Findings},
     pack::PackPre,
 };
 

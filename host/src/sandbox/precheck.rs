@@ -5,9 +5,9 @@
 //! declare 50,000 locals. The second validates. Neither compiles nor runs anything, and both are linear in
 //! the size of the file, which is capped first.
 //!
-//! What `wit-component` makes of one module without imports passes: an import of the instance
-//! `betrace:rules/types` that holds only types, one core module, one instance of it, functions lifted from
-//! it, and a nested component of types alone that gives the exported interface its names.
+//! What `wit-component` makes of one module without imports passes: one core module, one
+//! instance of it, functions lifted from it, and a nested component of types alone that gives the exported
+//! interface its names.
 
 use wasmparser::{
     BinaryReaderError, CanonicalFunction, CanonicalOption, ComponentExport, ComponentImport,
@@ -21,8 +21,6 @@ use super::{
 
 /// The interface that a pack exports.
 pub(super) const PACK_INTERFACE: &str = "betrace:rules/pack@1.0.0";
-/// The interface of types that it speaks, which components name as an import.
-const TYPES_INTERFACE: &str = "betrace:rules/types@1.0.0";
 /// What stands before the version in [`PACK_INTERFACE`].
 const PACK_NAME: &str = "betrace:rules/pack@";
 
@@ -151,8 +149,8 @@ impl Shape {
             }
             Payload::ComponentStartSection { .. } => return shape("runs a start function"),
             Payload::ComponentImportSection(section) if self.open.len() == 1 => {
-                for import in section.clone() {
-                    check_import(&import.map_err(|error| invalid(&error))?)?;
+                if let Some(import) = section.clone().into_iter().next() {
+                    return Err(refuse_import(&import.map_err(|error| invalid(&error))?));
                 }
             }
             Payload::ComponentExportSection(section) if self.open.len() == 1 => {
@@ -267,25 +265,11 @@ impl Shape {
     }
 }
 
-fn check_import(import: &ComponentImport<'_>) -> Result<(), LoadError> {
-    let name = import.name.name;
-    // Whether that instance holds types alone is seen when it is linked against nothing.
-    if name == TYPES_INTERFACE {
-        return Ok(());
+/// Whatever it is: a pack imports nothing.
+fn refuse_import(import: &ComponentImport<'_>) -> LoadError {
+    LoadError::Import {
+        name: import.name.name.to_owned(),
     }
-    let other_version = TYPES_INTERFACE
-        .rsplit_once('@')
-        .is_some_and(|(interface, _)| {
-            name.rsplit_once('@')
-                .is_some_and(|(other, _)| other == interface)
-        });
-    if other_version {
-        let found = name.to_owned();
-        let expected = TYPES_INTERFACE;
-        return Err(LoadError::OtherVersion { found, expected });
-    }
-    let name = name.to_owned();
-    Err(LoadError::Import { name })
 }
 
 fn check_canonical(function: &CanonicalFunction) -> Result<(), LoadError> {

@@ -180,10 +180,6 @@ fn shapes_that_no_pack_has_are_refused_before_they_are_compiled() {
             "(component (import \"wasi:io/poll@0.2.0\" (instance)))",
             "imports `wasi:io/poll@0.2.0`",
         ),
-        (
-            "(component (import \"betrace:rules/types@1.2.0\" (instance)))",
-            "built for `betrace:rules/types@1.2.0`",
-        ),
     ];
     let sandbox = sandbox();
     for (text, expected) in cases {

@@ -4,7 +4,7 @@
 //! which everything that it asks for is missing.
 
 use super::{
-    bindings::betrace::rules::types::{Batch, Column, Values},
+    bindings::exports::betrace::rules::pack::{Batch, Column, Values},
     pack::PackPlan,
     want::{FixedColumn, Form, Table, Want, WantColumn},
 };

@@ -1,4 +1,4 @@
-//! The columns that a rule may ask for: the table of `record want` in `wit/types.wit`, as a type.
+//! The columns that a rule may ask for: the table of `record want` in `wit/pack.wit`, as a type.
 
 use crate::trace::Facts;
 
@@ -33,7 +33,7 @@ pub enum WantColumn {
 
 /// Texts that are no attributes. A missing one is empty at its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "named as in the table of `wit/types.wit`")]
+#[expect(missing_docs, reason = "named as in the table of `wit/pack.wit`")]
 pub enum TextColumn {
     StatusMessage,
     SpanId,
@@ -48,7 +48,7 @@ pub enum TextColumn {
 
 /// Numbers that are no attributes: always there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "named as in the table of `wit/types.wit`")]
+#[expect(missing_docs, reason = "named as in the table of `wit/pack.wit`")]
 pub enum FixedColumn {
     Kind,
     Status,
@@ -83,7 +83,7 @@ pub enum WantScope {
 
 /// In which form a column is answered; see `record want`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "described in `wit/types.wit`")]
+#[expect(missing_docs, reason = "described in `wit/pack.wit`")]
 pub enum Form {
     Declared,
     Symbol,
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn the_table_of_the_contract_is_what_parses() {
         // The rows of the table in the contract, in its own words.
-        let contract = include_str!("../../../wit/types.wit");
+        let contract = include_str!("../../../wit/pack.wit");
         let mut n_rows = 0;
         for line in contract.lines().filter(|line| line.contains("/// | `")) {
             let cells: Vec<_> = line.split('|').map(str::trim).collect();

@@ -5,9 +5,9 @@ use wasmtime::{
     component::{Component, Linker},
 };
 
-use self::{
-    bindings::betrace::rules::types,
-    bindings::{RulePack, RulePackPre, exports::betrace::rules::pack::Batch},
+use self::bindings::{
+    RulePack, RulePackPre,
+    exports::betrace::rules::pack::{self, Batch},
 };
 
 pub(crate) mod bindings {
@@ -17,7 +17,7 @@ pub(crate) mod bindings {
 /// A compiled pack and what it says of itself.
 pub(crate) struct Pack {
     pre: RulePackPre<()>,
-    pub(crate) rules: Vec<types::Rule>,
+    pub(crate) rules: Vec<pack::Rule>,
 }
 
 fn engine() -> &'static Engine {
@@ -48,7 +48,7 @@ impl Pack {
     }
 
     /// Calls `evaluate` in a fresh instance.
-    pub(crate) fn evaluate(&self, asked: &[u32], batch: &Batch) -> types::Findings {
+    pub(crate) fn evaluate(&self, asked: &[u32], batch: &Batch) -> pack::Findings {
         let (mut store, instance) = instantiate(&self.pre);
         instance
             .betrace_rules_pack()

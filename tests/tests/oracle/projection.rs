@@ -1,10 +1,12 @@
-//! Traces to the batch that a pack asked for, written straight from the text of `wit/types.wit`.
+//! Traces to the batch that a pack asked for, written straight from the text of `wit/pack.wit`.
 
 use std::collections::HashMap;
 
 use betrace_dsl::oracle::{Attribute, Span, Trace};
 
-use crate::component::bindings::betrace::rules::types::{Batch, Column, Rule, Values, Want};
+use crate::component::bindings::exports::betrace::rules::pack::{
+    Batch, Column, Rule, Values, Want,
+};
 
 /// Which rows are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

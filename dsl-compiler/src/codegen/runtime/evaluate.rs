@@ -81,7 +81,7 @@ fn empty_lists(asm: &mut Asm, runtime: &Runtime) {
     }
 }
 
-/// Lays the lists of `findings` out, in the order of `wit/types.wit`, and leaves their address.
+/// Lays the lists of `findings` out, in the order of `wit/pack.wit`, and leaves their address.
 fn answer(asm: &mut Asm, verdicts: Local, verdicts_len: Local) {
     asm.int(FINDINGS_BASE).get(verdicts).op().i32_store(at(0));
     asm.int(FINDINGS_BASE)

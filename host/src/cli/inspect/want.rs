@@ -1,4 +1,4 @@
-//! A column in the words of `wit/types.wit`, from what the sandbox made of them.
+//! A column in the words of `wit/pack.wit`, from what the sandbox made of them.
 
 use crate::sandbox::{FixedColumn, Form, TextColumn, Want, WantColumn, WantScope};
 

@@ -1,4 +1,4 @@
-//! The projection against the text of `wit/types.wit`, read off the spans themselves.
+//! The projection against the text of `wit/pack.wit`, read off the spans themselves.
 
 use std::{collections::HashMap, fmt::Write, sync::LazyLock};
 
