@@ -22,6 +22,7 @@ pub mod demo;
 pub mod exit;
 pub mod import;
 pub mod inspect;
+mod interrupt;
 mod logs;
 mod packs;
 pub mod replay;

@@ -9,6 +9,7 @@ use super::{
     console::Console,
     exit::{Exit, Failure, Outcome},
     packs, source,
+    table::counted,
     target::Format,
 };
 
@@ -109,8 +110,8 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
     }
     if n_wrong > 0 && args.output == Format::Human {
         console.note(format_args!(
-            "{n_wrong} of {} files have errors",
-            files.len()
+            "errors in {n_wrong} of {}",
+            counted(files.len() as u64, "file")
         ));
     }
     Ok(if n_wrong > 0 { Exit::Wrong } else { Exit::Fine })

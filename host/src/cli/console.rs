@@ -95,6 +95,11 @@ impl Console {
 
     /// Writes a diagnostic line to stderr; that nobody reads it stops nothing.
     pub fn note(&self, text: impl fmt::Display) {
+        Self::say(text);
+    }
+
+    /// As [`Self::note`], for a thread that has no console.
+    pub fn say(text: impl fmt::Display) {
         let _unread = writeln!(io::stderr(), "{text}");
     }
 

@@ -18,6 +18,8 @@ pub enum Exit {
     Inconclusive = 4,
     /// The server cannot be reached.
     Unreachable = 5,
+    /// Ctrl-C ended it early: what shells say of a command that the signal ended.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

@@ -9,6 +9,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{
     console::Console,
     exit::{Chain, Exit, Failure, Outcome},
+    interrupt::Interrupt,
+    table::counted,
     target::{Format, Target, TargetArgs},
 };
 use crate::{
@@ -28,7 +30,8 @@ const REFUSED_SHOWN_MAX: u64 = 20;
 #[command(after_help = "\
 Reads OTLP/JSON lines, OTLP/JSON documents and OTLP protobuf, plain or as .gz or .zst, whatever the
 name says. A line that is not OTLP is named, counted and skipped, and the exit status is then 2; the
-rest is kept. Importing a file twice stores nothing twice.
+rest is kept. Importing a file twice stores nothing twice. Ctrl-C keeps what was read; the same
+command then takes the rest.
 
 Examples:
   betrace import traces.jsonl.zst --data ./betrace-data
@@ -69,23 +72,33 @@ trait Destination {
 /// Imports the files in order.
 pub fn run(args: &Args, console: &mut Console) -> Outcome {
     let clock = SystemClock::new();
-    let mut destination: Box<dyn Destination> = match args.target.open_or_make()? {
-        Target::Server(client) => Box::new(to_server::ToServer::start(&client)?),
-        Target::Store(local) => Box::new(to_store::ToStore::start(&local)?),
-    };
+    let interrupt = Interrupt::listen(
+        console,
+        "keeping what was read; Ctrl-C again ends without it",
+    );
+    // Opened for the first file that can be read: a mistyped name makes no store.
+    let mut destination = None;
     let mut import = Import {
         console,
         report: Report::default(),
         traces: HashSet::new(),
         wrong: false,
+        interrupt,
     };
     for file in &args.files {
+        if import.interrupt.asked() {
+            break;
+        }
         let reader = match Reader::open(file) {
             Ok(reader) => reader,
             Err(error) => {
                 import.refuse(error);
                 continue;
             }
+        };
+        let destination = match &mut destination {
+            Some(destination) => destination,
+            None => destination.insert(open(&args.target)?),
         };
         let bar = import
             .console
@@ -94,20 +107,37 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
         bar.finish_and_clear();
         imported?;
     }
-    destination.finish()?;
+    if let Some(destination) = destination {
+        destination.finish()?;
+    }
     let Import {
         console,
         mut report,
         traces,
         wrong,
+        interrupt,
     } = import;
     report.traces = traces.len() as u64;
     report.elapsed_ms = u64::try_from(clock.monotonic().as_millis()).unwrap_or(u64::MAX);
     print(&report, args.output, console)?;
+    if interrupt.asked() {
+        console.note(
+            "what was read is kept, and judged as far as it was read; \
+             import the same files again for the rest",
+        );
+        return Ok(Exit::Interrupted);
+    }
     Ok(if wrong || report.spans_refused > 0 {
         Exit::Wrong
     } else {
         Exit::Fine
+    })
+}
+
+fn open(target: &TargetArgs) -> Result<Box<dyn Destination>, Failure> {
+    Ok(match target.open_or_make()? {
+        Target::Server(client) => Box::new(to_server::ToServer::start(&client)?),
+        Target::Store(local) => Box::new(to_store::ToStore::start(&local)?),
     })
 }
 
@@ -118,6 +148,7 @@ struct Import<'a> {
     /// Hashes of the trace ids seen: 8 bytes each where the ids would be 16.
     traces: HashSet<u64>,
     wrong: bool,
+    interrupt: Interrupt,
 }
 
 impl Import<'_> {
@@ -136,6 +167,9 @@ impl Import<'_> {
                     destination.take(request)?;
                 }
                 Err(error) => bar.suspend(|| self.refuse(error)),
+            }
+            if self.interrupt.asked() {
+                break;
             }
         }
         Ok(())
@@ -188,11 +222,16 @@ fn print(report: &Report, format: Format, console: &mut Console) -> Result<(), F
             let rate = spans * 1_000 / (*elapsed_ms).max(1);
             let elapsed = took(Duration::from_millis(*elapsed_ms));
             console.line(format_args!(
-                "imported {requests} requests, {spans} spans, {traces} traces in {elapsed} ({rate} spans/s)"
+                "imported {}, {}, {} in {elapsed} ({rate} spans/s)",
+                counted(*requests, "request"),
+                counted(*spans, "span"),
+                counted(*traces, "trace"),
             ))?;
             if *requests_refused > 0 || *spans_refused > 0 {
                 console.line(format_args!(
-                    "refused {requests_refused} requests and {spans_refused} spans"
+                    "refused {} and {}",
+                    counted(*requests_refused, "request"),
+                    counted(*spans_refused, "span"),
                 ))?;
             }
         }

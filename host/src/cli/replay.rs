@@ -12,8 +12,9 @@ use clap::ValueEnum;
 use super::{
     console::Console,
     exit::{Exit, Failure, Outcome},
+    interrupt::Interrupt,
     packs,
-    table::{Table, one_line},
+    table::{Table, counted, one_line},
     target::{Format, TargetArgs},
 };
 use crate::{
@@ -78,14 +79,23 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
         to: args.to.map(|to| rfc3339(to.resolve(now))),
     };
     let target = args.target.open()?;
+    let interrupt = Interrupt::listen(console, "stopping; a replay changes nothing");
     let bar = console.progress_count("replay", "traces", Some(0));
     let result = target.operations().replay(&request, &mut |progress| {
         bar.set_length(progress.traces_total);
         bar.set_position(progress.traces);
-        ControlFlow::Continue(())
+        if interrupt.asked() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     });
     bar.finish_and_clear();
-    let report = result?;
+    let report = match result {
+        // A server keeps a report that nobody waits for to itself.
+        Err(_) if interrupt.asked() => return Ok(Exit::Interrupted),
+        result => result?,
+    };
     match args.output {
         Format::Human => print(&report, console)?,
         Format::Json => console.json(&report)?,
@@ -93,6 +103,9 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
             .rules
             .iter()
             .try_for_each(|rule| console.json_line(rule))?,
+    }
+    if report.partial && interrupt.asked() {
+        return Ok(Exit::Interrupted);
     }
     Ok(exit(&report, &args.fail_on))
 }
@@ -162,9 +175,9 @@ fn print(report: &ReplayReport, console: &mut Console) -> io::Result<()> {
         console.warn("the replay ended early: these are the counts of a part");
     }
     console.line(format_args!(
-        "\n{} traces, {} spans in {}",
-        report.traces,
-        report.spans,
+        "\n{}, {} in {}",
+        counted(report.traces, "trace"),
+        counted(report.spans, "span"),
         took(Duration::from_millis(report.elapsed_ms))
     ))
 }

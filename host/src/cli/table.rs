@@ -4,6 +4,12 @@ use std::{fmt::Write, io};
 
 use super::console::Console;
 
+/// Returns a count of things as people write it: `1 trace`, `2 traces`.
+pub fn counted(n: u64, thing: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {thing}{plural}")
+}
+
 /// Rows under a heading.
 #[derive(Debug)]
 pub struct Table {

@@ -68,7 +68,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Error)]
 pub enum FileError {
     /// It cannot be opened. Nothing was read.
-    #[error("failed to open {file}")]
+    #[error("failed to open `{file}`")]
     Open {
         /// Its name as it was given.
         file: String,
@@ -76,7 +76,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// It is no OTLP at all. Nothing was read.
-    #[error("{file} is neither OTLP/JSON nor OTLP protobuf")]
+    #[error("`{file}` is neither OTLP/JSON nor OTLP protobuf")]
     Unknown {
         /// Its name.
         file: String,
@@ -92,7 +92,7 @@ pub enum FileError {
         what: String,
     },
     /// It cannot be read from this place on. What stands before it was read.
-    #[error("{file} cannot be read from {place} on: {what}")]
+    #[error("`{file}` cannot be read from {place} on: {what}")]
     Broken {
         /// The file's name.
         file: String,

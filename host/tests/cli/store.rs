@@ -1,6 +1,13 @@
 //! A store opened directly: import, replay, rules, signals, traces, and stores that cannot be opened.
 
-use std::{fs, io::Write, path::Path, sync::Arc};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+    thread,
+};
 
 use betrace::{clock::SystemClock, store::Store};
 use serde_json::Value;
@@ -108,6 +115,57 @@ fn an_import_counts_what_it_took_and_judges_it_by_the_published_rules() {
 }
 
 #[test]
+fn a_file_that_is_not_there_makes_no_store() {
+    let bench = Bench::new();
+    let run = bench.run(&["import", "absent.jsonl"]).exits(2);
+    run.says(&["failed to open `absent.jsonl`"]);
+    assert!(!bench.path().join("data").exists());
+}
+
+#[test]
+fn an_import_that_is_interrupted_keeps_what_it_read_and_says_so() {
+    let bench = Bench::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_betrace"))
+        .args(["import", "-", "--data", "data"])
+        .current_dir(bench.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let (first, rest) = LINES.split_once('\n').unwrap();
+    writeln!(stdin, "{first}").unwrap();
+    // It listens before it makes the store, and has read nothing but the first line.
+    while !bench.path().join("data").exists() {
+        assert_eq!(child.try_wait().unwrap(), None);
+        thread::yield_now();
+    }
+    let interrupt = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupt.unwrap().success());
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    stderr.read_line(&mut said).unwrap();
+    assert!(said.contains("keeping what was read"), "{said}");
+    stdin.write_all(rest.as_bytes()).unwrap();
+    drop(stdin);
+    stderr.read_to_string(&mut said).unwrap();
+    assert!(said.contains("import the same files again"), "{said}");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let counts = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        counts.starts_with("imported 1 request, 1 span, 1 trace in "),
+        "{counts}"
+    );
+
+    bench.run(&["import", "traces.jsonl"]).exits(0);
+    assert_eq!(bench.json(&["replay", "phi.btr"])["spans"], 3);
+}
+
+#[test]
 fn a_file_imported_twice_is_stored_once() {
     let bench = Bench::new();
     bench.run(&["import", "traces.jsonl"]).exits(0);
@@ -159,7 +217,7 @@ fn of_a_file_that_is_cut_short_what_is_whole_is_kept() {
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     let requests = report["requests"].as_u64().unwrap();
     assert!((1_000..4_000).contains(&requests), "{requests}");
-    let cut = format!("cut.gz cannot be read from line {} on", requests + 1);
+    let cut = format!("`cut.gz` cannot be read from line {} on", requests + 1);
     run.says(&[&cut]);
     assert_eq!(bench.json(&["replay", "phi.btr"])["traces"], requests);
 }
@@ -322,7 +380,7 @@ fn a_trace_is_shown_as_a_tree_and_as_the_otlp_that_it_came_as() {
     bench.run(&["import", "traces.jsonl"]).exits(0);
     let human = bench.run(&["traces", "show", TRACE]).exits(0).stdout;
     assert!(
-        human.contains("phi.access error ehr") && human.contains("1 spans, 1 in error"),
+        human.contains("phi.access error ehr") && human.contains("1 span, 1 in error"),
         "{human}"
     );
     let otlp = bench

@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use crate::{
     api::wire::TraceView,
-    cli::{console::Console, table::one_line},
+    cli::{
+        console::Console,
+        table::{counted, one_line},
+    },
 };
 
 /// How deep the tree is drawn; deeper spans stand at this depth.
@@ -36,10 +39,10 @@ pub(super) fn print(trace: &TraceView, console: &mut Console) -> io::Result<()> 
         "sealed"
     };
     console.line(format_args!(
-        "  {}  {:.3} ms  {} spans, {} in error  {state}",
+        "  {}  {:.3} ms  {}, {} in error  {state}",
         summary.start,
         summary.duration_ns as f64 / 1e6,
-        summary.n_spans,
+        counted(summary.n_spans as u64, "span"),
         summary.n_errors,
     ))?;
     if !summary.missing.is_empty() {

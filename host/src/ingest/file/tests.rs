@@ -118,7 +118,7 @@ fn documents_of_many_lines_are_read() {
     );
     let cut = format!("{one}\n{{\n \"resourceSpans\": [");
     let broken =
-        format!("f cannot be read from line {lines} on: it ends in the middle of a request");
+        format!("`f` cannot be read from line {lines} on: it ends in the middle of a request");
     assert_eq!(read(cut), ["line 1: 1", &broken]);
 }
 
@@ -139,12 +139,12 @@ fn protobuf_is_read_single_and_delimited() {
     assert_eq!(read(single.clone()), ["message 1: 1", "message 2: 51"]);
     assert_eq!(read(zstd(&single)), ["message 1: 1", "message 2: 51"]);
     let cut = &single[..single.len() - 1];
-    let broken = "f cannot be read from message 2 on: it ends in the middle of a request";
+    let broken = "`f` cannot be read from message 2 on: it ends in the middle of a request";
     assert_eq!(read(cut), ["message 1: 1", broken]);
     let cut = &delimited[..delimited.len() - 1];
     assert_eq!(
         read(cut)[3],
-        "f cannot be read from message 4 on: it ends in the middle of a request"
+        "`f` cannot be read from message 4 on: it ends in the middle of a request"
     );
 }
 
@@ -194,7 +194,7 @@ fn of_a_cut_compressed_file_what_was_whole_is_read() {
         for (line, item) in (1..).zip(before) {
             assert_eq!(*item, format!("line {line}: {line}"));
         }
-        let start = format!("f cannot be read from line {} on: ", before.len() + 1);
+        let start = format!("`f` cannot be read from line {} on: ", before.len() + 1);
         assert!(last.starts_with(&start), "{last}");
     }
     let mut flipped = gzip(text.as_bytes());
@@ -230,10 +230,10 @@ fn a_line_over_its_limit_is_skipped_and_costs_no_memory() {
 fn what_is_no_otlp_at_all_is_said_so() {
     assert_eq!(
         read(b"\x7fELF\x02\x01\x01\x00\x00".to_vec()),
-        ["f is neither OTLP/JSON nor OTLP protobuf"]
+        ["`f` is neither OTLP/JSON nor OTLP protobuf"]
     );
     let missing = Reader::open(Path::new("/no/such/file")).unwrap_err();
-    assert_eq!(missing.to_string(), "failed to open /no/such/file");
+    assert_eq!(missing.to_string(), "failed to open `/no/such/file`");
     let folder = Reader::open(&std::env::temp_dir()).unwrap_err();
     assert!(matches!(folder, FileError::Open { .. }), "{folder}");
 }
