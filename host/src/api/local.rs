@@ -19,7 +19,7 @@ use crate::{
     signal::SignalId,
     store::{Store, StoreError},
     tenant::TenantId,
-    time::TimeArg,
+    time::{TimeArg, rfc3339},
     trace::{SealedTrace, TraceId},
 };
 
@@ -93,6 +93,23 @@ impl Local {
             .parse()
             .map_err(|error| ApiError::bad_request(format!("`{name}`: {error}")))?;
         Ok(Some(time.resolve(self.rooms.clock.unix_nanos())))
+    }
+
+    /// Reads a range of times. One that can hold nothing is a mistake, and would look like a system that behaves.
+    fn range(
+        &self,
+        from: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<(Option<UnixNanos>, Option<UnixNanos>), ApiError> {
+        let (start, end) = (self.time("from", from)?, self.time("to", to)?);
+        match (start, end) {
+            (Some(start), Some(end)) if start >= end => Err(ApiError::bad_request(format!(
+                "`from` ({}) is not before `to` ({}): nothing lies between them",
+                rfc3339(start),
+                rfc3339(end)
+            ))),
+            range => Ok(range),
+        }
     }
 }
 

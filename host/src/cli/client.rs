@@ -181,11 +181,20 @@ impl Client {
         })
     }
 
-    fn unreachable(&self, error: &dyn std::error::Error) -> ApiError {
-        ApiError::new(
-            ErrorCode::Unavailable,
-            format!("failed to reach the server at {}: {error}", self.base),
-        )
+    fn unreachable(&self, error: &ureq::Error) -> ApiError {
+        let cause = if let ureq::Error::Io(io) = error {
+            // The outer text says `io: ` first.
+            io.to_string()
+        } else {
+            error.to_string()
+        };
+        ApiError {
+            cause: Some(cause),
+            ..ApiError::new(
+                ErrorCode::Unavailable,
+                format!("failed to reach the server at {}", self.base),
+            )
+        }
     }
 }
 
@@ -252,7 +261,7 @@ impl Operations for Client {
         let response = self.post("replays", request)?;
         let lines = BufReader::new(response.into_body().into_reader());
         for line in lines.lines() {
-            let line = line.map_err(|error| self.unreachable(&error))?;
+            let line = line.map_err(|error| self.unreachable(&error.into()))?;
             let line: ReplayLine = serde_json::from_str(&line).map_err(|error| {
                 ApiError::new(
                     ErrorCode::Internal,

@@ -35,6 +35,7 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
         return Err(Failure::wrong(anyhow!("`{name}` is compiled already"))
             .help("look into it with `betrace inspect`"));
     }
+    packs::check_ending(&args.file, &[".btr"])?;
     let to_stdout = packs::is_stdin(&args.output);
     if to_stdout && std::io::stdout().is_terminal() {
         return Err(

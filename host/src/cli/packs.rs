@@ -116,12 +116,13 @@ pub(super) fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Replaces folders by the files in and below them that have one of these endings, in order of name.
 ///
-/// A file that is named is taken whatever its ending. A folder without such files is an error: it is a
-/// mistake more often than not.
+/// A file that is named must end so too, or have no ending at all (a pipe). A folder without such files is an
+/// error: it is a mistake more often than not.
 pub(super) fn expand(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>, Failure> {
     let mut files: Vec<PathBuf> = Vec::new();
     for path in paths {
         if !path.is_dir() {
+            check_ending(path, endings)?;
             files.push(path.clone());
             continue;
         }
@@ -138,6 +139,27 @@ pub(super) fn expand(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>
         }
     }
     Ok(files)
+}
+
+/// Refuses what is named by mistake: nearly any text is a rule, if only one that asks for a span of that name.
+pub(super) fn check_ending(file: &Path, endings: &[&str]) -> Result<(), Failure> {
+    let Some(extension) = file
+        .extension()
+        .map(|extension| extension.to_string_lossy())
+    else {
+        return Ok(());
+    };
+    if endings
+        .iter()
+        .any(|ending| ending.rsplit('.').next() == Some(&*extension))
+    {
+        return Ok(());
+    }
+    Err(Failure::wrong(anyhow!(
+        "`{}` is not a {} file",
+        file.display(),
+        endings.join(" or ")
+    )))
 }
 
 fn search(

@@ -34,15 +34,32 @@ enum Command {
     Apply(ApplyArgs),
     List(ListArgs),
     /// Show one rule, with its source.
+    #[command(after_help = "\
+Examples:
+  betrace rules show hipaa-phi-audit
+  betrace rules show hipaa-phi-audit -o json | jq -r .source")]
     Show(ShowArgs),
     /// List the versions of one rule, and who published them when.
+    #[command(after_help = "\
+Examples:
+  betrace rules history hipaa-phi-audit")]
     History(ShowArgs),
     Rollback(RollbackArgs),
     /// Judge by a rule again.
+    #[command(after_help = "\
+Examples:
+  betrace rules enable hipaa-phi-audit")]
     Enable(ChangeArgs),
     /// Stop judging by a rule, and keep it.
+    #[command(after_help = "\
+Examples:
+  betrace rules disable hipaa-phi-audit")]
     Disable(ChangeArgs),
     /// Take a rule out of what is published; its signals and history stay.
+    #[command(after_help = "\
+Examples:
+  betrace rules remove hipaa-phi-audit
+  betrace rules rollback hipaa-phi-audit --to 2    publish a version of it again")]
     Remove(ChangeArgs),
 }
 
@@ -73,6 +90,10 @@ pub struct ApplyArgs {
 
 /// List the published rules.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  betrace rules list
+  betrace rules list -o json --data ./betrace-data")]
 pub struct ListArgs {
     /// How to print.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -96,6 +117,10 @@ pub struct ShowArgs {
 
 /// Go back to an earlier version.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  betrace rules rollback hipaa-phi-audit
+  betrace rules rollback hipaa-phi-audit --to 2")]
 pub struct RollbackArgs {
     /// The rule's id.
     #[arg(value_name = "ID")]

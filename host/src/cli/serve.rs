@@ -12,12 +12,14 @@ use super::{
     console::Console,
     exit::{Exit, Failure, Outcome},
     logs, packs,
+    target::store_help,
 };
 use crate::{
     api::{
         Operations,
         wire::{ApplyRequest, PackUpload},
     },
+    store::StoreError,
     time::DurationArg,
 };
 
@@ -49,13 +51,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where to take in OTLP/gRPC; port 0 picks a free one. [default: 127.0.0.1:4317]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub grpc: Option<SocketAddr>,
     /// Where to take in OTLP/HTTP. [default: 127.0.0.1:4318]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub http: Option<SocketAddr>,
     /// Where to answer the HTTP API. [default: 127.0.0.1:4320]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub api: Option<SocketAddr>,
     /// A folder of rules (.btr, .wasm) to publish before accepting.
     #[arg(long, value_name = "DIR")]
@@ -92,7 +94,7 @@ async fn serve(settings: Settings, packs: Vec<PackUpload>, console: &mut Console
     // Heard from the first moment on: a start may take long.
     let mut terminate =
         signal(SignalKind::terminate()).map_err(|error| Failure::usage(anyhow!(error)))?;
-    let mut running = Running::start(settings).await.map_err(Failure::usage)?;
+    let mut running = Running::start(settings).await.map_err(not_started)?;
     if !packs.is_empty() {
         running.apply(packs).await.map_err(Failure::wrong)?;
     }
@@ -108,6 +110,25 @@ async fn serve(settings: Settings, packs: Vec<PackUpload>, console: &mut Console
     }
     running.stop().await.map_err(Failure::usage)?;
     Ok(Exit::Fine)
+}
+
+/// Says what to do about a store that is damaged. One in use is another server's, which the message says.
+fn not_started(error: anyhow::Error) -> Failure {
+    let help = match error.downcast_ref::<StoreError>() {
+        Some(StoreError::InUse { .. }) | None => None,
+        Some(error) => store_help(error),
+    };
+    let failure = Failure::usage(error);
+    match help {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+/// Reads where to listen.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an IP address and a port, like 127.0.0.1:4317 or [::1]:0".to_owned())
 }
 
 impl Running {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api::{
         Operations,
-        error::ApiError,
+        error::{ApiError, ErrorCode},
         limits::{SIGNALS_PER_PAGE_MAX, WAIT_MS_MAX},
         wire::{ChangesQuery, SignalQuery, SignalView},
     },
@@ -45,6 +45,10 @@ enum Command {
 
 /// List signals, newest first.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  betrace signals list --from 24h
+  betrace signals list --rule hipaa-phi-audit --status open -o ndjson")]
 pub struct ListArgs {
     /// Only of this rule.
     #[arg(long, value_name = "ID")]
@@ -91,6 +95,9 @@ impl Status {
 
 /// Show one signal, with its witnesses and history.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  betrace signals show 2c6ac0d954890eca9f5cfd151a5ff1d7")]
 pub struct ShowArgs {
     /// The signal's id.
     #[arg(value_name = "ID")]
@@ -104,15 +111,30 @@ pub struct ShowArgs {
 
 /// Print signals as they are raised, amended and retracted, until Ctrl-C.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  betrace signals watch
+  betrace signals watch --rule hipaa-phi-audit -o ndjson | jq .message")]
 pub struct WatchArgs {
     /// Only of this rule.
     #[arg(long, value_name = "ID")]
     rule: Option<String>,
     /// How to print.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    output: Format,
+    output: WatchFormat,
     #[command(flatten)]
     target: TargetArgs,
+}
+
+/// How to print what has no end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum WatchFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON document a line.
+    #[value(alias = "json")]
+    Ndjson,
 }
 
 /// Runs the subcommand.
@@ -159,7 +181,10 @@ fn list(args: &ListArgs, console: &mut Console) -> Outcome {
         }
     }
     match args.output {
-        Format::Human if listed.is_empty() => console.note("no signals"),
+        Format::Human if listed.is_empty() => {
+            console.note("no signals");
+            note_unknown(args.rule.as_deref(), target.operations(), console);
+        }
         Format::Human => print_signals(&listed, console)?,
         Format::Json => console.json(&listed)?,
         Format::Ndjson => {}
@@ -171,6 +196,20 @@ fn list(args: &ListArgs, console: &mut Console) -> Outcome {
         ));
     }
     Ok(Exit::Fine)
+}
+
+/// Says that a rule was never published: a mistyped id looks like a system that behaves.
+fn note_unknown(rule: Option<&str>, operations: &dyn Operations, console: &Console) {
+    let Some(id) = rule.and_then(RuleId::try_new) else {
+        return;
+    };
+    if let Err(error) = operations.rule(&id)
+        && error.code == ErrorCode::NotFound
+    {
+        console.warn(format_args!(
+            "{error}; `betrace rules list` lists those that are published"
+        ));
+    }
 }
 
 fn print_signals(signals: &[SignalView], console: &mut Console) -> io::Result<()> {
@@ -266,8 +305,8 @@ fn watch_from(args: &WatchArgs, operations: &dyn Operations, console: &mut Conso
         let changes = operations.signal_changes(&query)?;
         for signal in &changes.signals {
             match args.output {
-                Format::Human => print_change(signal, console)?,
-                Format::Json | Format::Ndjson => console.json_line(signal)?,
+                WatchFormat::Human => print_change(signal, console)?,
+                WatchFormat::Ndjson => console.json_line(signal)?,
             }
         }
         query.since = Some(changes.next);

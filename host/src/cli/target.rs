@@ -1,7 +1,7 @@
 //! Whom a command speaks to: a running server, or a store that no server has open.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -132,8 +132,12 @@ impl TargetArgs {
     }
 
     fn client(&self) -> Result<Client, Failure> {
-        let server = self.server.as_deref().unwrap_or(SERVER_DEFAULT);
-        Client::try_new(server, self.token.as_deref())
+        // In the environment what is empty is not set.
+        let unset = std::env::var_os(SERVER_VARIABLE).is_some_and(|server| server.is_empty());
+        let named = |server: &&str| !(unset && server.is_empty());
+        let server = self.server.as_deref().filter(named);
+        let token = self.token.as_deref().filter(|token| !token.is_empty());
+        Client::try_new(server.unwrap_or(SERVER_DEFAULT), token)
             .map_err(|error| Failure::usage(anyhow!(error)))
     }
 }
@@ -165,15 +169,33 @@ pub(super) fn one_shot_sandbox() -> Result<Sandbox, Failure> {
         .map_err(Failure::usage)
 }
 
+/// Returns what to do about a store that cannot be opened or used, where its error does not say so.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else goes wrong says itself what to do, or nobody knows"
+)]
+pub(super) fn store_help(error: &StoreError) -> Option<&'static str> {
+    let damaged =
+        "the file is damaged: put the store back from a backup, or name another directory";
+    match error {
+        StoreError::InUse { .. } => Some("pass --server URL in place of --data"),
+        StoreError::Database { .. } | StoreError::Corrupt { .. } => Some(damaged),
+        StoreError::Io { source, .. } => match source.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Some(damaged),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// A store that cannot be opened or used is a matter of configuration, or of this machine.
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let in_use = matches!(error, StoreError::InUse { .. });
+        let help = store_help(&error);
         let failure = Self::usage(error);
-        if in_use {
-            failure.help("pass --server URL in place of --data")
-        } else {
-            failure
+        match help {
+            Some(help) => failure.help(help),
+            None => failure,
         }
     }
 }

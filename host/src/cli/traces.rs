@@ -6,7 +6,7 @@ use clap::{Subcommand, ValueEnum};
 
 use super::{
     console::Console,
-    exit::{Exit, Outcome},
+    exit::{Exit, Failure, Outcome},
     table::Table,
     target::{Format, TargetArgs},
 };
@@ -45,6 +45,10 @@ enum Command {
 
 /// Show one trace: its spans as a tree, and the verdicts on it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  betrace traces show 5b8efff798038103d269b633813fc60c
+  betrace traces show 5b8efff798038103d269b633813fc60c -o otlp-json > trace.json")]
 pub struct ShowArgs {
     /// The trace's id, 32 hexadecimal digits.
     #[arg(value_name = "TRACE_ID")]
@@ -70,6 +74,10 @@ pub enum ShowFormat {
 
 /// List stored traces, newest first.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  betrace traces list --from 1h
+  betrace traces list --from 2026-03-01 --to 2026-03-02 --limit 500 -o ndjson")]
 pub struct ListArgs {
     /// Only traces that start at this time or later.
     #[arg(long, value_name = "TIME")]
@@ -96,7 +104,10 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
 }
 
 fn show(args: &ShowArgs, console: &mut Console) -> Outcome {
-    let id = TraceId::from_hex(&args.id).ok_or_else(|| ApiError::not_found("trace", &args.id))?;
+    let id = TraceId::from_hex(&args.id).ok_or_else(|| {
+        let unknown = Failure::from(ApiError::not_found("trace", &args.id));
+        unknown.help("a trace's id is 32 hexadecimal digits; `betrace traces list` lists some")
+    })?;
     let trace = args.target.open()?.operations().trace(id)?;
     match args.output {
         ShowFormat::Human => tree::print(&trace, console)?,

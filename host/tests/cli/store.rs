@@ -166,6 +166,54 @@ fn an_import_that_is_interrupted_keeps_what_it_read_and_says_so() {
 }
 
 #[test]
+fn a_range_that_can_hold_nothing_is_refused() {
+    let bench = Bench::new();
+    bench.run(&["import", "traces.jsonl"]).exits(0);
+    for command in [
+        &["replay", "phi.btr"][..],
+        &["signals", "list"],
+        &["traces", "list"],
+    ] {
+        let mut args = command.to_vec();
+        args.extend(["--from", "2026-03-02", "--to", "2026-03-01"]);
+        bench
+            .run(&args)
+            .exits(3)
+            .says(&["`from` (2026-03-02T00:00:00Z) is not before `to` (2026-03-01T00:00:00Z)"]);
+    }
+}
+
+#[test]
+fn signals_of_a_rule_that_was_never_published_come_with_a_warning() {
+    let bench = Bench::new();
+    bench.run(&["import", "traces.jsonl"]).exits(0);
+    bench
+        .run(&["signals", "list", "--rule", "phi-is-audit"])
+        .exits(0)
+        .says(&[
+            "no signals",
+            "there is no rule `phi-is-audit`",
+            "rules list",
+        ]);
+}
+
+#[test]
+fn only_files_that_end_as_rules_do_are_rules() {
+    let bench = Bench::new();
+    bench.write("notes.txt", "hello");
+    for command in [&["check"][..], &["rules", "apply"], &["replay"]] {
+        let mut args = command.to_vec();
+        args.push("notes.txt");
+        betrace_in(bench.path(), &args, b"")
+            .exits(2)
+            .says(&["`notes.txt` is not a .btr"]);
+    }
+    betrace_in(bench.path(), &["test", "phi.btr"], b"")
+        .exits(2)
+        .says(&["`phi.btr` is not a .test.toml file"]);
+}
+
+#[test]
 fn a_file_imported_twice_is_stored_once() {
     let bench = Bench::new();
     bench.run(&["import", "traces.jsonl"]).exits(0);
@@ -331,6 +379,8 @@ fn a_rule_has_versions_and_goes_back_and_forth() {
     );
     let gone = bench.run(&["rules", "remove", "phi-is-audited"]).exits(0);
     assert_eq!(gone.stdout, "phi-is-audited  removed\n");
+    let shown = bench.run(&["rules", "show", "phi-is-audited"]).exits(0);
+    assert!(shown.stdout.contains("2 (removed)"), "{}", shown.stdout);
     assert_eq!(bench.json(&["rules", "list"]), Value::Array(Vec::new()));
     for command in ["show", "history", "rollback", "enable", "disable", "remove"] {
         bench

@@ -43,9 +43,7 @@ fn every_command_has_help_with_examples() {
         args.push("--help");
         let run = betrace(&args).exits(0);
         assert_eq!(run.stderr, "");
-        if command.len() < 2 {
-            assert!(run.stdout.contains("Examples:\n  betrace "), "{command:?}");
-        }
+        assert!(run.stdout.contains("Examples:\n  betrace "), "{command:?}");
         writeln!(pages, "$ betrace {}\n\n{}", args.join(" "), run.stdout).unwrap();
     }
     insta::assert_snapshot!(pages);
@@ -128,6 +126,31 @@ fn what_cannot_be_an_id_is_an_unknown_id() {
     ] {
         betrace(&args).exits(2).says(&[says]);
     }
+    betrace(&["traces", "show", "123"]).says(&["32 hexadecimal digits"]);
+}
+
+#[test]
+fn an_empty_environment_variable_is_not_set() {
+    let run = Command::new(env!("CARGO_BIN_EXE_betrace"))
+        .args(["rules", "list"])
+        .envs([("BETRACE_SERVER", ""), ("BETRACE_TOKEN", "")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(!said.contains("is not the address of a server"), "{said}");
+    betrace(&["rules", "list", "--server", ""])
+        .exits(3)
+        .says(&["is not the address of a server"]);
+}
+
+#[test]
+fn an_address_to_listen_on_says_what_an_address_is() {
+    betrace(&["serve", "--data", "x", "--api", "localhost:4320"])
+        .exits(3)
+        .says(&[
+            "localhost:4320",
+            "an IP address and a port, like 127.0.0.1:4317",
+        ]);
 }
 
 #[test]

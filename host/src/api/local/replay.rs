@@ -27,12 +27,13 @@ impl Local {
         request: &ReplayRequest,
         progress: &mut OnProgress<'_>,
     ) -> Result<ReplayReport, ApiError> {
+        let (from, to) = self.range(request.from.as_deref(), request.to.as_deref())?;
         let rules = self.asked_for(request)?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let serves = self.rooms.open.is_some();
         let options = ReplayOptions {
-            from: self.time("from", request.from.as_deref())?,
-            to: self.time("to", request.to.as_deref())?,
+            from,
+            to,
             threads: if serves {
                 cores.div_ceil(CORES_SHARE)
             } else {

@@ -29,10 +29,11 @@ impl Local {
         let limit = limit.map_or(SIGNALS_PER_PAGE_MAX, |limit| {
             limit.clamp(1, SIGNALS_PER_PAGE_MAX)
         });
+        let (from, to) = self.range(from.as_deref(), to.as_deref())?;
         let filter = SignalFilter {
             rule: rule.as_deref().map(rule_id).transpose()?,
-            from: self.time("from", from.as_deref())?,
-            to: self.time("to", to.as_deref())?,
+            from,
+            to,
             status: status.as_deref().map(status_named).transpose()?,
             after: after.as_deref().map(cursor).transpose()?,
             limit,

@@ -59,12 +59,9 @@ impl Local {
     }
 
     pub(super) fn list_traces(&self, query: &TraceQuery) -> Result<TraceList, ApiError> {
-        let from = self
-            .time("from", query.from.as_deref())?
-            .unwrap_or(UnixNanos(0));
-        let to = self
-            .time("to", query.to.as_deref())?
-            .unwrap_or(UnixNanos(u64::MAX));
+        let (from, to) = self.range(query.from.as_deref(), query.to.as_deref())?;
+        let from = from.unwrap_or(UnixNanos(0));
+        let to = to.unwrap_or(UnixNanos(u64::MAX));
         let limit = query
             .limit
             .unwrap_or(TRACES_PER_PAGE_MAX)

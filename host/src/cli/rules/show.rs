@@ -60,19 +60,21 @@ fn print_rule(detail: &RuleDetail, console: &mut Console) -> io::Result<()> {
     let RuleDetail {
         rule,
         source,
-        versions: _,
+        versions,
         coverage,
     } = detail;
+    let state = if versions.iter().any(|version| version.live) {
+        state(rule.enabled)
+    } else {
+        "removed"
+    };
     let labels: Vec<String> = rule
         .labels
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     let lines = [
-        (
-            "version",
-            format!("{} ({})", rule.version, state(rule.enabled)),
-        ),
+        ("version", format!("{} ({state})", rule.version)),
         ("signal", format!("{} ({})", rule.signal, rule.severity)),
         ("summary", rule.summary.clone()),
         ("controls", rule.controls.join(", ")),
