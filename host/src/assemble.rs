@@ -40,7 +40,7 @@ pub use bounds::Refused;
 use bounds::{Held, check_room};
 use open::OpenTrace;
 pub use options::AssembleOptions;
-pub use seal::merge;
+pub use seal::{merge, without};
 
 /// How a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,13 +125,25 @@ impl Assembler {
 
     /// Says whether so many more spans and bytes of the tenant may come.
     pub fn room_for(&self, tenant: &TenantId, spans: usize, bytes: usize) -> Result<(), Refused> {
+        self.room_beside(tenant, (spans, bytes), (0, 0))
+    }
+
+    /// As [`Self::room_for`], where other spans and bytes are on their way here, of whichever tenant.
+    pub fn room_beside(
+        &self,
+        tenant: &TenantId,
+        (spans, bytes): (usize, usize),
+        (spans_coming, bytes_coming): (usize, usize),
+    ) -> Result<(), Refused> {
         let of_tenant = self.tenant_held(tenant);
+        let mut of_all = self.held;
+        of_all.grow(spans_coming, bytes_coming);
         check_room(
             &self.options,
             tenant,
             Held { spans, bytes },
             of_tenant,
-            self.held,
+            of_all,
         )
     }
 

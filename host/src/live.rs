@@ -18,16 +18,18 @@ mod error;
 mod import;
 mod judging;
 mod options;
+mod pending;
 mod raise;
+mod recovery;
 mod sealer;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
 };
@@ -38,7 +40,7 @@ use tokio::sync::oneshot;
 use crate::{
     assemble::{Arrival, Assembler},
     clock::Clock,
-    ingest::{self, Accepting, Refused, Sink, Submission, limits::RETRY_AFTER},
+    ingest::{Accepting, Refused, Sink, Submission, limits::RETRY_AFTER},
     rules::Registry,
     sandbox::Sandbox,
     store::{Frame, FrameId, InboxRefused, Store, StoreError},
@@ -52,6 +54,7 @@ pub use error::LiveError;
 pub use import::Importer;
 pub use judging::Judging;
 pub use options::{LiveOptions, PENDING_REQUESTS_MAX};
+use pending::{Load, Pending};
 pub use sealer::{BLOCK_SPANS_MAX, SealReport, Sealer};
 
 /// A running pipeline. Dropping it stops it as [`Live::stop`] does.
@@ -82,8 +85,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     assembler: Mutex<Assembler>,
-    /// Requests that are acknowledged or about to be, and not yet assembled.
-    pending: AtomicUsize,
+    pending: Pending,
     to_assembly: Mutex<Option<Sender<Message>>>,
     stopping: AtomicBool,
     failed: OnceLock<String>,
@@ -114,7 +116,7 @@ impl Live {
     ///
     /// # Errors
     ///
-    /// Where a thread cannot be started.
+    /// Where what is in the inbox cannot be stored, or a thread cannot be started.
     pub fn start(parts: Parts, options: LiveOptions) -> Result<Self, LiveError> {
         let Parts {
             store,
@@ -127,20 +129,26 @@ impl Live {
             assemble,
             seal_every,
         } = options;
-        let (to_assembly, from_inbox) = bounded(PENDING_REQUESTS_MAX);
+        // A tick has a place of its own.
+        let (to_assembly, from_inbox) = bounded(PENDING_REQUESTS_MAX + 1);
         let (wake, woken) = bounded(1);
         let shared = Arc::new(Shared {
             store: store.clone(),
             clock,
             telemetry: Arc::clone(&telemetry),
-            assembler: Mutex::new(Assembler::new(assemble)),
-            pending: AtomicUsize::new(0),
+            assembler: Mutex::new(Assembler::new(assemble.clone())),
+            pending: Pending::default(),
             to_assembly: Mutex::new(Some(to_assembly)),
             stopping: AtomicBool::new(false),
             failed: OnceLock::new(),
         });
-        shared.recover();
-        let sealer = Sealer::new(store.clone(), Arc::clone(&registry), Arc::clone(&telemetry));
+        let sealer = Sealer::new(
+            store.clone(),
+            Arc::clone(&registry),
+            Arc::clone(&telemetry),
+            &assemble,
+        );
+        shared.recover(&sealer)?;
         let assembly = assembly::Assembly {
             shared: Arc::clone(&shared),
             sealer,
@@ -174,7 +182,11 @@ impl Live {
     }
 
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), LiveError> {
-        let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+        let watch = Watch(Arc::clone(&self.shared));
+        let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _watch = watch;
+            run();
+        });
         let thread = spawned.map_err(|source| LiveError::Thread { source })?;
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         threads.push(thread);
@@ -193,7 +205,12 @@ impl Live {
 
     /// Says that the clock was moved, for clocks that stand still in between.
     pub fn tick(&self) {
-        self.shared.send(Message::Tick);
+        if let Some(sender) = &*self.shared.sender()
+            && sender.is_empty()
+        {
+            // The thread looks at the clock whatever it hears.
+            let _ticked = sender.try_send(Message::Tick);
+        }
     }
 
     /// Returns why spans are refused; `None` where they are not.
@@ -218,6 +235,20 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// A thread that ends by a panic stops the pipeline: what it no longer does is not to go unnoticed.
+struct Watch(Arc<Shared>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let name = thread::current().name().unwrap_or("unnamed").to_owned();
+            tracing::error!(thread = name, "a thread of the pipeline panicked");
+            let why = format!("the thread `{name}` panicked");
+            let _first = self.0.failed.set(why);
+        }
     }
 }
 
@@ -266,42 +297,6 @@ impl Shared {
     fn fail(&self, error: &dyn std::error::Error) {
         tracing::error!(error = %Chain(error), "the pipeline stopped: spans are refused until a restart");
         let _first = self.failed.set(error.to_string());
-    }
-
-    /// Reads what was acknowledged and is not in a listed block, or may not be.
-    fn recover(&self) {
-        let now = self.clock.monotonic();
-        let (mut n_frames, mut n_spans) = (0_u64, 0_u64);
-        for entry in self.store.inbox().scan() {
-            let (FrameId(id), frame) = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    tracing::error!(error = %Chain(&error), "part of the inbox is damaged and was passed over");
-                    continue;
-                }
-            };
-            let records = match ingest::decode(&frame.otlp) {
-                Ok(decoded) => decoded.records,
-                Err(error) => {
-                    tracing::error!(error = %error, frame = id, "an entry of the inbox cannot be read");
-                    continue;
-                }
-            };
-            n_frames += 1;
-            n_spans += records.len() as u64;
-            self.telemetry.open_spans.inc_by(records.len() as i64);
-            let arrival = Arrival {
-                frame: Some(id),
-                bytes: frame.otlp.len(),
-                now,
-                arrived: frame.arrived,
-            };
-            self.assembler()
-                .readmit(&frame.tenant, records, arrival, |_| 0);
-        }
-        if n_frames > 0 {
-            tracing::info!(requests = n_frames, spans = n_spans, "read from the inbox");
-        }
     }
 }
 
@@ -363,17 +358,18 @@ impl LiveSink {
         if shared.stopping.load(Ordering::Acquire) {
             return Err(stopped("it is shutting down"));
         }
-        shared
-            .assembler()
-            .room_for(tenant, records.len(), otlp.len())
-            .map_err(|refused| full(&refused.to_string()))?;
-        let admitted =
-            shared
-                .pending
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |pending| {
-                    (pending < PENDING_REQUESTS_MAX).then_some(pending + 1)
-                });
-        admitted.map_err(|_| full("too many requests wait for assembly"))?;
+        let load = Load::of(records.len(), otlp.len());
+        let before = shared.pending.admit(load);
+        let before = before.ok_or_else(|| full("too many requests wait for assembly"))?;
+        let has_room = shared.assembler().room_beside(
+            tenant,
+            (load.spans, load.bytes),
+            (before.spans, before.bytes),
+        );
+        if let Err(refused) = has_room {
+            shared.pending.forget(load);
+            return Err(full(&refused.to_string()));
+        }
 
         let (answer, answered) = oneshot::channel();
         let arrived = shared.clock.unix_nanos();
@@ -406,7 +402,7 @@ impl LiveSink {
                         Ok(())
                     }
                     Err(error) => {
-                        shared.pending.fetch_sub(1, Ordering::AcqRel);
+                        shared.pending.forget(load);
                         shared.fail(&error);
                         Err(stopped(&error.to_string()))
                     }
@@ -420,7 +416,7 @@ impl LiveSink {
             .inbox()
             .submit(frame, Box::new(on_durable))
             .map_err(|refused| {
-                shared.pending.fetch_sub(1, Ordering::AcqRel);
+                shared.pending.forget(load);
                 match refused {
                     InboxRefused::Full => full("the inbox is full"),
                     InboxRefused::Stopped { why } => stopped(&why),

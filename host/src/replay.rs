@@ -195,10 +195,22 @@ pub fn replay(
     options: ReplayOptions,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Replayed, ReplayError> {
+    let blocks = with.store.blocks(tenant);
+    replay_blocks(with, tenant, blocks, rules, options, progress)
+}
+
+/// Replays over a list of blocks, whatever has become of them since it was taken.
+pub(crate) fn replay_blocks(
+    with: Replaying<'_>,
+    tenant: &TenantId,
+    mut blocks: Vec<ListedBlock>,
+    rules: &[PublishedRule],
+    options: ReplayOptions,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Replayed, ReplayError> {
     let started = with.clock.monotonic();
-    let mut blocks = with.store.blocks(tenant);
     blocks.retain(|block| options.may_hold_some_of(block));
-    let shortcuts = Shortcuts::of(with.store, tenant, rules)?;
+    let shortcuts = Shortcuts::of(with.store, tenant, rules, &blocks)?;
     let mut told = Progress {
         traces: 0,
         traces_total: blocks

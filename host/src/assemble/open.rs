@@ -24,6 +24,8 @@ pub(super) struct OpenTrace {
     arrived_last: UnixNanos,
     rooted: bool,
     reopened: u32,
+    /// Repetitions that were dropped to make room.
+    repeated: usize,
 }
 
 impl OpenTrace {
@@ -39,6 +41,7 @@ impl OpenTrace {
             arrived_last: arrival.arrived,
             rooted: false,
             reopened,
+            repeated: 0,
         }
     }
 
@@ -96,6 +99,7 @@ impl OpenTrace {
         }
         let before = self.spans.len();
         self.spans = seal::order(std::mem::take(&mut self.spans));
+        self.repeated += before - self.spans.len();
         self.bytes = self.bytes / before.max(1) * self.spans.len();
         full(
             self,
@@ -114,7 +118,7 @@ impl OpenTrace {
         let arrived = std::mem::take(&mut self.spans);
         let before = arrived.len();
         let trace = self.sealed(trace_id, arrived, known);
-        let repeated = before - trace.spans.len();
+        let repeated = self.repeated + before - trace.spans.len();
         (trace, repeated)
     }
 

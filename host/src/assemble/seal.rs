@@ -3,6 +3,7 @@
 //! The result depends on the set of spans alone: not on the order in which they arrived, on how they
 //! were spread over requests, nor on how often each was sent.
 
+use hashbrown::HashMap;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use prost::Message;
 
@@ -34,6 +35,42 @@ pub fn merge(old: SealedTrace, late: SealedTrace) -> Option<SealedTrace> {
         arrived_first: arrived_first.min(late.arrived_first),
         arrived_last: arrived_last.max(late.arrived_last),
     })
+}
+
+/// Leaves of what came late those spans that are not among `stored`; `None` where all of them are.
+pub fn without(late: SealedTrace, stored: &[SpanRecord]) -> Option<SealedTrace> {
+    let mut alike: HashMap<(u64, u64), Vec<&SpanRecord>> = HashMap::new();
+    for record in stored {
+        alike.entry(place(record)).or_default().push(record);
+    }
+    let is_new = |record: &SpanRecord| {
+        let candidates = alike.get(&place(record));
+        candidates.is_none_or(|alike| {
+            let of_late = content(record);
+            alike.iter().all(|stored| content(stored) != of_late)
+        })
+    };
+    let SealedTrace {
+        spans: arrived,
+        facts,
+        ..
+    } = late;
+    let spans: Vec<SpanRecord> = arrived.into_iter().filter(is_new).collect();
+    if spans.is_empty() {
+        return None;
+    }
+    let sticky = facts.0 & (Facts::CUT | Facts::FRAGMENT);
+    Some(SealedTrace {
+        facts: Facts(missing(&spans).0 | sticky),
+        spans,
+        ..late
+    })
+}
+
+/// Where a span stands, nearly always alone.
+fn place(record: &SpanRecord) -> (u64, u64) {
+    let span = &record.span;
+    (span.start_time_unix_nano, id_key(&span.span_id))
 }
 
 /// Puts spans in order of start, span id, end, content, and drops exact repetitions.

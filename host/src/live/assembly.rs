@@ -1,14 +1,11 @@
 //! The thread that gathers spans and seals what is due.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::{LiveError, Message, Sealer, Shared};
-use crate::store::FrameId;
+use super::{LiveError, Message, Sealer, Shared, pending::Load};
+use crate::{assemble::Sealed, store::FrameId};
 
 /// How many requests are assembled before the thread looks at what is due.
 const REQUESTS_PER_TURN: usize = 256;
@@ -63,11 +60,12 @@ impl Assembly {
                 records,
                 arrival,
             } => {
+                let load = Load::of(records.len(), arrival.bytes);
                 // No rule set, no store: an acknowledged span is taken whatever the bounds are.
                 self.shared
                     .assembler()
                     .readmit(&tenant, records, arrival, |_| 0);
-                self.shared.pending.fetch_sub(1, Ordering::AcqRel);
+                self.shared.pending.forget(load);
             }
             Message::Tick => {}
         }
@@ -83,6 +81,20 @@ impl Assembly {
         if sealed.is_empty() {
             return Ok(());
         }
+        shared.store_sealed(&self.sealer, sealed)?;
+        // A full channel means that judging is about to look.
+        let _awake = self.judge.try_send(());
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Stores what was sealed, and gives up the frames that nothing rests on any longer.
+    pub(super) fn store_sealed(
+        &self,
+        sealer: &Sealer,
+        sealed: Vec<Sealed>,
+    ) -> Result<(), LiveError> {
         let frames: Vec<u64> = sealed
             .iter()
             .flat_map(|one| one.frames.iter().copied())
@@ -91,26 +103,20 @@ impl Assembly {
             .iter()
             .map(|one| one.trace.spans.len() + one.repeated)
             .sum();
-        let report = self.sealer.seal(sealed)?;
-        let free: Vec<FrameId> = shared
+        let report = sealer.seal(sealed)?;
+        let free: Vec<FrameId> = self
             .assembler()
             .release(&frames)
             .into_iter()
             .map(FrameId)
             .collect();
-        shared.store.inbox().release(&free);
+        self.store.inbox().release(&free);
         // In this order: spans are never neither open nor unjudged nor judged.
-        shared
-            .telemetry
+        self.telemetry
             .unjudged_blocks
             .inc_by(report.blocks.len() as i64);
-        shared.telemetry.open_spans.dec_by(n_spans as i64);
-        shared
-            .telemetry
-            .inbox_bytes
-            .set(shared.store.inbox().bytes());
-        // A full channel means that judging is about to look.
-        let _awake = self.judge.try_send(());
+        self.telemetry.open_spans.dec_by(n_spans as i64);
+        self.telemetry.inbox_bytes.set(self.store.inbox().bytes());
         Ok(())
     }
 }

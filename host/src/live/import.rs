@@ -40,8 +40,13 @@ impl Importer {
         } = parts;
         Self {
             tenant,
+            sealer: Sealer::new(
+                store.clone(),
+                Arc::clone(&registry),
+                Arc::clone(&telemetry),
+                &options,
+            ),
             assembler: Assembler::new(options),
-            sealer: Sealer::new(store.clone(), Arc::clone(&registry), Arc::clone(&telemetry)),
             judging: Judging::new(store, registry, sandbox, Arc::clone(&clock), telemetry),
             clock,
             sum: SealReport::default(),

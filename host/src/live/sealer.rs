@@ -3,17 +3,21 @@
 //! A trace that is stored already (late spans reopened it) is merged with what is stored and written
 //! whole into the newer block, whose listing supersedes the old rows. A trace that brings nothing which
 //! is not stored changes nothing: that is what makes a repeated request, and a restart, harmless.
+//!
+//! A trace that never ends is not rewritten for ever: once it holds what one trace may, it counts as cut, and what
+//! comes later stands by itself, a fragment for each time that something came.
 
 use std::sync::Arc;
 
 use hashbrown::HashSet;
+use prost::Message as _;
 
 use super::{Chain, LiveError};
 use crate::{
-    assemble::{Sealed, merge},
+    assemble::{AssembleOptions, Sealed, merge, without},
     block::{BlockBuilder, BlockId},
     rules::Registry,
-    store::{Listing, Store, StoreError, Superseded},
+    store::{ListedBlock, Listing, Store, StoreError, Superseded},
     telemetry::Telemetry,
     tenant::TenantId,
     trace::{Facts, SealedTrace, TraceId},
@@ -22,12 +26,18 @@ use crate::{
 /// At how many spans a block is closed: also the most that one call of a component is shown.
 pub const BLOCK_SPANS_MAX: usize = 16_384;
 
+/// With how many pieces of a cut trace what comes later is compared: enough for what a restart reads again, and a bound
+/// on what each span costs of a trace that never ends.
+const PIECES_COMPARED_MAX: usize = 16;
+
 /// Writes sealed traces. Its calls are not to overlap: one thread owns it.
 #[derive(Debug)]
 pub struct Sealer {
     store: Store,
     registry: Arc<Registry>,
     telemetry: Arc<Telemetry>,
+    trace_spans_max: usize,
+    trace_bytes_max: usize,
 }
 
 /// What one call of [`Sealer::seal`] stored.
@@ -80,12 +90,19 @@ impl<'a> Open<'a> {
 }
 
 impl Sealer {
-    /// Starts a sealer over a store.
-    pub fn new(store: Store, registry: Arc<Registry>, telemetry: Arc<Telemetry>) -> Self {
+    /// Starts a sealer over a store. Of `options` it is bound by what one trace may hold.
+    pub fn new(
+        store: Store,
+        registry: Arc<Registry>,
+        telemetry: Arc<Telemetry>,
+        options: &AssembleOptions,
+    ) -> Self {
         Self {
             store,
             registry,
             telemetry,
+            trace_spans_max: options.trace_spans_max,
+            trace_bytes_max: options.trace_bytes_max,
         }
     }
 
@@ -108,56 +125,83 @@ impl Sealer {
                         &mut report,
                     )?;
                 }
-                self.push(trace, &mut open, &mut report)?;
+                self.push(trace, &mut open, &mut report);
             }
             self.close(open, &mut report)?;
         }
         Ok(report)
     }
 
-    fn push(
-        &self,
-        trace: SealedTrace,
-        open: &mut Open<'_>,
-        report: &mut SealReport,
-    ) -> Result<(), LiveError> {
+    fn push(&self, trace: SealedTrace, open: &mut Open<'_>, report: &mut SealReport) {
         let trace_id = trace.trace_id;
-        let trace = match self.stored(open.tenant, trace_id)? {
+        let trace = match self.stored(open.tenant, trace_id) {
             Stored::Nowhere => trace,
             Stored::Unreadable => with_facts(trace, Facts::FRAGMENT),
             Stored::At(row, stored) => {
                 let was_cut = stored.facts.0 & Facts::CUT != 0;
-                let Some(merged) = merge(stored, trace.clone()) else {
+                let reopened = if was_cut {
+                    drop(stored);
+                    self.beside_its_pieces(open.tenant, trace)
+                } else {
+                    merge(stored, trace).map(|merged| self.cut_if_too_large(merged))
+                };
+                let Some(reopened) = reopened else {
                     report.n_repeated += 1;
-                    return Ok(());
+                    return;
                 };
                 report.n_reopened += 1;
-                if was_cut {
-                    // A trace that was cut is not reopened: what follows stands by itself.
-                    with_facts(trace, Facts::CUT | Facts::FRAGMENT)
-                } else {
+                if !was_cut {
                     open.supersedes.push(row);
-                    merged
                 }
+                reopened
             }
         };
         open.traces.insert(trace_id);
         report.n_traces += 1;
         report.n_spans += trace.spans.len() as u64;
         open.builder.push(trace);
-        Ok(())
     }
 
-    /// Looks for a trace in the store. A damaged block does not hold up what arrives.
-    fn stored(&self, tenant: &TenantId, trace_id: TraceId) -> Result<Stored, LiveError> {
+    /// A trace that was cut is not reopened: what of it is not stored stands by itself.
+    fn beside_its_pieces(&self, tenant: &TenantId, late: SealedTrace) -> Option<SealedTrace> {
+        let mut rest = late;
+        let pieces = self
+            .store
+            .find_pieces(tenant, rest.trace_id, PIECES_COMPARED_MAX);
+        for (listed, trace) in pieces {
+            // A piece that cannot be read holds back nothing: better twice than not at all.
+            if let Ok(piece) = self.read(&listed, trace) {
+                rest = without(rest, &piece.spans)?;
+            }
+        }
+        Some(with_facts(rest, Facts::CUT | Facts::FRAGMENT))
+    }
+
+    fn cut_if_too_large(&self, merged: SealedTrace) -> SealedTrace {
+        let n_bytes = || -> usize {
+            let spans = merged.spans.iter();
+            spans.map(|record| record.span.encoded_len()).sum()
+        };
+        if merged.spans.len() >= self.trace_spans_max || n_bytes() >= self.trace_bytes_max {
+            with_facts(merged, Facts::CUT)
+        } else {
+            merged
+        }
+    }
+
+    fn read(&self, listed: &ListedBlock, trace: u32) -> Result<SealedTrace, StoreError> {
+        Ok(self.store.open_block(listed)?.spans(trace)?)
+    }
+
+    /// Looks for a trace in the store. A damaged block, or file, does not hold up what arrives.
+    fn stored(&self, tenant: &TenantId, trace_id: TraceId) -> Stored {
         let found = match self.store.find_trace(tenant, trace_id) {
             Ok(Some(found)) => found,
-            Ok(None) => return Ok(Stored::Nowhere),
-            Err(error @ StoreError::Block(_)) => {
+            Ok(None) => return Stored::Nowhere,
+            Err(error) => {
                 tracing::error!(trace = %trace_id, error = %Chain(&error), "a stored trace cannot be looked up");
-                return Ok(Stored::Unreadable);
+                return Stored::Unreadable;
             }
-            Err(error) => return Err(error.into()),
         };
         let (listed, trace) = found;
         let row = Superseded {
@@ -165,11 +209,11 @@ impl Sealer {
             block: listed.meta().id,
             trace,
         };
-        match self.store.open_block(&listed)?.spans(trace) {
-            Ok(stored) => Ok(Stored::At(row, stored)),
+        match self.read(&listed, trace) {
+            Ok(stored) => Stored::At(row, stored),
             Err(error) => {
                 tracing::error!(trace = %trace_id, error = %Chain(&error), "a stored trace cannot be read");
-                Ok(Stored::Unreadable)
+                Stored::Unreadable
             }
         }
     }

@@ -9,10 +9,13 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message as _;
 
+mod failures;
+
 use super::*;
 use crate::{
     assemble::AssembleOptions,
     clock::{ManualClock, UnixNanos},
+    ingest,
     replay::{ReplayOptions, Replayed, Replaying, replay},
     rule_id::RuleId,
     rules::{NewPack, PublishOptions},
@@ -22,20 +25,24 @@ use crate::{
     verdict::Verdict,
 };
 
-const RULE: &str = "rule phi { match { phi.access and not audit.log } }";
+pub(crate) const RULE: &str = "rule phi { match { phi.access and not audit.log } }";
 
 /// A host in this process.
-struct Fixture {
-    store: Store,
-    registry: Arc<Registry>,
-    sandbox: Arc<Sandbox>,
-    clock: ManualClock,
+pub(crate) struct Fixture {
+    pub(crate) store: Store,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) clock: ManualClock,
     live: Live,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Fixture {
-    fn open(folder: &Path) -> Self {
+    pub(crate) fn open(folder: &Path) -> Self {
+        Self::open_with(folder, LiveOptions::default())
+    }
+
+    fn open_with(folder: &Path, options: LiveOptions) -> Self {
         let clock = ManualClock::new(UnixNanos(1_772_366_400_000_000_000));
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let store = Store::open(folder, Arc::clone(&shared)).unwrap();
@@ -49,7 +56,7 @@ impl Fixture {
             clock: shared,
             telemetry: Arc::default(),
         };
-        let live = Live::start(parts, LiveOptions::default()).unwrap();
+        let live = Live::start(parts, options).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
@@ -63,7 +70,7 @@ impl Fixture {
         }
     }
 
-    fn publish(&self, source: &str) {
+    pub(crate) fn publish(&self, source: &str) {
         let source_of = betrace_dsl::Source {
             name: "phi.btr",
             text: source.as_bytes(),
@@ -80,7 +87,7 @@ impl Fixture {
     }
 
     /// Sends one request and waits for its acknowledgement.
-    fn send(&self, spans: Vec<Span>) -> Result<(), Refused> {
+    pub(crate) fn send(&self, spans: Vec<Span>) -> Result<(), Refused> {
         let scope_spans = vec![ScopeSpans {
             spans,
             ..ScopeSpans::default()
@@ -102,7 +109,7 @@ impl Fixture {
     }
 
     /// Moves the clock until everything open is sealed and judged.
-    fn settle(&self) {
+    pub(crate) fn settle(&self) {
         let telemetry = &self.live.shared.telemetry;
         for _ in 0..10_000 {
             if telemetry.open_spans.get() == 0 && telemetry.unjudged_blocks.get() == 0 {
@@ -155,11 +162,17 @@ impl Fixture {
     }
 }
 
-fn tenant() -> TenantId {
+fn bounded_by(change: impl FnOnce(&mut AssembleOptions)) -> LiveOptions {
+    let mut options = LiveOptions::default();
+    change(&mut options.assemble);
+    options
+}
+
+pub(crate) fn tenant() -> TenantId {
     TenantId::default_tenant()
 }
 
-fn span(trace: u8, id: u8, name: &str) -> Span {
+pub(crate) fn span(trace: u8, id: u8, name: &str) -> Span {
     Span {
         trace_id: vec![trace; 16],
         span_id: vec![id; 8],
@@ -233,7 +246,7 @@ fn what_was_acknowledged_and_not_sealed_is_sealed_after_a_restart() {
         assert!(host.store.blocks(&tenant()).is_empty(), "it is open");
         assert!(
             host.live.open_trace(&tenant(), TraceId([1; 16])).is_some()
-                || host.live.shared.pending.load(Ordering::Acquire) > 0
+                || host.live.shared.pending.load().requests > 0
         );
     }
     let host = Fixture::open(folder.path());
@@ -275,27 +288,10 @@ fn a_block_is_judged_by_the_rules_of_its_listing_and_later_ones_by_the_next() {
 #[test]
 fn more_open_spans_than_may_be_are_refused_and_can_be_sent_again() {
     let folder = tempfile::tempdir().unwrap();
-    let mut host = Fixture::open(folder.path());
-    host.live.stop();
-    let parts = Parts {
-        store: host.store.clone(),
-        registry: Arc::clone(&host.registry),
-        sandbox: Arc::clone(&host.sandbox),
-        clock: Arc::new(host.clock.clone()),
-        telemetry: Arc::default(),
-    };
-    let assemble = AssembleOptions {
-        open_spans_max: 2,
-        ..AssembleOptions::default()
-    };
-    host.live = Live::start(
-        parts,
-        LiveOptions {
-            assemble,
-            ..LiveOptions::default()
-        },
-    )
-    .unwrap();
+    let host = Fixture::open_with(
+        folder.path(),
+        bounded_by(|options| options.open_spans_max = 2),
+    );
     host.send(vec![span(1, 1, "a"), child(1, 2, "b")]).unwrap();
     // Assembled when it is open: only then is there no room.
     while host.live.open_trace(&tenant(), TraceId([1; 16])).is_none() {

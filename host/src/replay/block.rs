@@ -37,11 +37,13 @@ pub(super) struct Shortcuts {
 }
 
 impl Shortcuts {
-    /// Asks the store's postings once for each name.
+    /// Asks the store's postings once for each name. `blocks` is the list that is replayed: one of them that was
+    /// merged into another since it was taken is no longer known to the store, and is read.
     pub(super) fn of(
         store: &Store,
         tenant: &TenantId,
         rules: &[PublishedRule],
+        blocks: &[ListedBlock],
     ) -> Result<Self, StoreError> {
         let otherwise = rules
             .iter()
@@ -70,7 +72,6 @@ impl Shortcuts {
                 );
             }
         }
-        let blocks = store.blocks(tenant);
         let is_busy = |block: &&ListedBlock| {
             block.meta().incomplete > 0
                 || !block.superseded().is_empty()
@@ -111,7 +112,7 @@ fn may_have_candidates(
                 .and_then(|blocks| blocks.get(&block))
             {
                 Some(Candidates::Traces(traces)) => of_group = of_group.or(traces),
-                // Listed since, or not indexed.
+                // Merged since, or not indexed.
                 Some(Candidates::Scan) | None => is_known = false,
             }
         }

@@ -209,20 +209,48 @@ impl Store {
         tenant: &TenantId,
         trace: TraceId,
     ) -> Result<Option<(ListedBlock, u32)>, StoreError> {
+        let (mut pieces, unreadable) = self.pieces(tenant, trace, 1);
+        match pieces.pop() {
+            Some(found) => Ok(Some(found)),
+            None => unreadable.map_or(Ok(None), Err),
+        }
+    }
+
+    /// Returns where the newest pieces of a trace stand that was cut, `n_max` at most, newest first. Blocks that cannot
+    /// be read are passed over.
+    pub fn find_pieces(
+        &self,
+        tenant: &TenantId,
+        trace: TraceId,
+        n_max: usize,
+    ) -> Vec<(ListedBlock, u32)> {
+        self.pieces(tenant, trace, n_max).0
+    }
+
+    fn pieces(
+        &self,
+        tenant: &TenantId,
+        trace: TraceId,
+        n_max: usize,
+    ) -> (Vec<(ListedBlock, u32)>, Option<StoreError>) {
+        let mut pieces = Vec::new();
         let mut unreadable = None;
         for listed in self.inner.index.may_contain(tenant, trace) {
+            if pieces.len() == n_max {
+                break;
+            }
             let found = self
                 .open_block(&listed)
                 .and_then(|block| Ok(block.find(trace)?));
             match found {
                 Ok(Some(row)) if !listed.superseded().contains(row) => {
-                    return Ok(Some((listed, row)));
+                    pieces.push((listed, row));
                 }
                 Ok(_) => {}
                 Err(error) => unreadable = unreadable.or(Some(error)),
             }
         }
-        unreadable.map_or(Ok(None), Err)
+        (pieces, unreadable)
     }
 
     /// Returns all blocks of a tenant, oldest first, with the traces of each that may have a span of

@@ -114,7 +114,12 @@ fn store_all(rooms: Rooms, receiver: &Receiver<Vec<Sealed>>) -> anyhow::Result<(
         open: _,
     } = rooms;
     let telemetry = std::sync::Arc::new(Telemetry::new());
-    let sealer = Sealer::new(store.clone(), registry.clone(), telemetry.clone());
+    let sealer = Sealer::new(
+        store.clone(),
+        registry.clone(),
+        telemetry.clone(),
+        &AssembleOptions::default(),
+    );
     let mut judging = Judging::new(store, registry, sandbox, clock, telemetry);
     for sealed in receiver {
         sealer.seal(sealed).context("failed to store traces")?;
