@@ -31,18 +31,19 @@ struct Place<'a> {
 
 impl Local {
     pub(super) fn show_trace(&self, id: TraceId) -> Result<TraceView, ApiError> {
-        let stored = self.rooms.store.find_trace(&self.tenant, id)?;
+        // In this order: a trace that is sealed in between is seen in both places, and not in neither.
         let open = self
             .rooms
             .open
             .as_ref()
             .and_then(|open| open.open_trace(&self.tenant, id));
+        let stored = self.rooms.store.find_trace(&self.tenant, id)?;
         let (trace, verdicts, is_open) = match (stored, open) {
             (None, None) => return Err(ApiError::not_found("trace", id)),
             (None, Some(open)) => (open, Vec::new(), true),
             (Some((block, number)), open) => {
                 let sealed = self.read(&block, number)?;
-                let verdicts = self.verdicts(&block, number)?;
+                let verdicts = self.verdicts_of(id, (block, number))?;
                 // Late spans reopened it: shown with them, and with the verdicts as they stand.
                 match open.and_then(|late| merge(sealed.clone(), late)) {
                     Some(merged) => (merged, verdicts, true),
@@ -104,7 +105,26 @@ impl Local {
         Ok(opened.spans(number).map_err(StoreError::from)?)
     }
 
-    fn verdicts(&self, block: &ListedBlock, number: u32) -> Result<Vec<TraceVerdict>, ApiError> {
+    /// Returns the verdicts on a trace that stood at `found`. Where that block was merged into another meanwhile, the
+    /// verdicts went along: it is looked for again.
+    fn verdicts_of(
+        &self,
+        id: TraceId,
+        found: (ListedBlock, u32),
+    ) -> Result<Vec<TraceVerdict>, ApiError> {
+        let (mut block, mut number) = found;
+        loop {
+            match self.verdicts(&block, number) {
+                Err(StoreError::UnknownBlock { .. }) => {}
+                verdicts => return Ok(verdicts?),
+            }
+            // Ends: a block is merged a few times at most, and each time there are fewer of them.
+            let again = self.rooms.store.find_trace(&self.tenant, id)?;
+            (block, number) = again.ok_or_else(|| ApiError::not_found("trace", id))?;
+        }
+    }
+
+    fn verdicts(&self, block: &ListedBlock, number: u32) -> Result<Vec<TraceVerdict>, StoreError> {
         if !block.judged() {
             return Ok(Vec::new());
         }
@@ -180,4 +200,43 @@ fn missing(facts: Facts) -> Vec<String> {
     ];
     let set = names.into_iter().filter(|(bit, _)| facts.0 & bit != 0);
     set.map(|(_, name)| name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, thread};
+
+    use super::*;
+    use crate::{
+        api::local::Rooms,
+        live::tests::{Fixture, RULE, span, tenant},
+    };
+
+    #[test]
+    fn verdicts_of_a_trace_are_found_where_a_merge_took_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Fixture::open(folder.path());
+        host.publish(RULE);
+        host.send(vec![span(1, 1, "phi.access")]).unwrap();
+        host.settle();
+        let id = TraceId([1; 16]);
+        let found = host.store.find_trace(&tenant(), id).unwrap().unwrap();
+        for trace in 2..=70 {
+            host.send(vec![span(trace, 1, "root")]).unwrap();
+            host.settle();
+        }
+        while host.store.block(&tenant(), found.0.meta().id).is_some() {
+            thread::yield_now();
+        }
+        let rooms = Rooms {
+            store: host.store.clone(),
+            registry: Arc::clone(&host.registry),
+            sandbox: Arc::clone(&host.sandbox),
+            clock: Arc::new(host.clock.clone()),
+            open: None,
+        };
+        let verdicts = Local::new(rooms, tenant(), "test").verdicts_of(id, found);
+        let [verdict] = verdicts.unwrap().try_into().unwrap();
+        assert_eq!(verdict.verdict, Verdict::Violated);
+    }
 }
