@@ -1,8 +1,14 @@
 //! Signals: listed by time, shown by id, followed by their changes.
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Wake, Waker},
+    thread::{self, Thread},
+    time::Duration,
+};
 
-use tokio::{runtime::Handle, time::timeout};
+use tokio::sync::watch;
 
 use super::{ApiError, Local};
 use crate::{
@@ -83,22 +89,34 @@ impl Local {
                 .map(|(_, signal)| SignalView::from(signal))
                 .collect();
             let left = deadline.saturating_sub(clock.monotonic());
-            if !signals.is_empty() || left.is_zero() {
+            // Outside a server there is nothing that would change.
+            if !signals.is_empty() || left.is_zero() || self.rooms.open.is_none() {
                 return Ok(SignalChanges {
                     signals,
                     next: since,
                 });
             }
-            // Outside a server there is no runtime, and nothing that would change.
-            let Ok(runtime) = Handle::try_current() else {
-                return Ok(SignalChanges {
-                    signals,
-                    next: since,
-                });
-            };
-            // Time is up, or the store is closing: the next round looks once more and returns.
-            let _woken = runtime.block_on(async { timeout(left, latest.changed()).await });
+            wait_for_change(&mut latest, left);
         }
+    }
+}
+
+/// Blocks until something changes or `left` is over; the caller looks which.
+///
+/// Without the runtime's timer, which panics where the runtime ends before the wait does.
+fn wait_for_change(latest: &mut watch::Receiver<u64>, left: Duration) {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let changed = pin!(latest.changed());
+    if changed.poll(&mut Context::from_waker(&waker)).is_pending() {
+        thread::park_timeout(left);
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -121,4 +139,22 @@ fn cursor(text: &str) -> Result<SignalCursor, ApiError> {
         })
     });
     place.ok_or_else(|| ApiError::bad_request("`after` is not what a page ended with"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_with_a_change_or_with_its_time_and_needs_no_runtime() {
+        let (sender, mut latest) = watch::channel(0);
+        wait_for_change(&mut latest, Duration::ZERO);
+        let waiting = thread::spawn(move || {
+            while !latest.has_changed().unwrap() {
+                wait_for_change(&mut latest.clone(), Duration::from_mins(1));
+            }
+        });
+        sender.send(1).unwrap();
+        waiting.join().unwrap();
+    }
 }
