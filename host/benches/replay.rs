@@ -16,7 +16,6 @@ use std::{
 };
 
 use betrace::{
-    assemble::AssembleOptions,
     clock::{Clock, SystemClock},
     ingest::file::Reader,
     live::{Importer, Parts},
@@ -76,11 +75,7 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         telemetry: Arc::default(),
     };
-    let mut importer = Importer::new(
-        parts,
-        TenantId::default_tenant(),
-        AssembleOptions::default(),
-    );
+    let mut importer = Importer::start(parts, TenantId::default_tenant()).unwrap();
     for request in Reader::open(&file().unwrap()).unwrap() {
         let request = request.unwrap();
         importer

@@ -326,6 +326,11 @@ impl Assembler {
         Some(open.view(trace_id))
     }
 
+    /// Returns how many spans are open, repetitions too.
+    pub fn open_spans(&self) -> usize {
+        self.held.spans
+    }
+
     /// Counts what is open. Looks at every open trace.
     pub fn stats(&self) -> AssemblerStats {
         let open = || self.tenants.iter().flat_map(|tenant| tenant.open.values());

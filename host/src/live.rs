@@ -51,7 +51,7 @@ use crate::{
 
 use compaction::compact_until_stopped;
 pub use error::LiveError;
-pub use import::Importer;
+pub use import::{ImportStopped, Importer};
 pub use judging::Judging;
 pub use options::{LiveOptions, PENDING_REQUESTS_MAX};
 use pending::{Load, Pending};

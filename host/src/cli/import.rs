@@ -96,16 +96,20 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
                 continue;
             }
         };
-        let destination = match &mut destination {
+        let into = match &mut destination {
             Some(destination) => destination,
             None => destination.insert(open(&args.target)?),
         };
         let bar = import
             .console
             .progress_bytes(&file.display().to_string(), reader.bytes_total());
-        let imported = import.file(reader, destination.as_mut(), &bar);
+        let imported = import.file(reader, into.as_mut(), &bar);
         bar.finish_and_clear();
-        imported?;
+        if let Err(stopped) = imported {
+            // Why it cannot go on is known to whoever ends it.
+            destination.take().map_or(Ok(()), Destination::finish)?;
+            return Err(stopped);
+        }
     }
     if let Some(destination) = destination {
         destination.finish()?;

@@ -15,6 +15,9 @@ pub enum LiveError {
     /// The rules that are to judge cannot be loaded.
     #[error(transparent)]
     Rules(#[from] RulesError),
+    /// A thread of the pipeline ended as it must not.
+    #[error("a thread panicked; this is a mistake in betrace")]
+    Panicked,
     /// There is no thread to be had.
     #[error("failed to start a thread")]
     Thread {

@@ -1,10 +1,18 @@
 //! Files into a store, without a server.
 //!
 //! The same assembly, sealing and judging as live, without the inbox: the file is the durable copy, and reading it
-//! again changes nothing. Traces are sealed at the end, or, where more is open than may be, those that have been quiet
-//! for longest: what comes of them later reopens them.
+//! again changes nothing. Nothing waits for a clock: traces are sealed at the end of the input, or, where more spans
+//! are open than [`OPEN_SPANS_MAX`], those that have been quiet for longest in the order of the input. A trace of which
+//! more comes later is reopened, as always. Storing and judging have a thread of their own.
 
-use std::sync::Arc;
+use std::{
+    num::Saturating,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{Judging, LiveError, Parts, SealReport, Sealer};
 use crate::{
@@ -14,8 +22,11 @@ use crate::{
     trace::SpanRecord,
 };
 
-/// Which part of what is open is sealed when there is no room.
-const SEALED_FOR_ROOM_PART: usize = 4;
+/// How many spans are open at most: some hundred MB of memory.
+const OPEN_SPANS_MAX: usize = 250_000;
+
+/// How many spans are sealed at once where more are open.
+const SEAL_SPANS: usize = 100_000;
 
 /// Takes spans from files.
 #[derive(Debug)]
@@ -23,99 +34,106 @@ pub struct Importer {
     tenant: TenantId,
     clock: Arc<dyn Clock>,
     assembler: Assembler,
-    sealer: Sealer,
-    judging: Judging,
-    sum: SealReport,
+    /// The number of the request stands for the time: it only says what came before what.
+    now: Saturating<u64>,
+    sender: Sender<Vec<Sealed>>,
+    worker: JoinHandle<Result<SealReport, LiveError>>,
 }
+
+/// The import cannot go on; [`Importer::finish`] says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImportStopped;
 
 impl Importer {
     /// Starts with nothing open.
-    pub fn new(parts: Parts, tenant: TenantId, options: AssembleOptions) -> Self {
-        let Parts {
-            store,
-            registry,
-            sandbox,
-            clock,
-            telemetry,
-        } = parts;
-        Self {
-            tenant,
-            sealer: Sealer::new(
-                store.clone(),
-                Arc::clone(&registry),
-                Arc::clone(&telemetry),
-                &options,
-            ),
-            assembler: Assembler::new(options),
-            judging: Judging::new(store, registry, sandbox, Arc::clone(&clock), telemetry),
-            clock,
-            sum: SealReport::default(),
-        }
-    }
-
-    /// Takes the spans of one request of `bytes` length.
     ///
     /// # Errors
     ///
-    /// Where the store cannot be written.
-    pub fn add(&mut self, records: Vec<SpanRecord>, bytes: usize) -> Result<(), LiveError> {
-        while self
-            .assembler
-            .room_for(&self.tenant, records.len(), bytes)
-            .is_err()
-        {
-            let n_open = self.assembler.stats().open_spans;
-            if n_open == 0 {
-                // A request larger than all that may be open: it is open alone.
-                break;
-            }
-            let quietest = self
-                .assembler
-                .flush_quietest(n_open.div_ceil(SEALED_FOR_ROOM_PART));
-            self.seal(quietest)?;
-        }
-        let now = self.clock.monotonic();
+    /// Where there is no thread to be had.
+    pub fn start(parts: Parts, tenant: TenantId) -> Result<Self, LiveError> {
+        let clock = Arc::clone(&parts.clock);
+        // One part is stored while the next is read.
+        let (sender, receiver) = bounded(1);
+        let worker = thread::Builder::new().name("import".to_owned());
+        let worker = worker
+            .spawn(move || store_all(parts, &receiver))
+            .map_err(|source| LiveError::Thread { source })?;
+        Ok(Self {
+            tenant,
+            clock,
+            assembler: Assembler::new(AssembleOptions::default()),
+            now: Saturating(0),
+            sender,
+            worker,
+        })
+    }
+
+    /// Takes the spans of one request of `bytes` length. Waits where storing is behind.
+    ///
+    /// # Errors
+    ///
+    /// Where storing has failed.
+    pub fn add(&mut self, records: Vec<SpanRecord>, bytes: usize) -> Result<(), ImportStopped> {
+        self.now += 1;
         let arrival = Arrival {
             frame: None,
             bytes,
-            now,
+            now: Duration::from_nanos(self.now.0),
             arrived: self.clock.unix_nanos(),
         };
+        // The bounds of live traffic refuse; a file is taken whole, and sealed where it is too much.
         self.assembler
             .readmit(&self.tenant, records, arrival, |_| 0);
-        // What was cut does not wait.
-        if self.assembler.next_due().is_some_and(|due| due.is_zero()) {
-            let cut = self.assembler.due(now);
-            self.seal(cut)?;
+        // So early only what is too large is due.
+        let mut sealed = self.assembler.due(arrival.now);
+        if self.assembler.open_spans() > OPEN_SPANS_MAX {
+            sealed.extend(self.assembler.flush_quietest(SEAL_SPANS));
         }
-        Ok(())
+        self.hand_on(sealed)
     }
 
-    /// Seals and judges all that is open. Returns what the import stored in all.
+    /// Stores and judges all that is open. Returns what the import stored in all.
     ///
     /// # Errors
     ///
-    /// Where the store cannot be written.
+    /// Where the store cannot be written. What was stored before stays.
     pub fn finish(mut self) -> Result<SealReport, LiveError> {
         let rest = self.assembler.flush();
-        self.seal(rest)?;
-        Ok(self.sum)
+        // A worker that has failed says why when it is joined.
+        let _told_below = self.hand_on(rest);
+        let Self { sender, worker, .. } = self;
+        drop(sender);
+        worker.join().unwrap_or(Err(LiveError::Panicked))
     }
 
-    fn seal(&mut self, sealed: Vec<Sealed>) -> Result<(), LiveError> {
-        let SealReport {
-            blocks,
-            n_traces,
-            n_spans,
-            n_reopened,
-            n_repeated,
-        } = self.sealer.seal(sealed)?;
-        self.sum.blocks.extend(blocks);
-        self.sum.n_traces += n_traces;
-        self.sum.n_spans += n_spans;
-        self.sum.n_reopened += n_reopened;
-        self.sum.n_repeated += n_repeated;
-        self.judging.drain(|| false)?;
-        Ok(())
+    fn hand_on(&self, sealed: Vec<Sealed>) -> Result<(), ImportStopped> {
+        if sealed.is_empty() {
+            return Ok(());
+        }
+        self.sender.send(sealed).map_err(|_| ImportStopped)
     }
+}
+
+fn store_all(parts: Parts, receiver: &Receiver<Vec<Sealed>>) -> Result<SealReport, LiveError> {
+    let Parts {
+        store,
+        registry,
+        sandbox,
+        clock,
+        telemetry,
+    } = parts;
+    let (of_sealer, counted) = (Arc::clone(&registry), Arc::clone(&telemetry));
+    let sealer = Sealer::new(
+        store.clone(),
+        of_sealer,
+        counted,
+        &AssembleOptions::default(),
+    );
+    let mut judging = Judging::new(store, registry, sandbox, clock, telemetry);
+    let mut sum = SealReport::default();
+    for sealed in receiver {
+        sum.add(sealer.seal(sealed)?);
+        judging.drain(|| false)?;
+    }
+    Ok(sum)
 }

@@ -55,6 +55,23 @@ pub struct SealReport {
     pub n_repeated: u64,
 }
 
+impl SealReport {
+    pub(super) fn add(&mut self, more: Self) {
+        let Self {
+            blocks,
+            n_traces,
+            n_spans,
+            n_reopened,
+            n_repeated,
+        } = more;
+        self.blocks.extend(blocks);
+        self.n_traces += n_traces;
+        self.n_spans += n_spans;
+        self.n_reopened += n_reopened;
+        self.n_repeated += n_repeated;
+    }
+}
+
 /// Where a trace is stored already.
 enum Stored {
     Nowhere,
