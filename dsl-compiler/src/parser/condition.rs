@@ -124,6 +124,18 @@ impl Parser<'_> {
         let left = self.parse_amount()?;
         let Kind::Compare(op) = self.kind() else {
             self.refuse_arithmetic()?;
+            if self.is_op_ahead(0) {
+                let text = self.source(left.span());
+                let diagnostic = Diagnostic::error(
+                    Code::WrongType,
+                    self.span(),
+                    "a count is compared with `==`, `!=`, `<`, `<=`, `>` or `>=`",
+                    "not for a number",
+                );
+                return self.refuse(diagnostic.help(format!(
+                    "write each comparison: `{text} == 1 or {text} == 3`"
+                )));
+            }
             let what = if matches!(left, Amount::Count { .. }) {
                 "a count"
             } else {
@@ -236,9 +248,11 @@ impl Parser<'_> {
             if self.eat_mark('(') {
                 sets.extend(self.nested(Self::parse_sets)?);
                 self.expect_mark(')', "after the sets")?;
+            } else if self.is_defined() && !self.is_mark_ahead(1, '.') && !self.is_op_ahead(1) {
+                sets.extend(self.expand("a set of spans", Self::parse_sets)?);
             } else {
                 self.count_node()?;
-                let set = self.parse_set()?;
+                let set = self.parse_compared_set()?;
                 sets.push(set);
             }
             if !self.eat_word("or") {

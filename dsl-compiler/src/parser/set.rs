@@ -13,8 +13,15 @@ use crate::{
 impl Parser<'_> {
     /// Parses a set as a condition, with the comparison that may follow it.
     pub(super) fn parse_set_condition(&mut self) -> Parsed<Cond> {
+        let set = self.parse_compared_set()?;
+        self.refuse_relation()?;
+        Ok(Cond::Set(set))
+    }
+
+    /// Parses a set, with the comparison of an attribute that may follow it.
+    pub(super) fn parse_compared_set(&mut self) -> Parsed<Set> {
         if let Some(set) = self.parse_direct_comparison()? {
-            return Ok(Cond::Set(set));
+            return Ok(set);
         }
         let mut set = self.parse_set()?;
         if self.is_mark('.') {
@@ -49,12 +56,11 @@ impl Parser<'_> {
         {
             return self.refuse_set_comparison(&set);
         }
-        self.refuse_relation()?;
-        Ok(Cond::Set(set))
+        Ok(set)
     }
 
     /// Reports a comparison of a whole set.
-    fn refuse_set_comparison(&mut self, set: &Set) -> Parsed<Cond> {
+    fn refuse_set_comparison(&mut self, set: &Set) -> Parsed<Set> {
         let selector = self.source(set.selector.span);
         let diagnostic = Diagnostic::error(Code::SpanMissing, set.selector.span, "a set of spans is not compared with a value", "this is a set of spans")
             .help(format!("compare one of its attributes, `{selector}.where(key == value)`, or how many there are, `count({selector}) > 3`"));
