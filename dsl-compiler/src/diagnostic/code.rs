@@ -124,7 +124,7 @@ codes! {
     UnequalSkipsMissing = "unequal-skips-missing";
     /// A direct comparison takes the last segment as the attribute: `http.request.method.name == x` reads `name` of spans `http.request.method`. Where more was meant, write `.where( )`.
     SplitName = "split-name";
-    /// A condition that no trace can fulfil, or that every trace does: `count(x) >= 0`.
+    /// A condition that no trace can fulfil, or that every trace does: `count(x) >= 0`, `timestamp.weekday == 0` (Sunday is 7).
     ConstantCondition = "constant-condition";
     /// A `// Signal:` comment above named rules, which say their own: `signal NAME (critical)` inside the braces.
     UnusedSignalHeader = "unused-signal-header";

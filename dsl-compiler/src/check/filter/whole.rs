@@ -5,8 +5,9 @@ use crate::{
     ast::{self, At, Op},
     check::time::{parse_date, parse_time},
     diagnostic::{Code, Diagnostic},
-    ir::{Compare, Filter, Number, Test, Whole},
+    ir::{Compare, Filter, Number, Order, Test, Whole},
     parser::Refused,
+    source::Span,
     suggest::suggest,
 };
 
@@ -151,6 +152,7 @@ impl Checker<'_> {
             (Whole::Duration, ast::Value::Duration(ns), _) => Ok(Number::Int(*ns)),
             (Whole::Duration, ast::Value::Number(_), _) => self.refuse_plain(comparison, value),
             (Whole::Hour | Whole::Minute | Whole::Weekday, ast::Value::Number(number), _) => {
+                self.warn_outside(comparison, left, *number, value.span);
                 Ok(*number)
             }
             (_, ast::Value::Operand(_), _) => {
@@ -167,6 +169,50 @@ impl Checker<'_> {
                 self.refuse(diagnostic.help(wanted(left)))
             }
         }
+    }
+
+    /// Warns where a part of a timestamp always or never compares so, as `timestamp.weekday == 0`.
+    fn warn_outside(&mut self, comparison: Comparison<'_>, part: Whole, number: Number, at: Span) {
+        let (first, last) = match part {
+            Whole::Hour => (0.0, 23.0),
+            Whole::Minute => (0.0, 59.0),
+            Whole::Weekday => (1.0, 7.0),
+            Whole::Kind
+            | Whole::Status
+            | Whole::Start
+            | Whole::End
+            | Whole::Duration
+            | Whole::Date => return,
+        };
+        let value = match number {
+            Number::Int(int) => int as f64,
+            Number::Double(bits) => f64::from_bits(bits),
+        };
+        let is_one = (first..=last).contains(&value) && value.fract() == 0.0;
+        let whole = comparison.left.span.to(comparison.right.span);
+        let (span, outcome) = match comparison.op.value {
+            Op::Compare(Compare::Equal) if !is_one => (whole, "never true"),
+            Op::Compare(Compare::Unequal) if !is_one => (whole, "always true"),
+            Op::In | Op::NotIn if !is_one => (at, "never the value"),
+            Op::Compare(Compare::Order(order)) => {
+                let holds = |part: f64| match order {
+                    Order::Less => part < value,
+                    Order::LessOrEqual => part <= value,
+                    Order::Greater => part > value,
+                    Order::GreaterOrEqual => part >= value,
+                };
+                match (holds(first), holds(last)) {
+                    (false, false) => (whole, "never true"),
+                    (true, true) => (whole, "always true"),
+                    (true, false) | (false, true) => return,
+                }
+            }
+            Op::Compare(_) | Op::In | Op::NotIn | Op::Contains | Op::Text(_) => return,
+        };
+        let text = self.source(comparison.left.span);
+        let message = format!("this is {outcome}: `{text}` is {first} to {last}");
+        let diagnostic = Diagnostic::warning(Code::ConstantCondition, span, message, outcome);
+        self.report(diagnostic.help(wanted(part)));
     }
 
     fn refuse_plain(
