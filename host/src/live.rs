@@ -34,7 +34,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -258,8 +258,16 @@ fn judge_until_stopped(
     woken: &Receiver<()>,
     compact: &Sender<()>,
 ) {
-    // Ends when the assembly thread, which holds the other end, has.
-    while woken.recv().is_ok() {
+    loop {
+        let woken = if judging.puts_off() {
+            woken.recv_timeout(judging::TRIED_AGAIN_AFTER)
+        } else {
+            woken.recv().map_err(RecvTimeoutError::from)
+        };
+        // Ends when the assembly thread, which holds the other end, has.
+        if woken == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
         if let Err(error) = judging.drain(|| shared.is_stopping()) {
             shared.fail(&error);
         }

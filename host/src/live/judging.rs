@@ -31,9 +31,14 @@ pub struct Judging {
     telemetry: Arc<Telemetry>,
     /// When each block was first seen unjudged.
     waiting: HashMap<BlockId, Duration>,
-    /// Blocks that cannot be judged: named once, and left for whoever repairs the store.
+    /// Blocks that cannot be read: named once, and left for whoever repairs the store.
     given_up: HashSet<BlockId>,
+    /// Blocks for which the host had no rules or no sandbox: named once, and tried again.
+    put_off: HashSet<BlockId>,
 }
+
+/// After how long a block that was put off is tried again, where nothing else comes to be judged.
+pub(super) const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// Why one block has no verdicts. The others go on.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +53,16 @@ enum Unjudged {
     Store(#[from] StoreError),
 }
 
+impl Unjudged {
+    /// Whether the same may go well later: the machine was short of something, and the block is not damaged.
+    fn passes(&self) -> bool {
+        match self {
+            Self::Judge(JudgeError::Sandbox { .. }) | Self::Rules(_) => true,
+            Self::Judge(JudgeError::Block(_)) | Self::Block(_) | Self::Store(_) => false,
+        }
+    }
+}
+
 impl Judging {
     /// Starts over a store.
     pub fn new(
@@ -57,7 +72,8 @@ impl Judging {
         clock: Arc<dyn Clock>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
-        let (waiting, given_up) = (HashMap::new(), HashSet::new());
+        let waiting = HashMap::new();
+        let (given_up, put_off) = (HashSet::new(), HashSet::new());
         Self {
             store,
             registry,
@@ -66,7 +82,13 @@ impl Judging {
             telemetry,
             waiting,
             given_up,
+            put_off,
         }
+    }
+
+    /// Whether a block was put off, and is to be tried again.
+    pub fn puts_off(&self) -> bool {
+        !self.put_off.is_empty()
     }
 
     /// Judges all that is listed and unjudged, unless it is told to stop between two blocks. Returns how many blocks
@@ -77,6 +99,8 @@ impl Judging {
     /// Where the verdicts cannot be stored.
     pub fn drain(&mut self, is_stopped: impl Fn() -> bool) -> Result<usize, StoreError> {
         let mut n_judged = 0;
+        // A block is tried once a call, or one that is put off would be tried without end.
+        let mut tried = HashSet::new();
         loop {
             let mut unjudged = self.store.unjudged();
             unjudged.retain(|listed| !self.given_up.contains(&listed.meta().id));
@@ -85,6 +109,7 @@ impl Judging {
                 self.waiting.entry(listed.meta().id).or_insert(now);
             }
             self.telemetry.unjudged_blocks.set(unjudged.len() as i64);
+            unjudged.retain(|listed| tried.insert(listed.meta().id));
             if unjudged.is_empty() {
                 return Ok(n_judged);
             }
@@ -103,11 +128,20 @@ impl Judging {
         let (judgement, rules) = match self.verdicts_of(listed) {
             Ok(judged) => judged,
             Err(error) => {
-                tracing::error!(block = %id, error = %Chain(&error), "a block cannot be judged");
-                self.given_up.insert(id);
+                let is_told = self.put_off.contains(&id);
+                if !is_told {
+                    tracing::error!(block = %id, error = %Chain(&error), "a block cannot be judged");
+                }
+                if error.passes() {
+                    self.put_off.insert(id);
+                } else {
+                    self.put_off.remove(&id);
+                    self.given_up.insert(id);
+                }
                 return Ok(false);
             }
         };
+        self.put_off.remove(&id);
         let changed = self.store.put_judged(std::slice::from_ref(&judgement))?;
         self.count(&judgement, &rules, listed.superseded());
         for signal in &changed {

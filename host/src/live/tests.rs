@@ -88,17 +88,7 @@ impl Fixture {
 
     /// Sends one request and waits for its acknowledgement.
     pub(crate) fn send(&self, spans: Vec<Span>) -> Result<(), Refused> {
-        let scope_spans = vec![ScopeSpans {
-            spans,
-            ..ScopeSpans::default()
-        }];
-        let request = ExportTraceServiceRequest {
-            resource_spans: vec![ResourceSpans {
-                scope_spans,
-                ..ResourceSpans::default()
-            }],
-        };
-        let otlp = bytes::Bytes::from(request.encode_to_vec());
+        let otlp = otlp(spans);
         let records = ingest::decode(&otlp).unwrap().records;
         let sink = self.live.sink();
         self.runtime.block_on(sink.accept(Submission {
@@ -160,6 +150,20 @@ impl Fixture {
         })
         .unwrap()
     }
+}
+
+fn otlp(spans: Vec<Span>) -> bytes::Bytes {
+    let scope_spans = vec![ScopeSpans {
+        spans,
+        ..ScopeSpans::default()
+    }];
+    let request = ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans {
+            scope_spans,
+            ..ResourceSpans::default()
+        }],
+    };
+    request.encode_to_vec().into()
 }
 
 fn bounded_by(change: impl FnOnce(&mut AssembleOptions)) -> LiveOptions {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::{replay::replay_blocks, trace::Facts};
+use crate::{block::BlockBuilder, replay::replay_blocks, store::Listing, trace::Facts};
 
 /// The stored pieces of a trace that count, oldest first: their spans and facts.
 fn pieces(host: &Fixture, trace: u8) -> Vec<(usize, u8)> {
@@ -177,4 +177,39 @@ fn a_replay_is_not_misled_by_blocks_that_were_merged_under_it() {
         ControlFlow::Continue(())
     });
     assert_eq!(replayed.unwrap().rules[0].counts, [0, 0, 60, 0]);
+}
+
+#[test]
+fn a_block_whose_rules_cannot_be_had_is_judged_once_they_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Fixture::open(folder.path());
+    let mut judging = Judging::new(
+        host.store.clone(),
+        Arc::clone(&host.registry),
+        Arc::clone(&host.sandbox),
+        Arc::new(host.clock.clone()),
+        Arc::default(),
+    );
+    let otlp = otlp(vec![span(1, 1, "phi.access")]);
+    let trace = SealedTrace {
+        trace_id: TraceId([1; 16]),
+        spans: ingest::decode(&otlp).unwrap().records,
+        facts: Facts::default(),
+        arrived_first: UnixNanos(1),
+        arrived_last: UnixNanos(1),
+    };
+    let mut builder = BlockBuilder::new(tenant());
+    builder.push(trace);
+    let next_set = host.registry.live(&tenant()).unwrap().number() + 1;
+    let listing = Listing {
+        rule_set: next_set,
+        ..Listing::default()
+    };
+    host.store.put_block(&builder.finish(), &listing).unwrap();
+    assert_eq!(judging.drain(|| false).unwrap(), 0);
+    assert!(judging.puts_off());
+    host.publish(RULE);
+    assert_eq!(judging.drain(|| false).unwrap(), 1);
+    assert!(!judging.puts_off());
+    assert_eq!(host.counts(), [0, 0, 1, 0]);
 }
