@@ -34,6 +34,20 @@ pub(crate) enum Kind<'s> {
 }
 
 impl Kind<'_> {
+    /// Returns what a bare word or a string names; `None` of any other token.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Kind::Word(word) => Some(word),
+            Kind::Text(text) => Some(text),
+            Kind::Number(_)
+            | Kind::Duration(_)
+            | Kind::Compare(_)
+            | Kind::Mark(_)
+            | Kind::Bad
+            | Kind::End => None,
+        }
+    }
+
     /// How a message speaks of the token.
     pub(crate) fn describe(&self) -> String {
         match self {

@@ -94,15 +94,8 @@ impl Parser<'_> {
 
     fn parse_signal(&mut self) -> Parsed<(At<String>, Option<Severity>)> {
         let span = self.span();
-        let name = match self.kind() {
-            Kind::Word(word) => (*word).to_owned(),
-            Kind::Text(text) => text.clone(),
-            Kind::Number(_)
-            | Kind::Duration(_)
-            | Kind::Compare(_)
-            | Kind::Mark(_)
-            | Kind::Bad
-            | Kind::End => return self.expected("the signal's name"),
+        let Some(name) = self.kind().name().map(str::to_owned) else {
+            return self.expected("the signal's name");
         };
         self.advance();
         if !self.eat_mark('(') {

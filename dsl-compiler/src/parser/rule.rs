@@ -151,17 +151,8 @@ impl Parser<'_> {
 
     fn parse_rule_name(&mut self) -> Parsed<At<String>> {
         let span = self.span();
-        let name = match self.kind() {
-            Kind::Word(word) => (*word).to_owned(),
-            Kind::Text(text) => text.clone(),
-            Kind::Number(_)
-            | Kind::Duration(_)
-            | Kind::Compare(_)
-            | Kind::Mark(_)
-            | Kind::Bad
-            | Kind::End => {
-                return self.expected("the rule's name");
-            }
+        let Some(name) = self.kind().name().map(str::to_owned) else {
+            return self.expected("the rule's name");
         };
         self.advance();
         Ok(At { value: name, span })

@@ -26,23 +26,14 @@ impl Parser<'_> {
         let mut set = self.parse_set()?;
         if self.is_mark('.') {
             let key_span = self.span_ahead(1);
-            let key = match self.kind_ahead(1) {
-                Kind::Word(word) => (*word).to_owned(),
-                Kind::Text(text) => text.clone(),
-                Kind::Number(_)
-                | Kind::Duration(_)
-                | Kind::Compare(_)
-                | Kind::Mark(_)
-                | Kind::Bad
-                | Kind::End => {
-                    self.advance();
-                    return self.expected("`where(` or an attribute");
-                }
+            let Some(key) = self.kind_ahead(1).name() else {
+                self.advance();
+                return self.expected("`where(` or an attribute");
             };
             self.advance();
             self.advance();
             let left = At {
-                value: Operand::Key(key),
+                value: Operand::Key(key.to_owned()),
                 span: key_span,
             };
             let Some(op) = self.parse_op()? else {
