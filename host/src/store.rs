@@ -140,6 +140,9 @@ impl Store {
         let numbers: Vec<u32> = names(dir)?.iter().filter_map(|n| blocks_file(n)).collect();
         let block_files = BlockFiles::open(dir, &numbers, &list.last_in_file, list.last)?;
         compact::drop_retired(&catalog, &block_files)?;
+        for error in &list.damaged {
+            tracing::error!(error = %error, "a block is passed over");
+        }
         Ok(Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),

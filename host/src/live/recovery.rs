@@ -61,7 +61,7 @@ impl Shared {
                 let has_room = assembler
                     .room_for(&frame.tenant, n_spans, frame.otlp.len())
                     .is_ok();
-                let n_open = assembler.stats().open_spans;
+                let n_open = assembler.open_spans();
                 // A request larger than all that may be open is open alone.
                 if has_room || n_open == 0 || self.stopping.load(Ordering::Acquire) {
                     return Ok(());

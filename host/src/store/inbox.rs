@@ -170,11 +170,6 @@ impl Inbox {
         self.shared.ledger().bytes()
     }
 
-    /// Returns the bytes that wait to be written.
-    pub fn queued_bytes(&self) -> u64 {
-        self.shared.queued_bytes.load(Ordering::Acquire)
-    }
-
     fn read_pack(&self, first: u64, entry: PackEntry) -> Vec<Result<(FrameId, Frame), StoreError>> {
         let place = Place {
             file: self.shared.file.name(),
