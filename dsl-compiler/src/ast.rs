@@ -1,7 +1,7 @@
 //! What was written: the tree of a file, every node with its place.
 
 use crate::{
-    ir::{Compare, Number, Place, Severity},
+    ir::{Arithmetic, Compare, Fold, Number, Place, Quantifier, RelationKind, Severity, Table},
     source::Span,
 };
 
@@ -28,6 +28,7 @@ pub(crate) struct Rule {
     pub(crate) message: Option<At<String>>,
     pub(crate) controls: Vec<String>,
     pub(crate) labels: Vec<(String, String)>,
+    pub(crate) timezone: Option<At<String>>,
     pub(crate) clauses: Vec<Clause>,
     /// The whole rule, or its first token.
     pub(crate) span: Span,
@@ -65,20 +66,88 @@ pub(crate) enum Cond {
         op: At<Compare>,
         right: Amount,
     },
+    /// `trace:root` against a text, a list or a pattern.
+    Root {
+        op: At<Op>,
+        right: At<Value>,
+        /// `trace:root`
+        span: Span,
+    },
+    Relation(Box<Relation>),
+    /// `a then b then c`
+    Then(Vec<Operands>),
+}
+
+/// `[every | no] left [as NAME] R right [within D]`
+#[derive(Debug)]
+pub(crate) struct Relation {
+    pub(crate) quantifier: Option<At<Quantifier>>,
+    pub(crate) left: Operands,
+    pub(crate) alias: Option<At<String>>,
+    pub(crate) kind: At<RelationKind>,
+    pub(crate) right: Right,
+    /// In ns.
+    pub(crate) within: Option<At<i64>>,
+    /// All of it.
+    pub(crate) span: Span,
+}
+
+/// The spans of any of these sets.
+#[derive(Debug)]
+pub(crate) struct Operands {
+    pub(crate) sets: Vec<Set>,
+    pub(crate) span: Span,
+}
+
+/// The right side of a relation.
+#[derive(Debug)]
+pub(crate) enum Right {
+    Operands(Operands),
+    /// Of `with`: a comparison for each left span.
+    Comparison {
+        left: Amount,
+        op: At<Compare>,
+        right: Amount,
+    },
 }
 
 /// A number over the trace.
 #[derive(Debug)]
 pub(crate) enum Amount {
-    Count { sets: Vec<Set>, span: Span },
+    Count {
+        sets: Vec<Set>,
+        /// `by KEY`
+        by: Option<At<Operand>>,
+        span: Span,
+    },
+    Fold {
+        fold: Fold,
+        sets: Vec<Set>,
+        of: At<Operand>,
+        span: Span,
+    },
+    /// `trace:NAME`
+    Trace {
+        name: String,
+        span: Span,
+    },
     Number(At<Number>),
+    /// In ns.
+    Duration(At<i64>),
+    Binary {
+        op: Arithmetic,
+        left: Box<Amount>,
+        right: Box<Amount>,
+    },
 }
 
 impl Amount {
     pub(crate) fn span(&self) -> Span {
         match self {
-            Self::Count { span, .. } => *span,
+            Self::Count { span, .. } | Self::Fold { span, .. } | Self::Trace { span, .. } => *span,
             Self::Number(number) => number.span,
+            Self::Duration(duration) => duration.span,
+            Self::Binary { left, right, .. } => left.span().to(right.span()),
         }
     }
 }
@@ -95,6 +164,8 @@ pub(crate) struct Set {
 pub(crate) enum Selector {
     Name(String),
     Any,
+    /// `~"regex"`
+    Pattern(String),
 }
 
 /// A condition on one span.
@@ -111,6 +182,30 @@ pub(crate) enum Filter {
         op: At<Op>,
         right: At<Value>,
     },
+    /// A comparison of which a side is computed, or is a value on the left.
+    Compute {
+        left: Expr,
+        op: At<Compare>,
+        right: Expr,
+    },
+    /// `event.where(...)` and `link.where(...)`
+    Some {
+        table: Table,
+        filter: Box<Filter>,
+        span: Span,
+    },
+}
+
+/// A side of a comparison of which a side is computed.
+#[derive(Debug)]
+pub(crate) enum Expr {
+    Operand(At<Operand>),
+    Value(At<Value>),
+    Binary {
+        op: Arithmetic,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
 }
 
 /// An operator of a filter.
@@ -120,6 +215,8 @@ pub(crate) enum Op {
     In,
     NotIn,
     Contains,
+    ContainsFolded,
+    Matches,
     Text(Place),
 }
 
@@ -132,6 +229,8 @@ impl Op {
             Self::Text(Place::Start) => "starts_with",
             Self::Contains | Self::Text(Place::Anywhere) => "contains",
             Self::Text(Place::End) => "ends_with",
+            Self::ContainsFolded => "contains_i",
+            Self::Matches => "matches",
         }
     }
 }

@@ -131,6 +131,7 @@ impl Checker<'_> {
             message,
             controls: rule.controls.clone(),
             labels: rule.labels.clone(),
+            zone: None,
             sets: std::mem::take(&mut self.sets),
             body,
         })

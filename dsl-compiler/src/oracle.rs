@@ -175,6 +175,7 @@ impl View<'_> {
                 Truth::between(least >= 1, most >= 1)
             }
             Cond::Count { left, op, right } => self.compare(*left, *op, *right),
+            _ => crate::later(),
         }
     }
 
@@ -266,6 +267,7 @@ impl View<'_> {
                     Amount::Number(_) => Vec::new(),
                 })
                 .collect(),
+            _ => crate::later(),
         }
     }
 
@@ -295,6 +297,8 @@ fn reads_attribute(filter: &Filter) -> bool {
                 is_attribute(left) || is_attribute(right)
             }
             Test::Whole { .. } | Test::WholePair { .. } => false,
+            _ => crate::later(),
         },
+        _ => crate::later(),
     }
 }

@@ -73,6 +73,7 @@ pub(crate) fn want(field: &Field, form: Form) -> Want {
                 Scope::Span => "span.attribute",
                 Scope::Resource => "resource.attribute",
                 Scope::Instrumentation => "scope.attribute",
+                _ => crate::later(),
             };
             (what, key.as_str())
         }
@@ -83,7 +84,9 @@ pub(crate) fn want(field: &Field, form: Form) -> Want {
             TextIntrinsic::Parent => ("span", "parent-id"),
             TextIntrinsic::ScopeName => ("scope", "name"),
             TextIntrinsic::ScopeVersion => ("scope", "version"),
+            _ => crate::later(),
         },
+        _ => crate::later(),
     };
     Want {
         what,
@@ -109,6 +112,7 @@ pub(crate) fn whole_want(whole: Whole) -> Want {
         Whole::End => "end",
         Whole::Duration => "duration",
         Whole::Start | Whole::Hour | Whole::Minute | Whole::Weekday | Whole::Date => "start",
+        _ => crate::later(),
     };
     Want {
         what: "span",
@@ -131,6 +135,7 @@ pub(crate) fn presence(test: &Test) -> Vec<Want> {
     let of = |field: &Field, form| match field {
         Field::Attribute { .. } => vec![want(field, form)],
         Field::Intrinsic(_) => Vec::new(),
+        _ => crate::later(),
     };
     match test {
         Test::Exists(field) | Test::Text { field, .. } => of(field, Form::Truth),
@@ -153,6 +158,7 @@ pub(crate) fn presence(test: &Test) -> Vec<Want> {
             [of(left, Form::Number), of(right, Form::Number)].concat()
         }
         Test::Whole { .. } | Test::WholePair { .. } => Vec::new(),
+        _ => crate::later(),
     }
 }
 
@@ -211,6 +217,7 @@ fn test_wants(test: &Test, sink: &mut impl FnMut(Want)) {
         Test::WholePair { left, right, .. } => [left, right]
             .into_iter()
             .for_each(|whole| sink(whole_want(*whole))),
+        _ => crate::later(),
     }
 }
 
@@ -219,6 +226,7 @@ pub(crate) fn exists_form(field: &Field) -> Form {
     match field {
         Field::Attribute { .. } => Form::Truth,
         Field::Intrinsic(_) => Form::Symbol,
+        _ => crate::later(),
     }
 }
 
@@ -246,6 +254,7 @@ fn test_literals<'t>(test: &'t Test, sink: &mut impl FnMut(&'t str)) {
         | Test::OrderFields { .. }
         | Test::Whole { .. }
         | Test::WholePair { .. } => &[],
+        _ => crate::later(),
     };
     for value in values {
         if let Value::Text(text) = value {
@@ -264,6 +273,7 @@ pub(crate) fn visit_tests<'f>(filter: &'f Filter, visit: &mut impl FnMut(&'f Tes
         }
         Filter::Not(inner) => visit_tests(inner, visit),
         Filter::Test(test) => visit(test),
+        _ => crate::later(),
     }
 }
 

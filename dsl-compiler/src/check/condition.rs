@@ -20,6 +20,7 @@ impl Checker<'_> {
                     @ (Cond::Any(_) | Cond::Not(_) | Cond::Exists(_) | Cond::Count { .. }) => {
                         vec![other]
                     }
+                    _ => crate::later(),
                 };
                 Cond::All(all.into_iter().flat_map(open).collect())
             }),
@@ -30,12 +31,14 @@ impl Checker<'_> {
                     @ (Cond::All(_) | Cond::Not(_) | Cond::Exists(_) | Cond::Count { .. }) => {
                         vec![other]
                     }
+                    _ => crate::later(),
                 };
                 Cond::Any(any.into_iter().flat_map(open).collect())
             }),
             ast::Cond::Not(inner) => Ok(Cond::Not(Box::new(self.check_condition(inner)?))),
             ast::Cond::Set(set) => self.check_sets(std::slice::from_ref(set)).map(Cond::Exists),
             ast::Cond::Compare { left, op, right } => self.check_comparison(left, op, right),
+            _ => crate::later(),
         }
     }
 
@@ -132,6 +135,7 @@ impl Checker<'_> {
         match amount {
             ast::Amount::Number(number) => Ok(Amount::Number(number.value)),
             ast::Amount::Count { sets, .. } => self.check_sets(sets).map(Amount::Count),
+            _ => crate::later(),
         }
     }
 
@@ -169,6 +173,7 @@ impl Checker<'_> {
         let selector = match &set.selector.value {
             ast::Selector::Name(name) => Selector::Name(name.clone()),
             ast::Selector::Any => Selector::Any,
+            _ => crate::later(),
         };
         Ok(Part { selector, filter })
     }
@@ -181,5 +186,6 @@ fn flatten<'c>(condition: &'c ast::Cond, operands: &mut Vec<&'c ast::Cond>) {
         ast::Cond::Or(_) | ast::Cond::Not(_) | ast::Cond::Set(_) | ast::Cond::Compare { .. } => {
             operands.push(condition);
         }
+        _ => crate::later(),
     }
 }

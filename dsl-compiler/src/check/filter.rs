@@ -52,6 +52,7 @@ impl Checker<'_> {
             ast::Filter::Compare { left, op, right } => {
                 self.check_comparison_of_span(Comparison { left, op, right })
             }
+            _ => crate::later(),
         }
     }
 
@@ -81,6 +82,7 @@ impl Checker<'_> {
                 );
                 self.refuse(diagnostic)
             }
+            _ => crate::later(),
         }
     }
 
@@ -141,6 +143,7 @@ impl Checker<'_> {
                     text: self.needle_text(right, &value),
                 })
             }
+            _ => crate::later(),
         }
     }
 
@@ -377,6 +380,7 @@ impl Checker<'_> {
                 );
                 self.refuse(diagnostic.help(whole::wanted(whole)))
             }
+            _ => crate::later(),
         }
     }
 }

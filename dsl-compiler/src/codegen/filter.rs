@@ -33,6 +33,7 @@ impl Frame<'_> {
                 self.asm.op().i32_eqz();
             }
             Filter::Test(test) => self.test(test),
+            _ => crate::later(),
         }
     }
 
@@ -90,6 +91,7 @@ impl Frame<'_> {
                     self.asm.op().select();
                 }
             }
+            _ => crate::later(),
         }
     }
 }

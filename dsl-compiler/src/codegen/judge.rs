@@ -370,6 +370,7 @@ fn counted_sets(rule: &Rule) -> Vec<bool> {
                     }
                 }
             }
+            _ => crate::later(),
         }
     }
     let mut counted = vec![false; rule.sets.len()];

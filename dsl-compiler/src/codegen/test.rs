@@ -58,6 +58,7 @@ impl Frame<'_> {
                 self.whole(*right);
                 unsigned_compare(&mut self.asm, *op);
             }
+            _ => crate::later(),
         }
     }
 
@@ -262,6 +263,7 @@ impl Frame<'_> {
                     .i64_const(1)
                     .i64_add();
             }
+            _ => crate::later(),
         }
     }
 

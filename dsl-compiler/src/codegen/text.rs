@@ -38,6 +38,7 @@ impl Predicate {
                 None
             }
             Test::OrderFields { .. } | Test::Whole { .. } | Test::WholePair { .. } => None,
+            _ => crate::later(),
         }
     }
 }

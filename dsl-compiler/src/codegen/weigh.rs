@@ -268,6 +268,7 @@ impl Weigh<'_> {
                 Amount::Number(Number::Int(0)),
             ),
             Cond::Count { left, op, right } => self.weigh_comparison(*left, *op, *right),
+            _ => crate::later(),
         }
         self.asm.set(answer);
         Weighed {
@@ -361,6 +362,7 @@ impl Weigh<'_> {
                     }
                 }
             }
+            _ => crate::later(),
         }
         self.asm
             .get(weighed.answer)

@@ -237,6 +237,7 @@ impl Parser<'_> {
         }
         Ok(Amount::Count {
             sets,
+            by: None,
             span: start.to(self.last_span()),
         })
     }

@@ -270,6 +270,7 @@ impl Parser<'_> {
                 | Op::NotIn
                 | Op::Contains
                 | Op::Text(_) => "compare with one value, and join the comparisons with `or`",
+                _ => crate::later(),
             };
             return self.refuse(
                 Diagnostic::error(

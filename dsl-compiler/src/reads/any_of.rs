@@ -78,6 +78,7 @@ fn required<'r>(rule: &'r Rule, condition: &Cond) -> Vec<BTreeSet<&'r str>> {
                 Vec::new()
             }
         },
+        _ => crate::later(),
     }
 }
 

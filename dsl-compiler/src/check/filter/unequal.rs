@@ -17,6 +17,7 @@ impl Checker<'_> {
             | ast::Filter::Not(_)
             | ast::Filter::Truth(_)
             | ast::Filter::Exists(_) => return,
+            _ => crate::later(),
         };
         for operand in operands {
             let ast::Filter::Compare { left, op, right } = operand else {
@@ -60,5 +61,6 @@ fn mentions(filter: &ast::Filter, operand: &Operand) -> bool {
         ast::Filter::Truth(left)
         | ast::Filter::Exists(left)
         | ast::Filter::Compare { left, .. } => left.value == *operand,
+        _ => crate::later(),
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn wanted(whole: Whole) -> &'static str {
             "compare it with mon, tue, wed, thu, fri, sat or sun, or with a number from 1 (Monday) to 7"
         }
         Whole::Date => "compare it with a quoted date, as \"2026-03-01\"",
+        _ => crate::later(),
     }
 }
 
@@ -63,6 +64,7 @@ impl Checker<'_> {
                         .help(wanted(left)),
                 );
             }
+            _ => crate::later(),
         };
         if matches!((left, op), (Whole::Kind | Whole::Status, Compare::Order(_))) {
             let text = self.source(comparison.left.span);
@@ -183,6 +185,7 @@ impl Checker<'_> {
             | Whole::End
             | Whole::Duration
             | Whole::Date => return,
+            _ => crate::later(),
         };
         let value = match number {
             Number::Int(int) => int as f64,
@@ -208,6 +211,7 @@ impl Checker<'_> {
                 }
             }
             Op::Compare(_) | Op::In | Op::NotIn | Op::Contains | Op::Text(_) => return,
+            _ => crate::later(),
         };
         let text = self.source(comparison.left.span);
         let message = format!("this is {outcome}: `{text}` is {first} to {last}");

@@ -103,6 +103,7 @@ impl Judge<'_, '_> {
                     self.frame.asm.int(0);
                 }
             },
+            _ => crate::later(),
         }
     }
 
