@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use betrace_dsl::Source;
 use serde::Serialize;
 
 use super::{
@@ -58,21 +59,43 @@ struct Report {
     broken: usize,
 }
 
+/// What came of one file.
 #[derive(Debug, Serialize)]
-struct FileReport {
-    file: String,
+pub struct FileReport {
+    /// Its name, as it is shown.
+    pub file: String,
     /// Why its cases could not be run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<String>,
-    cases: Vec<CaseReport>,
+    pub errors: Vec<String>,
+    /// What came of each case, in order.
+    pub cases: Vec<CaseReport>,
 }
 
+/// What came of one case.
 #[derive(Debug, Serialize)]
-struct CaseReport {
-    name: String,
-    passed: bool,
+pub struct CaseReport {
+    /// Its name.
+    pub name: String,
+    /// The line of its name, the first being 1.
+    pub line: usize,
+    /// Whether all was as expected.
+    pub passed: bool,
+    /// What was not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    failures: Vec<String>,
+    pub failures: Vec<String>,
+}
+
+/// The text of a test file.
+#[derive(Clone, Copy, Debug)]
+pub struct TestText<'a> {
+    /// What the text is called where it is shown.
+    pub name: &'a str,
+    /// Where it lies: the paths in it are relative to its folder.
+    pub path: &'a Path,
+    /// The text.
+    pub text: &'a str,
+    /// Rules that it tests beside those that it names, if any.
+    pub rules: Option<Source<'a>>,
 }
 
 /// Runs the tests: a file that is wrong does not keep the others from running.
@@ -121,18 +144,36 @@ fn test_file(path: &Path, sandbox: &Sandbox) -> Result<FileReport, Failure> {
     let Ok(text) = String::from_utf8(bytes) else {
         return Ok(broken(vec![format!("`{name}` is not text in UTF-8")]));
     };
-    let (file, mistakes) = file::read(&text);
+    let test = TestText {
+        name: &name,
+        path,
+        text: &text,
+        rules: None,
+    };
+    Ok(test_text(&test, sandbox))
+}
+
+/// Runs the cases of a text.
+pub fn test_text(test: &TestText<'_>, sandbox: &Sandbox) -> FileReport {
+    let broken = |errors| FileReport {
+        file: test.name.to_owned(),
+        errors,
+        cases: Vec::new(),
+    };
+    let (file, mistakes) = file::read(test.text, test.rules.is_some());
     let render = |mistakes: Vec<mistake::Mistake>| {
-        let mistakes = mistakes.iter().map(|mistake| mistake.render(&name, &text));
+        let mistakes = mistakes
+            .iter()
+            .map(|mistake| mistake.render(test.name, test.text));
         mistakes.collect::<Vec<String>>()
     };
     if !mistakes.is_empty() {
-        return Ok(broken(render(mistakes)));
+        return broken(render(mistakes));
     }
-    let results = match Runner::new(sandbox, path).run(&file) {
+    let results = match Runner::new(sandbox, test).run(&file) {
         Ok(results) => results,
-        Err(Broken::Mistakes(mistakes)) => return Ok(broken(render(mistakes))),
-        Err(Broken::Said(said)) => return Ok(broken(vec![said])),
+        Err(Broken::Mistakes(mistakes)) => return broken(render(mistakes)),
+        Err(Broken::Said(said)) => return broken(vec![said]),
     };
     let cases = file
         .cases
@@ -140,14 +181,15 @@ fn test_file(path: &Path, sandbox: &Sandbox) -> Result<FileReport, Failure> {
         .zip(results)
         .map(|(case, failures)| CaseReport {
             name: case.name.text.clone(),
+            line: mistake::line_number(test.text, case.name.range.start),
             passed: failures.is_empty(),
             failures,
         });
-    Ok(FileReport {
-        file: name.clone(),
+    FileReport {
+        file: test.name.to_owned(),
         errors: Vec::new(),
         cases: cases.collect(),
-    })
+    }
 }
 
 fn print(file: &FileReport, console: &mut Console) -> io::Result<()> {

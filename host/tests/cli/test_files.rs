@@ -22,6 +22,35 @@ fn test_with(text: &str, files: &[(&str, &str)]) -> Run {
 }
 
 #[test]
+fn a_message_is_compared_as_it_is_filled() {
+    let case = |message: &str| {
+        format!(
+            r#"source = '''
+rule phi {{
+  message "read by {{phi.access.user.id}}"
+  match {{ phi.access and not audit.log }}
+}}
+'''
+
+[[case]]
+name = "read"
+expect = {{ phi = "violated" }}
+messages = {{ phi = "{message}" }}
+spans = [{{ name = "phi.access", attributes = {{ "user.id" = "u7" }} }}]
+"#
+        )
+    };
+    test(&case("read by u7")).exits(0);
+    let run = test(&case("read by u8")).exits(1);
+    assert!(
+        run.stdout
+            .contains("phi: expected the message `read by u8`, got `read by u7`"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
 fn verdicts_and_witnesses_as_expected_pass() {
     let run = test(&format!(
         r#"{HEAD}

@@ -20,10 +20,11 @@ use crate::{clock::UnixNanos, time::TimeArg, verdict::Verdict};
 const START_DEFAULT: UnixNanos = UnixNanos(1_767_225_600_000_000_000);
 
 const FILE_KEYS: [&str; 3] = ["rules", "source", "case"];
-const CASE_KEYS: [&str; 8] = [
+const CASE_KEYS: [&str; 9] = [
     "name",
     "expect",
     "witnesses",
+    "messages",
     "spans",
     "otlp",
     "source",
@@ -52,6 +53,7 @@ pub(super) struct Case {
     pub(super) name: Word,
     pub(super) expect: Vec<(Word, Verdict)>,
     pub(super) witnesses: Vec<(Word, Vec<Word>)>,
+    pub(super) messages: Vec<(Word, Word)>,
     pub(super) input: Input,
     pub(super) source: Option<Word>,
     pub(super) error: Option<Word>,
@@ -76,14 +78,15 @@ pub(super) struct Reader<'a> {
 
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
-/// Reads a test file; with mistakes, what else it says is not to be used.
-pub(super) fn read(text: &str) -> (TestFile, Vec<Mistake>) {
+/// Reads a test file, which may be given rules beside those that it names; with mistakes, what else it says is not to be
+/// used.
+pub(super) fn read(text: &str, has_rules: bool) -> (TestFile, Vec<Mistake>) {
     let mut reader = Reader {
         text,
         mistakes: Vec::new(),
     };
     let file = match DeTable::parse(text) {
-        Ok(table) => reader.file(table.get_ref()),
+        Ok(table) => reader.file(table.get_ref(), has_rules),
         Err(error) => {
             let range = error.span().unwrap_or_default();
             reader.mistakes.push(Mistake::new(range, error.message()));
@@ -94,7 +97,7 @@ pub(super) fn read(text: &str) -> (TestFile, Vec<Mistake>) {
 }
 
 impl<'a> Reader<'a> {
-    fn file(&mut self, table: &DeTable<'a>) -> TestFile {
+    fn file(&mut self, table: &DeTable<'a>, has_rules: bool) -> TestFile {
         self.keys(table, &FILE_KEYS, "a test file");
         let rules = table.get("rules").map(|rules| self.words(rules, "rules"));
         let source = table
@@ -118,8 +121,9 @@ impl<'a> Reader<'a> {
                 .filter_map(|case| self.case(case))
                 .collect(),
         };
+        let has_rules = has_rules || !file.rules.is_empty() || file.source.is_some();
         for case in &file.cases {
-            if file.rules.is_empty() && file.source.is_none() && case.source.is_none() {
+            if !has_rules && case.source.is_none() {
                 let message = format!("the case `{}` has no rules", case.name.text);
                 self.mistakes
                     .push(Mistake::new(case.name.range.clone(), message).help(
@@ -149,6 +153,9 @@ impl<'a> Reader<'a> {
         let witnesses = table
             .get("witnesses")
             .map(|witnesses| self.witnesses(witnesses));
+        let messages = table
+            .get("messages")
+            .map(|messages| self.messages(messages));
         let input = self.input(table, start, &name)?;
         if expect.is_none() && error.is_none() {
             self.mistakes.push(
@@ -178,6 +185,7 @@ impl<'a> Reader<'a> {
             name,
             expect: expect.unwrap_or_default(),
             witnesses: witnesses.unwrap_or_default(),
+            messages: messages.unwrap_or_default(),
             input,
             error,
         };
@@ -255,6 +263,14 @@ impl<'a> Reader<'a> {
         entries
             .into_iter()
             .map(|(rule, spans)| (rule, self.words(spans, "witnesses")))
+            .collect()
+    }
+
+    fn messages(&mut self, value: &Value<'a>) -> Vec<(Word, Word)> {
+        let entries = self.entries(value, "messages");
+        entries
+            .into_iter()
+            .filter_map(|(rule, message)| Some((rule, self.word(message, "a message")?)))
             .collect()
     }
 

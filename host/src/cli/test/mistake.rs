@@ -39,8 +39,7 @@ impl Mistake {
     /// Returns the mistake with its place, its line, and the mended line.
     pub(super) fn render(&self, file: &str, text: &str) -> String {
         let line = line_of(text, self.range.start);
-        let before = text.get(..line.start).unwrap_or_default();
-        let number = before.matches('\n').count() + 1;
+        let number = line_number(text, line.start);
         let width = number.to_string().len();
         let shown = text.get(line.clone()).unwrap_or_default();
         let lead = text.get(line.start..self.range.start).unwrap_or_default();
@@ -81,6 +80,12 @@ impl Mistake {
         }
         out
     }
+}
+
+/// Returns the number of the line that holds a byte; the first is 1.
+pub(super) fn line_number(text: &str, at: usize) -> usize {
+    let before = text.get(..at).unwrap_or_default();
+    before.matches('\n').count() + 1
 }
 
 /// Returns the line that holds a byte, without its end.

@@ -10,6 +10,7 @@ use std::{
 use betrace_dsl::{Color, Compiled, Source, render};
 
 use super::{
+    TestText,
     file::{Case, Input, TestFile, Word},
     mistake::{Mistake, closest},
     spans::TestSpan,
@@ -53,22 +54,29 @@ pub(super) struct Runner<'a> {
     folder: PathBuf,
     /// What a source without a signal takes its id from.
     source_name: String,
+    /// Rules that the file does not name.
+    given: Option<Source<'a>>,
 }
 
 impl<'a> Runner<'a> {
-    pub(super) fn new(sandbox: &'a Sandbox, file: &Path) -> Self {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
+    pub(super) fn new(sandbox: &'a Sandbox, test: &TestText<'a>) -> Self {
+        let name = test.path.file_name().unwrap_or_default().to_string_lossy();
         let stem = name.strip_suffix(".test.toml").unwrap_or(&name);
         Self {
             sandbox,
-            folder: file.parent().unwrap_or(Path::new("")).to_owned(),
+            folder: test.path.parent().unwrap_or(Path::new("")).to_owned(),
             source_name: format!("{stem}.btr"),
+            given: test.rules,
         }
     }
 
     /// Returns each case's failures, in order.
     pub(super) fn run(&self, file: &TestFile) -> Result<Vec<Failures>, Broken> {
         let mut shared = Vec::new();
+        if let Some(Source { name, text }) = self.given {
+            let component = compile_text(name, text).map_err(Broken::Said)?;
+            shared.extend(self.load(name, &component)?);
+        }
         for path in &file.rules {
             shared.extend(self.rules_of_file(path)?);
         }
@@ -233,8 +241,10 @@ fn unknown_rules(case: &Case, rules: &[PublishedRule]) -> Vec<Mistake> {
     let known = || rules.iter().map(|rule| rule.id.as_str());
     let expected = case.expect.iter().map(|(rule, _)| rule);
     let witnessed = case.witnesses.iter().map(|(rule, _)| rule);
+    let told = case.messages.iter().map(|(rule, _)| rule);
     let unknown = expected
         .chain(witnessed)
+        .chain(told)
         .filter(|word| known().all(|id| id != word.text));
     unknown
         .map(|word| {
@@ -285,6 +295,9 @@ fn compare(
         }
         Some(_) | None => {}
     }
+    if let Some((_, expected)) = case.messages.iter().find(|(word, _)| word.text == id) {
+        failures.extend(compare_message(&expected.text, rule, judged, block)?);
+    }
     let Some((_, expected)) = case.witnesses.iter().find(|(word, _)| word.text == id) else {
         return Ok(failures);
     };
@@ -305,6 +318,22 @@ fn compare(
         ));
     }
     Ok(failures)
+}
+
+fn compare_message(
+    expected: &str,
+    rule: &PublishedRule,
+    judged: &RuleVerdicts,
+    block: &Block,
+) -> anyhow::Result<Option<String>> {
+    let id = rule.id.as_str();
+    let Some(violation) = judged.violations.first() else {
+        return Ok(Some(format!(
+            "{id}: expected the message `{expected}`, and it is not violated"
+        )));
+    };
+    let got = message(rule.description(), block, violation)?;
+    Ok((got != expected).then(|| format!("{id}: expected the message `{expected}`, got `{got}`")))
 }
 
 /// Says what is known of an unexpected verdict.

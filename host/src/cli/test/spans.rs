@@ -21,7 +21,7 @@ use crate::{
 
 mod values;
 
-const SPAN_KEYS: [&str; 17] = [
+const SPAN_KEYS: [&str; 18] = [
     "id",
     "parent",
     "orphan",
@@ -39,6 +39,7 @@ const SPAN_KEYS: [&str; 17] = [
     "links",
     "dropped_attributes",
     "dropped_events",
+    "dropped_links",
 ];
 
 /// All spans of a case are of this trace.
@@ -186,6 +187,7 @@ fn draft<'a>(
         links: reader.links(table.get("links")),
         dropped_attributes_count: reader.count(table.get("dropped_attributes"))?,
         dropped_events_count: reader.count(table.get("dropped_events"))?,
+        dropped_links_count: reader.count(table.get("dropped_links"))?,
         status: Some(Status {
             code: reader.status(table.get("status"))? as i32,
             message: word(reader, "status_message").map_or_else(String::new, |word| word.text),
