@@ -19,10 +19,11 @@
 //! assert_eq!(compiled.unwrap().rules[0].id, "phi");
 //! ```
 //!
-//! What it does not do: look names up in a store, run rules, or format sources.
+//! What it does not do: look names up in a store, or run rules.
 #![forbid(unsafe_code)]
 
 pub use diagnostic::{Code, Color, Diagnostic, Fix, Label, Severity as DiagnosticSeverity, render};
+pub use format::format;
 pub use ir::Severity;
 pub use source::{Position, Source, Span};
 
@@ -33,6 +34,7 @@ mod check;
 mod codegen;
 mod component;
 mod diagnostic;
+mod format;
 mod ir;
 mod lexer;
 pub mod limits;
@@ -131,37 +133,9 @@ pub fn check(source: &Source<'_>) -> Vec<Diagnostic> {
 
 /// Text to IR, with the places of the rules.
 fn front(source: &Source<'_>) -> (Option<(ir::Pack, Vec<Span>)>, Vec<Diagnostic>) {
-    if source.text.len() > SOURCE_BYTES_MAX {
-        let message = format!(
-            "the file has {} bytes; at most {SOURCE_BYTES_MAX} are read",
-            source.text.len()
-        );
-        return (
-            None,
-            vec![
-                Diagnostic::error(Code::SourceTooLarge, Span::default(), message, "this file")
-                    .help("split the rules over several files"),
-            ],
-        );
-    }
-    let text = match std::str::from_utf8(source.text) {
+    let text = match read_text(source) {
         Ok(text) => text,
-        Err(error) => {
-            let at = error.valid_up_to();
-            let span = Span::new(at, at + error.error_len().unwrap_or(1));
-            return (
-                None,
-                vec![
-                    Diagnostic::error(
-                        Code::NotText,
-                        span,
-                        "the file is not text in UTF-8",
-                        "this byte",
-                    )
-                    .help("save the file as UTF-8"),
-                ],
-            );
-        }
+        Err(diagnostic) => return (None, vec![*diagnostic]),
     };
     let lexed = lexer::lex(text);
     let (file, mut parsed) = parser::parse(text, &lexed.tokens);
@@ -184,6 +158,31 @@ fn front(source: &Source<'_>) -> (Option<(ir::Pack, Vec<Span>)>, Vec<Diagnostic>
         pack.filter(|_| !failed).map(|pack| (pack, spans)),
         diagnostics,
     )
+}
+
+/// Bytes to text, within the limit of their number.
+fn read_text<'a>(source: &Source<'a>) -> Result<&'a str, Box<Diagnostic>> {
+    if source.text.len() > SOURCE_BYTES_MAX {
+        let message = format!(
+            "the file has {} bytes; at most {SOURCE_BYTES_MAX} are read",
+            source.text.len()
+        );
+        let diagnostic =
+            Diagnostic::error(Code::SourceTooLarge, Span::default(), message, "this file")
+                .help("split the rules over several files");
+        return Err(Box::new(diagnostic));
+    }
+    std::str::from_utf8(source.text).map_err(|error| {
+        let at = error.valid_up_to();
+        let span = Span::new(at, at + error.error_len().unwrap_or(1));
+        let diagnostic = Diagnostic::error(
+            Code::NotText,
+            span,
+            "the file is not text in UTF-8",
+            "this byte",
+        );
+        Box::new(diagnostic.help("save the file as UTF-8"))
+    })
 }
 
 /// Stands where a construct is still to be compiled.

@@ -20,6 +20,7 @@ pub mod completions;
 pub mod console;
 pub mod demo;
 pub mod exit;
+pub mod fmt;
 pub mod import;
 pub mod inspect;
 mod interrupt;
@@ -80,6 +81,7 @@ enum Command {
     Serve(serve::Args),
     Import(import::Args),
     Check(check::Args),
+    Fmt(fmt::Args),
     Compile(compile::Args),
     Inspect(inspect::Args),
     Test(test::Args),
@@ -127,6 +129,7 @@ fn run(command: Command, console: &mut Console) -> Outcome {
         Command::Serve(args) => serve::run(args, console),
         Command::Import(args) => import::run(&args, console),
         Command::Check(args) => check::run(&args, console),
+        Command::Fmt(args) => fmt::run(&args, console),
         Command::Compile(args) => compile::run(&args, console),
         Command::Inspect(args) => inspect::run(&args, console),
         Command::Test(args) => test::run(&args, console),

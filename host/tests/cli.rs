@@ -8,6 +8,7 @@
 
 mod cli {
     pub(crate) mod files;
+    pub(crate) mod fmt;
     pub(crate) mod run;
     pub(crate) mod server;
     pub(crate) mod store;

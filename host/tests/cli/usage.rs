@@ -11,12 +11,13 @@ use super::run::betrace;
 #[test]
 fn every_command_has_help_with_examples() {
     let mut pages = String::new();
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["serve"],
         &["demo"],
         &["import"],
         &["check"],
+        &["fmt"],
         &["compile"],
         &["inspect"],
         &["test"],
@@ -58,6 +59,7 @@ fn a_wrong_command_line_exits_with_3() {
         &["serve", "--data", "x", "--grpc", "nowhere"],
         &["serve", "--data", "x", "--settle", "7"],
         &["check"],
+        &["fmt"],
         &["rules"],
         &["rules", "apply"],
         &["signals", "list", "--status", "closed"],
