@@ -59,16 +59,16 @@ const LAYOUTS: [(&str, &str); 17] = [
         "rule r {\n  match    {\n    agent.tool.where(\n      agent.name == research_agent\n        and tool.name in [hr_database, payroll, secrets, wages, pensions, health]\n    )\n      or b\n  }\n}\n",
     ),
     (
-        "rule r { when { a.first.quite.long.name and b.second.quite.long.name or c.third.quite.long.name and d.fourth } never { x } }",
-        "rule r {\n  when     {\n    a.first.quite.long.name and b.second.quite.long.name\n      or c.third.quite.long.name and d.fourth\n  }\n  never    { x }\n}\n",
+        "rule r { when { a.first.quite.long.name and b.second.quite.long.name or c.third.quite.long.name and d.fourth.name } never { x } }",
+        "rule r {\n  when     {\n    a.first.quite.long.name and b.second.quite.long.name\n      or c.third.quite.long.name and d.fourth.name\n  }\n  never    { x }\n}\n",
     ),
     (
         "rule r { when { a.first.quite.long.name and b.second.quite.long.name and bb.another.long.name.that.fills.the.line or c } never { x } }",
         "rule r {\n  when     {\n    a.first.quite.long.name\n        and b.second.quite.long.name\n        and bb.another.long.name.that.fills.the.line\n      or c\n  }\n  never    { x }\n}\n",
     ),
     (
-        "a.where(region in [\"aaaaaaaaaaaaaaaaaaaa\", \"bbbbbbbbbbbbbbbbbbbbbbbbb\", \"ccccccccccccccccccccccccccccc\", \"d\", 5, 6])",
-        "a.where(\n  region in [\n    \"aaaaaaaaaaaaaaaaaaaa\", \"bbbbbbbbbbbbbbbbbbbbbbbbb\", \"ccccccccccccccccccccccccccccc\", \"d\", 5,\n    6\n  ]\n)\n",
+        "a.where(region in [\"aaaaaaaaaaaaaaaaaaaa\", \"bbbbbbbbbbbbbbbbbbbbbbbbb\", \"ccccccccccccccccccccccccccccccc\", \"d\", 5, 6])",
+        "a.where(\n  region in [\n    \"aaaaaaaaaaaaaaaaaaaa\", \"bbbbbbbbbbbbbbbbbbbbbbbbb\", \"ccccccccccccccccccccccccccccccc\", \"d\", 5,\n    6\n  ]\n)\n",
     ),
     (
         "rule r { match { a } labels { team: platform, runbook: \"https://example.com/a/long/path/to/a/page\", other: \"the rest\" } }",
@@ -76,7 +76,7 @@ const LAYOUTS: [(&str, &str); 17] = [
     ),
     (
         "let admin_read = database.access.where(user.role == admin) and another.access.where(user.role == administrator) admin_read",
-        "let admin_read =\n  database.access.where(user.role == admin)\n    and another.access.where(user.role == administrator)\n\nadmin_read\n",
+        "let admin_read =\n  database.access.where(user.role == admin) and another.access.where(user.role == administrator)\n\nadmin_read\n",
     ),
     (
         "any.where(span:kind==server and not(span.\"a b\"<resource.c)and exists d and e not in[\"x\"])",
