@@ -91,6 +91,11 @@ pub(crate) enum Body {
     /// Violated where `condition` is true, not applicable where `situation` is false.
     Match { situation: Cond, condition: Cond },
     /// At least one of `always` and `never` is there.
+    ///
+    /// A false `always` is explained from its top, through `All` and `Any` to those of their operands that are false, but
+    /// never into `Not`. What is met there of relations and `Each` shows its spans: `Every` the left spans without a partner
+    /// (of `Each`: for which the comparison is false), `No` both spans of every pair (of `Each`: the left spans for which it is
+    /// true, and what its amounts read). Where no span is shown so, the spans of `when` are the witnesses.
     Clauses {
         when: Cond,
         always: Option<Cond>,
