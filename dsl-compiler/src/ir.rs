@@ -112,6 +112,9 @@ pub(crate) type SetId = usize;
 /// where the trace was cut, has parents missing or is a fragment; else attributes, events or links, where they were
 /// dropped and a filter, value or key of the condition reads such), each variant below says what is left of it.
 /// Whether a span belongs to a set is itself false, unknown or true there; only spans that surely belong count.
+///
+/// Its witnesses, where it is true: of `All` and `Any` those of the operands that are true; of `Not`, `Every` and `No` none;
+/// else as each variant says. On an incomplete trace too they are among what is surely there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cond {
     /// True where all are; so where there are none.
@@ -119,26 +122,30 @@ pub(crate) enum Cond {
     /// True where one is.
     Any(Vec<Cond>),
     Not(Box<Cond>),
-    /// The set is not empty.
+    /// The set is not empty. Witnesses: its spans.
     Exists(SetId),
-    /// Counts and literals alone, which are compared between the least and the most that they can be.
+    /// Counts and literals alone, which are compared between the least and the most that they can be. Witnesses: the spans
+    /// of both sets.
     Count {
         left: Amount,
         op: Compare,
         right: Amount,
     },
     /// Any other comparison of amounts. Incomplete: true if it is true of what is there and more could not undo it
-    /// (`Comparison::is_lasting`), else unknown.
+    /// (`Comparison::is_lasting`), else unknown. Witnesses: the spans that its quantities read (see `Quantity`).
     Compare(Comparison),
     /// The root that starts first passes the filter; false where there is none. Incomplete in its spans: unknown.
+    /// Witness: that root.
     Root(Filter),
     /// A relation between spans. Incomplete: a pair that is there makes `Some` true and `No` false; all else is unknown.
+    /// Witnesses of `Some`: both spans of every pair.
     Relation(Relation),
     /// A comparison for each span of a set. Incomplete: `Some` is true, and `No` false, if the comparison is true of what
-    /// is there for one span and lasting; all else is unknown.
+    /// is there for one span and lasting; all else is unknown. Witnesses of `Some`: the left spans for which it is true, and
+    /// what the comparison reads for each of them.
     Each(Each),
     /// There are spans, one of each set in turn, each ending no later than the next begins, no two neighbours the same span.
-    /// Incomplete: true if it is, else unknown.
+    /// Incomplete: true if it is, else unknown. Witnesses: every span that has a place in such a row.
     Chain(Vec<SetId>),
 }
 
@@ -194,7 +201,8 @@ pub(crate) enum RelationKind {
     With,
 }
 
-/// `[every | no] left as NAME with comparison`: the sets of the comparison may read the left span.
+/// `[every | no] left as NAME with comparison`: the sets of the comparison may read the left span, and have it as a member
+/// where it passes: `count(login.where(user.id == l.user.id))` of a login counts itself too.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Each {
     pub(crate) quantifier: Quantifier,
@@ -317,7 +325,7 @@ impl Drift {
 ///
 /// Ints are added, subtracted and multiplied exactly, and have no value where 64 bits do not hold the result; `/`, and
 /// whatever has a double in it, is computed in doubles (an int becoming the nearest). Division by zero has no value, nor
-/// has what comes out as NaN; infinities are values. What is computed of no value has none.
+/// has what comes out as NaN; infinities are values. What is computed of no value has none. An attribute that is NaN has no value here either.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Expr<T> {
     Number(Number),
@@ -338,6 +346,9 @@ pub(crate) enum Arithmetic {
 }
 
 /// A number that a trace has.
+///
+/// The spans that it reads, which are witnesses: of `Count` those of the set; of `Groups` those of the groups of which the
+/// comparison is true; of `Fold` those of the set whose value is not skipped; of `Duration` all.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Quantity {
     /// How many spans the set has.
@@ -569,18 +580,18 @@ pub(crate) enum Whole {
     Start,
     End,
     Duration,
-    /// How many spans name it as their parent.
+    /// How many spans have it as their parent, as the column `parent` says.
     Children,
-    /// How many ancestors it has.
+    /// How many ancestors it has; 0 of a root.
     Depth,
     /// In ns: the part of it that no child covers.
     SelfDuration,
-    /// Of the start, in the rule's timezone.
+    /// Of the start, in the rule's timezone, in which it may lie before 1970.
     Hour,
     Minute,
     /// 1 Monday to 7 Sunday.
     Weekday,
-    /// Days since 1970-01-01.
+    /// Days since 1970-01-01; may be negative.
     Date,
 }
 
