@@ -41,6 +41,7 @@ pub mod limits;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 mod parser;
+mod pending;
 mod reads;
 mod source;
 mod suggest;
@@ -76,6 +77,17 @@ pub fn compile(source: &Source<'_>) -> (Option<Compiled>, Vec<Diagnostic>) {
     let Some((pack, spans)) = front else {
         return (None, diagnostics);
     };
+    if let Some((index, what)) = pending::find(&pack) {
+        let span = spans.get(index).copied().unwrap_or_default();
+        let message = format!("{what} is not supported yet");
+        diagnostics.push(Diagnostic::error(
+            Code::NotSupportedYet,
+            span,
+            message,
+            "this version does not compile it",
+        ));
+        return (None, diagnostics);
+    }
     let reads = reads::pack_reads(&pack);
     match codegen::emit(&pack, &reads) {
         Ok(module) => {
