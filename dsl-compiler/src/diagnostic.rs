@@ -1,11 +1,13 @@
 //! What the compiler has to say about a source: data, which `render` turns into text and the CLI into JSON.
 
 pub use code::Code;
+pub use page::Page;
 pub use render::{Color, render};
 
 use crate::source::Span;
 
 mod code;
+mod page;
 mod render;
 
 /// Whether a diagnostic keeps the source from compiling.

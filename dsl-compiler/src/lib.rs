@@ -22,7 +22,9 @@
 //! What it does not do: look names up in a store, or run rules.
 #![forbid(unsafe_code)]
 
-pub use diagnostic::{Code, Color, Diagnostic, Fix, Label, Severity as DiagnosticSeverity, render};
+pub use diagnostic::{
+    Code, Color, Diagnostic, Fix, Label, Page, Severity as DiagnosticSeverity, render,
+};
 pub use format::format;
 pub use ir::Severity;
 pub use source::{Position, Source, Span};

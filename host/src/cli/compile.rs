@@ -7,7 +7,8 @@ use anyhow::{Context, anyhow};
 use super::{
     console::Console,
     exit::{Exit, Failure, Outcome},
-    packs, source,
+    packs,
+    source::{self, DenyArgs},
 };
 
 /// Compile a rule file to a WebAssembly component.
@@ -25,6 +26,8 @@ pub struct Args {
     /// Where to write the component.
     #[arg(short, long, value_name = "OUT.wasm")]
     output: PathBuf,
+    #[command(flatten)]
+    deny: DenyArgs,
 }
 
 /// Compiles the file. Nothing is written where it has mistakes.
@@ -43,7 +46,7 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
                 .help("write it to a file with -o OUT.wasm"),
         );
     }
-    let Some(component) = source::compile(&name, &text, console) else {
+    let Some(component) = source::compile(&name, &text, args.deny, console) else {
         return Ok(Exit::Wrong);
     };
     if to_stdout {

@@ -9,6 +9,7 @@ use super::{
     console::Console,
     exit::{Exit, Failure, Outcome},
     packs,
+    source::DenyArgs,
     table::one_line,
     target::{Format, one_shot_sandbox},
 };
@@ -64,7 +65,7 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
     let component = if packs::is_component(&args.file, &bytes) {
         bytes
     } else {
-        match super::source::compile(&name, &bytes, console) {
+        match super::source::compile(&name, &bytes, DenyArgs::default(), console) {
             Some(component) => component,
             None => return Ok(Exit::Wrong),
         }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{console::Console, exit::Failure};
+use super::{console::Console, exit::Failure, source::DenyArgs};
 use crate::api::{limits::PACKS_PER_REQUEST_MAX, wire::PackUpload};
 
 /// The largest file that is read as rules; the compiler and the loader have tighter bounds of their own.
@@ -22,7 +22,11 @@ const FOLDER_DEPTH_MAX: usize = 16;
 pub(super) const RULE_ENDINGS: [&str; 2] = [".btr", ".wasm"];
 
 /// Reads rules to publish or to replay: `.btr` is compiled here, so that its mistakes show before anything is sent.
-pub(super) fn read(paths: &[PathBuf], console: &Console) -> Result<Vec<PackUpload>, Failure> {
+pub(super) fn read(
+    paths: &[PathBuf],
+    deny: DenyArgs,
+    console: &Console,
+) -> Result<Vec<PackUpload>, Failure> {
     let files = expand(paths, &RULE_ENDINGS)?;
     if files.len() > PACKS_PER_REQUEST_MAX {
         return Err(Failure::wrong(anyhow!(
@@ -33,7 +37,7 @@ pub(super) fn read(paths: &[PathBuf], console: &Console) -> Result<Vec<PackUploa
     let mut packs = Vec::with_capacity(files.len());
     let mut failed = 0;
     for file in &files {
-        match read_one(file, console)? {
+        match read_one(file, deny, console)? {
             Some(pack) => packs.push(pack),
             None => failed += 1,
         }
@@ -41,14 +45,14 @@ pub(super) fn read(paths: &[PathBuf], console: &Console) -> Result<Vec<PackUploa
     match failed {
         0 => Ok(packs),
         _ => Err(Failure::wrong(anyhow!(
-            "{failed} of {} rule files do not compile; nothing was sent",
+            "{failed} of {} rule files cannot be used; nothing was sent",
             files.len()
         ))),
     }
 }
 
 /// Reads one file; `None` where it does not compile, which has then been said.
-fn read_one(file: &Path, console: &Console) -> Result<Option<PackUpload>, Failure> {
+fn read_one(file: &Path, deny: DenyArgs, console: &Console) -> Result<Option<PackUpload>, Failure> {
     let bytes = read_file(file)?;
     // A rule belongs to the file that published it last, wherever that lies on whose machine.
     let origin = match file.file_name() {
@@ -62,7 +66,7 @@ fn read_one(file: &Path, console: &Console) -> Result<Option<PackUpload>, Failur
             source: None,
         }));
     }
-    let Some(component) = super::source::compile(&name(file), &bytes, console) else {
+    let Some(component) = super::source::compile(&name(file), &bytes, deny, console) else {
         return Ok(None);
     };
     Ok(Some(PackUpload {

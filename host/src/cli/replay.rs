@@ -14,6 +14,7 @@ use super::{
     exit::{Exit, Failure, Outcome},
     interrupt::Interrupt,
     packs,
+    source::DenyArgs,
     table::{Table, counted, one_line},
     target::{Format, TargetArgs},
 };
@@ -74,7 +75,7 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
     let (ids, files) = split(&args.rules)?;
     let request = ReplayRequest {
         rules: ids,
-        packs: packs::read(&files, console)?,
+        packs: packs::read(&files, DenyArgs::default(), console)?,
         from: args.from.map(|from| rfc3339(from.resolve(now))),
         to: args.to.map(|to| rfc3339(to.resolve(now))),
     };

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::{
     console::Console,
     exit::{Exit, Failure, Outcome},
+    source::DenyArgs,
     target::{Format, TargetArgs},
 };
 use crate::{
@@ -81,6 +82,8 @@ pub struct ApplyArgs {
     /// Take over rule ids that belong to another pack.
     #[arg(long)]
     take_over: bool,
+    #[command(flatten)]
+    deny: DenyArgs,
     /// How to print.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,

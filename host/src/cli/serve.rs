@@ -12,6 +12,7 @@ use super::{
     console::Console,
     exit::{Exit, Failure, Outcome},
     logs, packs,
+    source::DenyArgs,
     target::store_help,
 };
 use crate::{
@@ -79,7 +80,7 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
     let config = config.overridden_by(&args);
     // Compiled before anything is opened: a mistake in a rule changes nothing.
     let packs = match &config.rules {
-        Some(folder) => packs::read(std::slice::from_ref(folder), console)?,
+        Some(folder) => packs::read(std::slice::from_ref(folder), DenyArgs::default(), console)?,
         None => Vec::new(),
     };
     logs::start();

@@ -49,6 +49,24 @@ fn diagnostics_as_json_are_data_on_stdout() {
     assert_eq!(first["line"], 1);
     assert!(first["code"].is_string() && first["column"].is_u64());
     assert_eq!(run.stderr, "");
+
+    let run = with(
+        "e.btr",
+        "\"\u{e9}\" && b",
+        &["check", "e.btr", "-o", "json"],
+    )
+    .exits(2);
+    let files: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let said = &files[0]["diagnostics"][0];
+    // Bytes from 0, characters from 1.
+    assert_eq!(said["file"], "e.btr");
+    assert_eq!((&said["start"], &said["end"]), (&5.into(), &7.into()));
+    assert_eq!(
+        (&said["column"], &said["end_column"]),
+        (&5.into(), &7.into())
+    );
+    assert_eq!(said["fix"]["start"], 5);
+    assert_eq!(said["fix"]["replacement"], "and");
 }
 
 #[test]
@@ -115,4 +133,65 @@ fn what_is_no_component_would_not_be_loaded() {
     with("x.wasm", "\0asm", &["compile", "x.wasm", "-o", "y.wasm"])
         .exits(2)
         .says(&["is compiled already", "betrace inspect"]);
+}
+
+#[test]
+fn warnings_are_refused_where_they_are_denied() {
+    let doubtful = "trace.has(a).where(role != admin)";
+    with("a.btr", doubtful, &["check", "a.btr"]).exits(0);
+    for args in [
+        &["check", "a.btr", "--deny", "warnings"][..],
+        &["compile", "a.btr", "-o", "a.wasm", "--deny", "warnings"],
+        &["rules", "apply", "a.btr", "--deny", "warnings"],
+    ] {
+        with("a.btr", doubtful, args).exits(2).says(&[
+            "warning[unequal-skips-missing]",
+            "`a.btr` has 1 warning, and --deny warnings refuses them",
+        ]);
+    }
+    with("a.btr", RULE, &["check", "a.btr", "--deny", "warnings"]).exits(0);
+}
+
+#[test]
+fn a_code_is_explained_with_an_example_and_what_the_compiler_says_of_it() {
+    let run = betrace_in(
+        Path::new("/"),
+        &["check", "--explain", "foreign-operator"],
+        b"",
+    )
+    .exits(0);
+    for says in ["Wrong", "&&", "error[foreign-operator]", "Right", " and "] {
+        assert!(run.stdout.contains(says), "`{says}` in\n{}", run.stdout);
+    }
+    for list in [&["check", "--explain"][..], &["check", "--explain", "list"]] {
+        let run = betrace_in(Path::new("/"), list, b"").exits(0);
+        assert!(run.stdout.contains("\nunused-let "), "{}", run.stdout);
+    }
+    betrace_in(Path::new("/"), &["check", "--explain", "sintax"], b"")
+        .exits(3)
+        .says(&[
+            "no diagnostic `sintax`",
+            "did you mean `syntax`?",
+            "\n  unused-let",
+        ]);
+}
+
+#[test]
+fn what_is_sure_to_be_meant_is_mended_in_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.btr");
+    fs::write(&file, "trace.has(a) && a.where(span:durration > 5s)\n").unwrap();
+    let run = betrace_in(folder.path(), &["check", "--fix", "a.btr"], b"").exits(0);
+    assert_eq!(run.stdout, "a.btr: a\n");
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!(text, "trace.has(a) and a.where(span:duration > 5s)\n");
+    betrace_in(folder.path(), &["check", "--fix", "-"], b"a && b").exits(3);
+}
+
+#[test]
+fn twenty_mistakes_of_a_file_are_shown_and_the_rest_counted() {
+    let mistakes = "a.where(span:kind == x) or ".repeat(29) + "a.where(span:kind == x)";
+    let run = with("a.btr", &mistakes, &["check", "a.btr"]).exits(2);
+    assert_eq!(run.stderr.matches("error[unknown-kind]").count(), 20);
+    run.says(&["... and 10 more"]);
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) fn run(args: &ApplyArgs, console: &mut Console) -> Outcome {
-    let packs = packs::read(&args.paths, console)?;
+    let packs = packs::read(&args.paths, args.deny, console)?;
     let report = args
         .target
         .open_or_make()?
