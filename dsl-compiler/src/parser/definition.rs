@@ -80,19 +80,21 @@ impl<'s> Parser<'s> {
         self.advance();
         self.expect_mark('=', "after the name")?;
         let start = self.at;
-        match self.kind() {
+        let parsed = match self.kind() {
             Kind::Number(_)
             | Kind::Duration(_)
             | Kind::Mark('[')
-            | Kind::Word("true" | "false") => drop(self.parse_value()?),
+            | Kind::Word("true" | "false") => self.parse_value().map(drop),
             Kind::Word(_)
             | Kind::Text(_)
             | Kind::Mark(_)
             | Kind::Compare(_)
             | Kind::Bad
-            | Kind::End => drop(self.parse_definition_condition()?),
-        }
+            | Kind::End => self.parse_definition_condition(),
+        };
+        // Below, it is not a definition that stands further down, whatever is wrong with it.
         self.later.retain(|later| *later != name);
+        parsed?;
         self.lets.push(Definition {
             name: name.to_owned(),
             span,

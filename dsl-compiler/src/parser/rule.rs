@@ -53,7 +53,10 @@ impl Parser<'_> {
                 file.rules.push(rule);
             }
         }
-        if !file.rules.iter().any(|rule| rule.broken) {
+        // What was refused may be what used it.
+        if !file.rules.iter().any(|rule| rule.broken)
+            && !self.diagnostics.iter().any(Diagnostic::is_error)
+        {
             self.warn_unused();
         }
         file
@@ -104,9 +107,15 @@ impl Parser<'_> {
             span: self.span(),
             ..Rule::default()
         };
-        if self.word().and_then(clause_kind).is_some()
-            && (self.is_mark_ahead(1, '{') || *self.kind_ahead(1) == Kind::End)
-        {
+        // A span may be meant that is named so, but not where another name follows: there the braces were forgotten.
+        let opens = match self.kind_ahead(1) {
+            Kind::End | Kind::Mark('{' | '(') | Kind::Text(_) => true,
+            Kind::Word(word) => !matches!(*word, "and" | "or"),
+            Kind::Number(_) | Kind::Duration(_) | Kind::Compare(_) | Kind::Mark(_) | Kind::Bad => {
+                false
+            }
+        };
+        if opens && self.word().and_then(clause_kind).is_some() {
             self.parse_clauses(&mut rule, false);
             return rule;
         }
@@ -255,6 +264,15 @@ impl Parser<'_> {
                 "nothing between the braces",
             );
             return self.refuse(diagnostic.help(format!("write `{word} {{ name.of.a.span }}`")));
+        }
+        let found = self.kind();
+        if !matches!(found, Kind::Mark('{') | Kind::Bad) {
+            let message = format!("expected `{{` after `{word}`, found {}", found.describe());
+            let label = format!("expected `{{` after `{word}`");
+            return self.refuse(
+                Diagnostic::error(Code::Syntax, self.span(), message, label)
+                    .help(format!("put the condition in braces: `{word} {{ ... }}`")),
+            );
         }
         self.parse_block(&format!("after `{word}`"))
     }
