@@ -362,6 +362,8 @@ fn span() -> impl Strategy<Value = Span> {
                     version: version.to_owned(),
                     attributes: scoped,
                 },
+                events: Vec::new(),
+                links: Vec::new(),
             },
         )
 }
@@ -397,6 +399,8 @@ pub(crate) fn plain_trace(names: &[&str]) -> Trace {
         attributes: Vec::new(),
         resource: Vec::new(),
         scope: Scope::default(),
+        events: Vec::new(),
+        links: Vec::new(),
     });
     Trace {
         spans: ordered(spans.collect()),
