@@ -24,7 +24,7 @@ use betrace::{
     cli::test::{TestText, test_text},
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
 };
-use betrace_dsl::{Color, Diagnostic, DiagnosticSeverity, Source, check, render};
+use betrace_dsl::{Color, Diagnostic, DiagnosticSeverity, Source, compile, render};
 
 use page::{Block, Kind, Page};
 
@@ -106,7 +106,7 @@ impl Spec {
             name: RULES_NAME,
             text: text.as_bytes(),
         };
-        let diagnostics = check(&source);
+        let (_, diagnostics) = compile(&source);
         let got: Vec<(String, String)> = diagnostics.iter().map(code).collect();
         let said = render(&diagnostics, &source, Color::Plain);
         if got != expected {
