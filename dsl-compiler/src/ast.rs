@@ -208,6 +208,17 @@ pub(crate) enum Expr {
     },
 }
 
+impl Expr {
+    /// Whether anything of the span stands in it.
+    pub(crate) fn reads(&self) -> bool {
+        match self {
+            Self::Operand(_) => true,
+            Self::Value(_) => false,
+            Self::Binary { left, right, .. } => left.reads() || right.reads(),
+        }
+    }
+}
+
 /// An operator of a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {

@@ -39,6 +39,7 @@ pub(crate) fn check(file: &ast::File, input: Input<'_>) -> (Option<ir::Pack>, Ve
         diagnostics: Vec::new(),
         sets: Vec::new(),
         set_ids: HashMap::new(),
+        tables: Vec::new(),
     };
     let signal = checker.check_header(file);
     let mut rules: Vec<ir::Rule> = Vec::new();
@@ -60,6 +61,8 @@ struct Checker<'s> {
     /// The sets of the rule at hand, and their numbers.
     sets: Vec<SpanSet>,
     set_ids: HashMap<SpanSet, ir::SetId>,
+    /// Of which tables a row is at hand: inside `event.where( )`, `link.where( )`.
+    tables: Vec<ir::Table>,
 }
 
 impl Checker<'_> {

@@ -4,8 +4,11 @@
 //! language, the token that was meant), so that one run reports all mistakes. It knows words, not grammar, with
 //! one exception: `.where(` ends a dotted name.
 
+mod escape;
 mod number;
 
+pub(crate) use escape::literal_offset;
+use escape::{Escape, escape};
 use number::{parse_duration, parse_number};
 
 use crate::{
@@ -180,37 +183,17 @@ impl<'s> Lexer<'s> {
         self.push(Kind::Text(value), start);
     }
 
-    /// Reads what follows a backslash. One that begins no escape stands for itself, so that `"\d+"` is a pattern.
+    /// Reads what follows a backslash.
     fn lex_escape(&mut self, value: &mut String) {
-        let simple = match self.peek(0) {
-            Some(b'"') => Some('"'),
-            Some(b'\\') => Some('\\'),
-            Some(b'n') => Some('\n'),
-            Some(b't') => Some('\t'),
-            Some(b'r') => Some('\r'),
-            _ => None,
-        };
-        if let Some(c) = simple {
-            self.at += 1;
-            value.push(c);
-        } else if self.rest().starts_with("u{") {
-            let start = self.at - 1;
-            let digits = self
-                .rest()
-                .get(2..)
-                .and_then(|rest| rest.split_once('}'))
-                .map(|(digits, _)| digits);
-            let digits = digits.filter(|digits| {
-                (1..=6).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
-            });
-            let c = digits
-                .and_then(|digits| u32::from_str_radix(digits, 16).ok())
-                .and_then(char::from_u32);
-            self.at += 2;
-            if let (Some(digits), Some(c)) = (digits, c) {
-                self.at += digits.len() + 1;
+        match escape(self.rest()) {
+            Escape::Character(c, bytes) => {
+                self.at += bytes;
                 value.push(c);
-            } else {
+            }
+            Escape::Nothing => value.push('\\'),
+            Escape::Bad => {
+                let start = self.at - 1;
+                self.at += "u{".len();
                 let span = Span::new(start, self.at);
                 self.refuse(
                     Diagnostic::error(
@@ -222,8 +205,6 @@ impl<'s> Lexer<'s> {
                     .help("write `\\u{e9}` for é, or `\\\\u{` for the text itself"),
                 );
             }
-        } else {
-            value.push('\\');
         }
     }
 

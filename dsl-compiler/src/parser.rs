@@ -11,13 +11,17 @@ use crate::{
     token::{Kind, Token},
 };
 
+mod arithmetic;
 mod condition;
 mod definition;
 mod filter;
+mod operand;
+mod operator;
 mod property;
 pub(crate) use property::severity;
 mod rule;
 mod set;
+mod value;
 
 /// A mistake was reported; the caller need not.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 //!
 //! Whoever teaches `codegen` a construct removes it from here. It goes when nothing is left in it.
 
-use crate::ir::{Body, Cond, Field, Filter, Pack, Rule, Scope, Test, TextIntrinsic, Whole};
+use crate::ir::{Body, Cond, Field, Filter, Pack, Rule, Scope, Test, TextIntrinsic, Value, Whole};
 
 /// The first rule of which something is not compiled yet, and what that is.
 pub(crate) fn find(pack: &Pack) -> Option<(usize, &'static str)> {
@@ -61,6 +61,19 @@ fn in_filter(filter: &Filter) -> Option<&'static str> {
 
 fn in_test(test: &Test) -> Option<&'static str> {
     match test {
+        Test::Order {
+            field: Field::Intrinsic(_),
+            value: Value::Text(text),
+            ..
+        } if crate::check::is_decimal(text) => Some("ordering a text by a decimal number"),
+        Test::OrderFields {
+            left: Field::Intrinsic(_),
+            ..
+        }
+        | Test::OrderFields {
+            right: Field::Intrinsic(_),
+            ..
+        } => Some("ordering the texts that a span carries"),
         Test::Exists(field)
         | Test::In { field, .. }
         | Test::Order { field, .. }

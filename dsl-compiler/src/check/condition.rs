@@ -4,7 +4,7 @@ use super::{Checked, Checker};
 use crate::{
     ast::{self, At},
     diagnostic::{Code, Diagnostic},
-    ir::{self, Amount, Compare, Cond, Number, Order, Part, Selector, SetId, SpanSet},
+    ir::{self, Amount, Compare, Cond, Number, Order, Part, SetId, SpanSet},
     parser::Refused,
     source::Span,
 };
@@ -164,16 +164,16 @@ impl Checker<'_> {
             .iter()
             .map(|filter| self.check_whole_filter(filter))
             .collect();
+        let selected = self.check_selector(&set.selector);
         let mut filters: Vec<ir::Filter> = filters.into_iter().collect::<Result<_, Refused>>()?;
+        let (selector, matching) = selected?;
+        if let Some(test) = matching {
+            filters.insert(0, ir::Filter::Test(test));
+        }
         let filter = if filters.len() == 1 {
             filters.remove(0)
         } else {
             ir::Filter::All(filters)
-        };
-        let selector = match &set.selector.value {
-            ast::Selector::Name(name) => Selector::Name(name.clone()),
-            ast::Selector::Any => Selector::Any,
-            _ => crate::later(),
         };
         Ok(Part { selector, filter })
     }

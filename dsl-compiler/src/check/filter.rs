@@ -1,14 +1,26 @@
 //! Filters: which comparisons there are, and what each means (section 4 of the language).
+//!
+//! | file | compares |
+//! |---|---|
+//! | `literal` | attributes and texts with literals |
+//! | `pattern` | the same with regular expressions |
+//! | `whole` | what every span has as a whole number with literals |
+//! | `pair` | two things of the span |
+//! | `computed` | numbers, of which at least one is computed |
 
 use super::{Checked, Checker, Placed, operand::Subject};
 use crate::{
     ast::{self, At, Op, Operand},
     diagnostic::{Code, Diagnostic},
-    ir::{Compare, Field, Filter, Order, Test, TextIntrinsic, Value, Whole},
+    ir::{Field, Filter, Selector, Table, Test, TextIntrinsic, Value},
     parser::Refused,
     source::Span,
 };
 
+mod computed;
+mod literal;
+mod pair;
+mod pattern;
 mod unequal;
 mod whole;
 
@@ -20,7 +32,84 @@ struct Comparison<'a> {
     right: Placed<'a, ast::Value>,
 }
 
+impl Comparison<'_> {
+    /// All of it, whichever side stands first.
+    fn span(self) -> Span {
+        if self.left.span < self.right.span {
+            self.left.span.to(self.right.span)
+        } else {
+            self.right.span.to(self.left.span)
+        }
+    }
+}
+
+/// The table of which one row is read: `event.KEY`, `event:name`, `link.KEY`.
+fn table(operand: &Operand) -> Option<Table> {
+    match operand {
+        Operand::Scoped {
+            prefix: "event", ..
+        } => Some(Table::Events),
+        Operand::Scoped { prefix: "link", .. } => Some(Table::Links),
+        Operand::Intrinsic { of, .. } if of == "event" => Some(Table::Events),
+        Operand::Key(_) | Operand::Scoped { .. } | Operand::Intrinsic { .. } => None,
+    }
+}
+
+/// Calls `visit` with every table of which the value reads a row.
+fn value_tables(value: &ast::Value, visit: &mut impl FnMut(Table)) {
+    match value {
+        ast::Value::Operand(operand) => table(operand).into_iter().for_each(visit),
+        ast::Value::List(items) => {
+            for item in items {
+                value_tables(&item.value, visit);
+            }
+        }
+        ast::Value::Number(_)
+        | ast::Value::Duration(_)
+        | ast::Value::Bool(_)
+        | ast::Value::Text(_)
+        | ast::Value::Word(_) => {}
+    }
+}
+
+/// The same of a side of a comparison.
+fn expr_tables(expr: &ast::Expr, visit: &mut impl FnMut(Table)) {
+    match expr {
+        ast::Expr::Operand(operand) => table(&operand.value).into_iter().for_each(visit),
+        ast::Expr::Value(_) => {}
+        ast::Expr::Binary { left, right, .. } => {
+            expr_tables(left, visit);
+            expr_tables(right, visit);
+        }
+    }
+}
+
 impl Checker<'_> {
+    /// Which spans are asked about, and what a pattern asks of their names.
+    pub(super) fn check_selector(
+        &mut self,
+        selector: &At<ast::Selector>,
+    ) -> Checked<(Selector, Option<Test>)> {
+        match &selector.value {
+            ast::Selector::Name(name) => Ok((Selector::Name(name.clone()), None)),
+            ast::Selector::Any => Ok((Selector::Any, None)),
+            ast::Selector::Pattern(pattern) => {
+                // The string stands behind the `~`, which blanks may part from it.
+                let tilde = self.source(selector.span);
+                let before = tilde.find('"').unwrap_or(0) as u32;
+                let span = Span {
+                    start: selector.span.start + before,
+                    end: selector.span.end,
+                };
+                let test = Test::Matches {
+                    field: Field::Intrinsic(TextIntrinsic::Name),
+                    pattern: self.check_pattern(pattern, span)?,
+                };
+                Ok((Selector::Any, Some(test)))
+            }
+        }
+    }
+
     /// Checks what stands between the parentheses of a `.where( )`.
     pub(super) fn check_whole_filter(&mut self, filter: &ast::Filter) -> Checked<Filter> {
         let checked = self.check_filter(filter)?;
@@ -33,26 +122,85 @@ impl Checker<'_> {
             ast::Filter::And(all) => self.check_filters(all).map(Filter::All),
             ast::Filter::Or(any) => self.check_filters(any).map(Filter::Any),
             ast::Filter::Not(inner) => Ok(Filter::Not(Box::new(self.check_filter(inner)?))),
-            ast::Filter::Truth(operand) => self.check_truth(operand),
-            ast::Filter::Exists(operand) => match self.check_operand(operand)? {
-                Subject::Field(field) => Ok(Filter::Test(Test::Exists(field))),
-                Subject::Whole(_) => {
-                    let text = self.source(operand.span);
-                    self.refuse(
-                        Diagnostic::error(
-                            Code::WrongType,
-                            operand.span,
-                            format!("every span has `{text}`"),
-                            "always there",
-                        )
-                        .help("leave it out"),
-                    )
-                }
-            },
-            ast::Filter::Compare { left, op, right } => {
-                self.check_comparison_of_span(Comparison { left, op, right })
+            ast::Filter::Truth(operand) => {
+                let checked = self.check_truth(operand)?;
+                Ok(self.of_any_row(checked, table(&operand.value)))
             }
-            _ => crate::later(),
+            ast::Filter::Exists(operand) => {
+                let checked = self.check_exists(operand)?;
+                Ok(self.of_any_row(checked, table(&operand.value)))
+            }
+            ast::Filter::Compare { left, op, right } => {
+                let checked = self.check_comparison_of_span(Comparison { left, op, right })?;
+                let mut tables: Vec<Table> = table(&left.value).into_iter().collect();
+                value_tables(&right.value, &mut |table| tables.push(table));
+                Ok(self.of_any_row(checked, tables))
+            }
+            ast::Filter::Compute { left, op, right } => {
+                let checked = self.check_computed(left, op, right).map(Filter::Test)?;
+                let mut tables = Vec::new();
+                expr_tables(left, &mut |table| tables.push(table));
+                expr_tables(right, &mut |table| tables.push(table));
+                Ok(self.of_any_row(checked, tables))
+            }
+            ast::Filter::Some {
+                table,
+                filter,
+                span,
+            } => self.check_some(*table, filter, *span),
+        }
+    }
+
+    /// What is asked of an event or link where none is at hand is asked of each of them.
+    fn of_any_row(&self, filter: Filter, read: impl IntoIterator<Item = Table>) -> Filter {
+        let mut tables: Vec<Table> = read
+            .into_iter()
+            .filter(|table| !self.tables.contains(table))
+            .collect();
+        tables.sort_unstable();
+        tables.dedup();
+        tables
+            .into_iter()
+            .rfold(filter, |filter, table| Filter::Some {
+                table,
+                filter: Box::new(filter),
+            })
+    }
+
+    /// `event.where(...)`: one row that passes all.
+    fn check_some(&mut self, table: Table, filter: &ast::Filter, span: Span) -> Checked<Filter> {
+        let word = self.source(span);
+        if self.tables.contains(&table) {
+            let message = format!("`{word}( )` inside itself");
+            let diagnostic = Diagnostic::error(Code::Syntax, span, message, "the inner one");
+            return self.refuse(diagnostic.help(
+                "all that stands inside is asked of one event (or link): join it with `and`",
+            ));
+        }
+        self.tables.push(table);
+        let checked = self.check_filter(filter);
+        self.tables.pop();
+        Ok(Filter::Some {
+            table,
+            filter: Box::new(checked?),
+        })
+    }
+
+    fn check_exists(&mut self, operand: &At<Operand>) -> Checked<Filter> {
+        match self.check_operand(operand)? {
+            Subject::Field(field) => Ok(Filter::Test(Test::Exists(field))),
+            Subject::Whole(_) => {
+                let text = self.source(operand.span);
+                self.refuse(
+                    Diagnostic::error(
+                        Code::WrongType,
+                        operand.span,
+                        format!("every span has `{text}`"),
+                        "always there",
+                    )
+                    .help("leave it out"),
+                )
+            }
         }
     }
 
@@ -67,11 +215,13 @@ impl Checker<'_> {
     /// An attribute alone asks whether it is true.
     fn check_truth(&mut self, operand: &At<Operand>) -> Checked<Filter> {
         match self.check_operand(operand)? {
-            Subject::Field(field @ Field::Attribute { .. }) => Ok(Filter::Test(Test::In {
-                field,
-                values: vec![Value::Bool(true)],
-                negated: false,
-            })),
+            Subject::Field(field @ (Field::Attribute { .. } | Field::Alias { .. })) => {
+                Ok(Filter::Test(Test::In {
+                    field,
+                    values: vec![Value::Bool(true)],
+                    negated: false,
+                }))
+            }
             Subject::Field(Field::Intrinsic(_)) | Subject::Whole(_) => {
                 let text = self.source(operand.span);
                 let diagnostic = Diagnostic::error(
@@ -82,7 +232,6 @@ impl Checker<'_> {
                 );
                 self.refuse(diagnostic)
             }
-            _ => crate::later(),
         }
     }
 
@@ -93,294 +242,16 @@ impl Checker<'_> {
                 value: operand.clone(),
                 span: comparison.right.span,
             })?;
-            return self.check_pair(comparison, left, right).map(Filter::Test);
+            return self.check_pair(comparison, left, right);
+        }
+        if let (Op::In | Op::NotIn, ast::Value::List(items)) =
+            (comparison.op.value, &comparison.right.value)
+        {
+            return self.check_list(comparison, &left, items);
         }
         match left {
             Subject::Field(field) => self.check_field(comparison, field).map(Filter::Test),
-            Subject::Whole(whole) => self.check_whole(comparison, whole),
-        }
-    }
-
-    /// A field against literals.
-    fn check_field(&mut self, comparison: Comparison<'_>, field: Field) -> Checked<Test> {
-        let right = comparison.right;
-        match comparison.op.value {
-            Op::Compare(Compare::Equal) => Ok(Test::In {
-                values: vec![self.check_value(comparison, &field, right)?],
-                field,
-                negated: false,
-            }),
-            Op::Compare(Compare::Unequal) => Ok(Test::In {
-                values: vec![self.check_value(comparison, &field, right)?],
-                field,
-                negated: true,
-            }),
-            op @ (Op::In | Op::NotIn) => {
-                let ast::Value::List(items) = &right.value else {
-                    return Err(Refused);
-                };
-                let values: Vec<_> = items
-                    .iter()
-                    .map(|item| self.check_value(comparison, &field, item))
-                    .collect();
-                Ok(Test::In {
-                    values: values.into_iter().collect::<Result<_, Refused>>()?,
-                    field,
-                    negated: op == Op::NotIn,
-                })
-            }
-            Op::Compare(Compare::Order(order)) => self.check_order(comparison, field, order),
-            Op::Contains => {
-                let value = self.check_needle(comparison, &field)?;
-                let text = self.needle_text(right, &value);
-                Ok(Test::Contains { field, value, text })
-            }
-            Op::Text(at) => {
-                let value = self.check_needle(comparison, &field)?;
-                Ok(Test::Text {
-                    field,
-                    at,
-                    text: self.needle_text(right, &value),
-                })
-            }
-            _ => crate::later(),
-        }
-    }
-
-    /// The value that `contains` and its like look for. In a string, any literal is looked for as it is written.
-    fn check_needle(&mut self, comparison: Comparison<'_>, field: &Field) -> Checked<Value> {
-        let anything = Field::Attribute {
-            scope: crate::ir::Scope::Any,
-            key: String::new(),
-        };
-        let field = if matches!(
-            field,
-            Field::Intrinsic(TextIntrinsic::Name | TextIntrinsic::ScopeName)
-        ) {
-            field
-        } else {
-            &anything
-        };
-        self.check_value(comparison, field, comparison.right)
-    }
-
-    fn needle_text(&self, written: &At<ast::Value>, value: &Value) -> String {
-        match value {
-            Value::Text(text) => text.clone(),
-            Value::Number(_) | Value::Bool(_) => self.source(written.span),
-        }
-    }
-
-    /// A literal that a field is equal to or not.
-    fn check_value(
-        &mut self,
-        comparison: Comparison<'_>,
-        field: &Field,
-        value: &At<ast::Value>,
-    ) -> Checked<Value> {
-        let left = self.source(comparison.left.span);
-        let checked = match &value.value {
-            ast::Value::Number(number) => Value::Number(*number),
-            ast::Value::Bool(truth) => Value::Bool(*truth),
-            ast::Value::Text(text) => Value::Text(text.clone()),
-            ast::Value::Word(word) => {
-                self.check_dotted(comparison, word, value.span)?;
-                Value::Text(word.clone())
-            }
-            ast::Value::Duration(_) => return self.refuse_duration(comparison, value.span),
-            ast::Value::Operand(_) => {
-                return self.unsupported(value.span, "an attribute in a list or after `contains`");
-            }
-            ast::Value::List(_) => return Err(Refused),
-        };
-        if matches!(
-            (field, &checked),
-            (Field::Intrinsic(_), Value::Number(_) | Value::Bool(_))
-        ) {
-            let text = self.source(value.span);
-            let diagnostic = Diagnostic::error(
-                Code::WrongType,
-                value.span,
-                format!("`{left}` is a text"),
-                "not a text",
-            )
-            .help(format!("quote it: `\"{text}\"`"));
-            return self.refuse(diagnostic.fix(value.span, format!("\"{text}\"")));
-        }
-        Ok(checked)
-    }
-
-    /// Refuses a dotted bare word, which could mean a text or an attribute, unless the left side is always a name.
-    fn check_dotted(&mut self, comparison: Comparison<'_>, word: &str, span: Span) -> Checked<()> {
-        let names = [
-            ("span", "name"),
-            ("span", "service"),
-            ("scope", "name"),
-            ("event", "name"),
-        ];
-        let is_name = matches!(&comparison.left.value, Operand::Intrinsic { of, name } if names.contains(&(of.as_str(), name.as_str())));
-        if !word.contains('.') || is_name {
-            return Ok(());
-        }
-        let diagnostic = Diagnostic::error(
-            Code::DottedWord,
-            span,
-            format!("`{word}` could be a text or an attribute"),
-            "a dotted word is written in full here",
-        );
-        self.refuse(diagnostic.help(format!(
-            "write `\"{word}\"` for the text, or `span.{word}` for the attribute of the span"
-        )))
-    }
-
-    fn refuse_duration<T>(&mut self, comparison: Comparison<'_>, span: Span) -> Checked<T> {
-        let (left, op, duration) = (
-            self.source(comparison.left.span),
-            comparison.op.value.as_str(),
-            self.source(span),
-        );
-        let digits = duration.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let message = format!("`{left}` is an attribute, which holds a number and no duration");
-        let diagnostic =
-            Diagnostic::error(Code::DurationAgainstAttribute, span, message, "a duration");
-        self.refuse(diagnostic.help(format!("write `span:duration {op} {duration}` for how long the span took, or `{left} {op} {digits}` for the attribute")))
-    }
-
-    fn check_order(
-        &mut self,
-        comparison: Comparison<'_>,
-        field: Field,
-        op: Order,
-    ) -> Checked<Test> {
-        let right = comparison.right;
-        match &right.value {
-            ast::Value::Word(word) => {
-                let message = format!(
-                    "`{word}` after `{}` could be a text or an attribute",
-                    op.as_str()
-                );
-                let diagnostic = Diagnostic::error(
-                    Code::BareWordOrdered,
-                    right.span,
-                    message,
-                    "a bare word has no order",
-                );
-                self.refuse(diagnostic.help(format!("write `span.{word}` for the attribute of the span, or `\"{word}\"` for the text")))
-            }
-            ast::Value::Bool(_) => {
-                let diagnostic = Diagnostic::error(
-                    Code::NoOrder,
-                    right.span,
-                    format!("`{}` does not order booleans", op.as_str()),
-                    "a boolean",
-                );
-                self.refuse(diagnostic.help("compare with `==` or `!=`"))
-            }
-            ast::Value::Text(text) if matches!(field, Field::Intrinsic(_)) && is_decimal(text) => {
-                let left = self.source(comparison.left.span);
-                self.unsupported(
-                    right.span,
-                    &format!("ordering `{left}` with a decimal number"),
-                )
-            }
-            ast::Value::Number(_)
-            | ast::Value::Text(_)
-            | ast::Value::Duration(_)
-            | ast::Value::Operand(_)
-            | ast::Value::List(_) => {
-                let value = self.check_value(comparison, &field, right)?;
-                Ok(Test::Order { field, op, value })
-            }
-        }
-    }
-
-    /// Something of the span against something else of it.
-    fn check_pair(
-        &mut self,
-        comparison: Comparison<'_>,
-        left: Subject,
-        right: Subject,
-    ) -> Checked<Test> {
-        let Op::Compare(op) = comparison.op.value else {
-            let what = format!(
-                "`{}` with an attribute on its right",
-                comparison.op.value.as_str()
-            );
-            return self.unsupported(comparison.right.span, &what);
-        };
-        match (left, right) {
-            (Subject::Field(left), Subject::Field(right)) => match op {
-                Compare::Equal => Ok(Test::EqualFields {
-                    left,
-                    right,
-                    negated: false,
-                }),
-                Compare::Unequal => Ok(Test::EqualFields {
-                    left,
-                    right,
-                    negated: true,
-                }),
-                Compare::Order(op) => {
-                    if matches!(left, Field::Intrinsic(_)) || matches!(right, Field::Intrinsic(_)) {
-                        return self.unsupported(
-                            comparison.right.span,
-                            "ordering the texts that a span carries",
-                        );
-                    }
-                    Ok(Test::OrderFields { left, op, right })
-                }
-            },
-            (Subject::Whole(left), Subject::Whole(right)) => {
-                self.check_whole_pair(comparison, left, op, right)
-            }
-            (Subject::Field(_), Subject::Whole(whole)) => {
-                self.refuse_mixed(comparison, whole, comparison.left.span)
-            }
-            (Subject::Whole(whole), Subject::Field(_)) => {
-                self.refuse_mixed(comparison, whole, comparison.right.span)
-            }
-        }
-    }
-
-    /// Refuses an attribute against something that is counted otherwise.
-    fn refuse_mixed(
-        &mut self,
-        comparison: Comparison<'_>,
-        whole: Whole,
-        field: Span,
-    ) -> Checked<Test> {
-        let key = self.source(field);
-        match whole {
-            Whole::Duration => {
-                let message =
-                    format!("`{key}` is an attribute, which holds a number and no duration");
-                let diagnostic = Diagnostic::error(
-                    Code::DurationAgainstAttribute,
-                    field,
-                    message,
-                    "an attribute",
-                );
-                self.refuse(diagnostic.help("compare `span:duration` with a duration, as `250ms`"))
-            }
-            Whole::Hour | Whole::Minute | Whole::Weekday | Whole::Date => {
-                self.unsupported(field, "comparing `timestamp.` with an attribute")
-            }
-            Whole::Kind | Whole::Status | Whole::Start | Whole::End => {
-                let side = if field == comparison.left.span {
-                    comparison.right.span
-                } else {
-                    comparison.left.span
-                };
-                let side = self.source(side);
-                let diagnostic = Diagnostic::error(
-                    Code::WrongType,
-                    field,
-                    format!("`{side}` is not compared with an attribute"),
-                    "an attribute",
-                );
-                self.refuse(diagnostic.help(whole::wanted(whole)))
-            }
-            _ => crate::later(),
+            Subject::Whole(whole) => self.check_whole(comparison, whole).map(Filter::Test),
         }
     }
 }
@@ -404,3 +275,6 @@ pub(crate) fn is_decimal(text: &str) -> bool {
         && exponent
             .is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,18 +59,12 @@ impl Checker<'_> {
                 prefix: "timestamp",
                 key,
             } => self.check_timestamp(key, span),
-            Operand::Scoped { prefix, key } => {
-                let message = format!("reading {prefix}s (`{prefix}.{key}`) is not supported yet");
-                let diagnostic = Diagnostic::error(
-                    Code::NotSupportedYet,
-                    span,
-                    message,
-                    "this version does not compile it",
-                );
-                self.refuse(diagnostic.help(format!(
-                    "quote it for the attribute of that name: `\"{prefix}.{key}\"`"
-                )))
-            }
+            Operand::Scoped {
+                prefix: "event",
+                key,
+            } => attribute(Scope::Event, key),
+            // The parser splits off no other prefix but `link`.
+            Operand::Scoped { prefix: _, key } => attribute(Scope::Link, key),
             Operand::Intrinsic { of, name } => self.check_intrinsic(of, name, span),
         }
     }
@@ -108,9 +102,21 @@ impl Checker<'_> {
             ("span", "start") => Ok(Subject::Whole(Whole::Start)),
             ("span", "end") => Ok(Subject::Whole(Whole::End)),
             ("span", "duration") => Ok(Subject::Whole(Whole::Duration)),
-            ("span", "children" | "depth" | "self_duration") | ("event" | "link", _) => {
-                let what = format!("`{of}:{name}`");
-                self.unsupported(span, &what)
+            ("span", "children") => Ok(Subject::Whole(Whole::Children)),
+            ("span", "depth") => Ok(Subject::Whole(Whole::Depth)),
+            ("span", "self_duration") => Ok(Subject::Whole(Whole::SelfDuration)),
+            ("event", "name") => text(TextIntrinsic::EventName),
+            ("event", _) => self.refuse_intrinsic("event:", name, &["name"], span),
+            ("link", _) => {
+                let diagnostic = Diagnostic::error(
+                    Code::UnknownIntrinsic,
+                    span,
+                    format!("there is no `link:{name}`"),
+                    "of links, only attributes are read",
+                );
+                self.refuse(
+                    diagnostic.help(format!("write `link.{name}` for an attribute of a link")),
+                )
             }
             ("span", _) => self.refuse_intrinsic("span:", name, &SPAN_INTRINSICS, span),
             ("scope", _) => self.refuse_intrinsic("scope:", name, &["name", "version"], span),

@@ -114,6 +114,8 @@ codes! {
     DurationAgainstAttribute = "duration-against-attribute";
     /// `span:duration` compared with a number that has no unit. Write `250ms`.
     DurationWithoutUnit = "duration-without-unit";
+    /// A text that is no regular expression: `matches "("`. The place in the pattern is underlined. The syntax is that of the `regex` crate; a character that means something in it is written with a backslash, `\\(`.
+    BadPattern = "bad-pattern";
     /// A time that is not RFC 3339. Write `"2026-03-01T19:30:00Z"`.
     BadTime = "bad-time";
     /// A date that is not of the form `"2026-03-01"`.

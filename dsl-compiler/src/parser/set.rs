@@ -2,9 +2,8 @@
 
 use super::{Parsed, Parser, is_reserved};
 use crate::{
-    ast::{At, Cond, Filter, Op, Operand, Selector, Set},
+    ast::{At, Cond, Filter, Operand, Selector, Set},
     diagnostic::{Code, Diagnostic},
-    ir::Compare,
     source::Span,
     suggest::suggest,
     token::Kind,
@@ -153,24 +152,6 @@ impl Parser<'_> {
         })
     }
 
-    /// Whether the token `ahead` is an operator of a comparison.
-    pub(super) fn is_op_ahead(&self, ahead: usize) -> bool {
-        match self.kind_ahead(ahead) {
-            Kind::Compare(_)
-            | Kind::Word(
-                "in" | "contains" | "contains_i" | "starts_with" | "ends_with" | "matches",
-            ) => true,
-            Kind::Word("not") => self.word_ahead(ahead + 1) == Some("in"),
-            Kind::Word(_)
-            | Kind::Text(_)
-            | Kind::Number(_)
-            | Kind::Duration(_)
-            | Kind::Mark(_)
-            | Kind::Bad
-            | Kind::End => false,
-        }
-    }
-
     /// Parses a selector and its filters.
     pub(super) fn parse_set(&mut self) -> Parsed<Set> {
         let mut set = self.parse_selector()?;
@@ -194,12 +175,7 @@ impl Parser<'_> {
         self.refuse_later()?;
         let set = match self.kind() {
             Kind::Word(_) if self.is_defined() => self.expand("a set of spans", Self::parse_set)?,
-            Kind::Mark('~') => {
-                return self.unsupported(
-                    start.to(self.span_ahead(1)),
-                    "selecting spans by a regular expression",
-                );
-            }
+            Kind::Mark('~') => self.parse_pattern()?,
             Kind::Text(name) => {
                 self.advance();
                 named(Selector::Name(name.clone()))
@@ -254,6 +230,23 @@ impl Parser<'_> {
         Ok(set)
     }
 
+    /// Parses `~"regex"`.
+    fn parse_pattern(&mut self) -> Parsed<Set> {
+        let start = self.span();
+        self.advance();
+        let Kind::Text(pattern) = self.kind() else {
+            return self.expected("a regular expression in quotes after `~`");
+        };
+        self.advance();
+        Ok(Set {
+            selector: At {
+                value: Selector::Pattern(pattern.clone()),
+                span: start.to(self.last_span()),
+            },
+            filters: Vec::new(),
+        })
+    }
+
     fn refuse_function<T>(&mut self, word: &str, span: Span) -> Parsed<T> {
         let known = ["trace.has", "trace.count", "count"];
         let diagnostic = Diagnostic::error(
@@ -280,47 +273,5 @@ impl Parser<'_> {
         self.expect_end_of_filter()?;
         self.advance();
         Ok(filter)
-    }
-
-    /// Parses an operator of a comparison, if one stands here.
-    pub(super) fn parse_op(&mut self) -> Parsed<Option<At<Op>>> {
-        let span = self.span();
-        let op = match self.kind() {
-            Kind::Compare(op) => Op::Compare(*op),
-            Kind::Word("in") => Op::In,
-            Kind::Word("not") if self.word_ahead(1) == Some("in") => {
-                self.advance();
-                Op::NotIn
-            }
-            Kind::Word("contains") => Op::Contains,
-            Kind::Word("starts_with") => Op::Text(crate::ir::Place::Start),
-            Kind::Word("ends_with") => Op::Text(crate::ir::Place::End),
-            Kind::Word("matches") => return self.unsupported(span, "`matches`"),
-            Kind::Word("contains_i") => return self.unsupported(span, "`contains_i`"),
-            Kind::Word("is") => {
-                self.report(
-                    Diagnostic::error(
-                        Code::ForeignOperator,
-                        span,
-                        "`is` is not an operator of this language",
-                        "write `==`",
-                    )
-                    .fix(span, "=="),
-                );
-                Op::Compare(Compare::Equal)
-            }
-            Kind::Word(_)
-            | Kind::Text(_)
-            | Kind::Number(_)
-            | Kind::Duration(_)
-            | Kind::Mark(_)
-            | Kind::Bad
-            | Kind::End => return Ok(None),
-        };
-        self.advance();
-        Ok(Some(At {
-            value: op,
-            span: span.to(self.last_span()),
-        }))
     }
 }

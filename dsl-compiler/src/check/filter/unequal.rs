@@ -1,6 +1,6 @@
 //! The warning about `!=`, which passes by what is missing.
 
-use super::Checker;
+use super::{Checker, Comparison};
 use crate::{
     ast::{self, Op, Operand},
     diagnostic::{Code, Diagnostic},
@@ -16,8 +16,9 @@ impl Checker<'_> {
             ast::Filter::Or(_)
             | ast::Filter::Not(_)
             | ast::Filter::Truth(_)
-            | ast::Filter::Exists(_) => return,
-            _ => crate::later(),
+            | ast::Filter::Exists(_)
+            | ast::Filter::Compute { .. }
+            | ast::Filter::Some { .. } => return,
         };
         for operand in operands {
             let ast::Filter::Compare { left, op, right } = operand else {
@@ -45,7 +46,7 @@ impl Checker<'_> {
             let (key, value) = (self.source(left.span), self.source(right.span));
             let positive = if op.value == Op::NotIn { "in" } else { "==" };
             let message = format!("`{}` is false where `{key}` is missing", op.value.as_str());
-            let diagnostic = Diagnostic::warning(Code::UnequalSkipsMissing, left.span.to(right.span), message, "spans without it do not pass")
+            let diagnostic = Diagnostic::warning(Code::UnequalSkipsMissing, Comparison { left, op, right }.span(), message, "spans without it do not pass")
                 .help(format!("write `not ({key} {positive} {value})` if they should, or `exists {key} and ...` if it is meant so"));
             self.report(diagnostic);
         }
@@ -61,6 +62,7 @@ fn mentions(filter: &ast::Filter, operand: &Operand) -> bool {
         ast::Filter::Truth(left)
         | ast::Filter::Exists(left)
         | ast::Filter::Compare { left, .. } => left.value == *operand,
-        _ => crate::later(),
+        // A computed comparison is false where the attribute is missing, whatever its operator.
+        ast::Filter::Compute { .. } | ast::Filter::Some { .. } => false,
     }
 }

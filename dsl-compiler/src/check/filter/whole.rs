@@ -5,8 +5,7 @@ use crate::{
     ast::{self, At, Op},
     check::time::{parse_date, parse_time},
     diagnostic::{Code, Diagnostic},
-    ir::{Compare, Filter, Number, Order, Test, Whole},
-    parser::Refused,
+    ir::{Compare, Number, Order, Test, Whole},
     source::Span,
     suggest::suggest,
 };
@@ -32,28 +31,23 @@ pub(super) fn wanted(whole: Whole) -> &'static str {
         Whole::Start | Whole::End => {
             "compare it with a quoted time, as \"2026-03-01T19:30:00Z\", or with `span:start` or `span:end`"
         }
-        Whole::Duration => "compare it with a duration, as `250ms`",
+        Whole::Duration | Whole::SelfDuration => "compare it with a duration, as `250ms`",
+        Whole::Children | Whole::Depth => "compare it with a number, as `3`",
         Whole::Hour => "compare it with a number from 0 to 23",
         Whole::Minute => "compare it with a number from 0 to 59",
         Whole::Weekday => {
             "compare it with mon, tue, wed, thu, fri, sat or sun, or with a number from 1 (Monday) to 7"
         }
         Whole::Date => "compare it with a quoted date, as \"2026-03-01\"",
-        _ => crate::later(),
     }
 }
 
 impl Checker<'_> {
-    /// A whole number against literals.
-    pub(super) fn check_whole(
-        &mut self,
-        comparison: Comparison<'_>,
-        left: Whole,
-    ) -> Checked<Filter> {
+    /// A whole number against a literal.
+    pub(super) fn check_whole(&mut self, comparison: Comparison<'_>, left: Whole) -> Checked<Test> {
         let op = match comparison.op.value {
             Op::Compare(op) => op,
-            Op::In | Op::NotIn => Compare::Equal,
-            Op::Contains | Op::Text(_) => {
+            Op::In | Op::NotIn | Op::Contains | Op::ContainsFolded | Op::Matches | Op::Text(_) => {
                 let text = self.source(comparison.left.span);
                 let message = format!(
                     "`{}` looks into a text, and `{text}` is none",
@@ -64,7 +58,6 @@ impl Checker<'_> {
                         .help(wanted(left)),
                 );
             }
-            _ => crate::later(),
         };
         if matches!((left, op), (Whole::Kind | Whole::Status, Compare::Order(_))) {
             let text = self.source(comparison.left.span);
@@ -76,32 +69,12 @@ impl Checker<'_> {
             );
             return self.refuse(diagnostic.help(wanted(left)));
         }
-        let ast::Value::List(items) = &comparison.right.value else {
-            return Ok(Filter::Test(Test::Whole {
-                left,
-                op,
-                value: self.check_whole_value(comparison, left, comparison.right)?,
-            }));
-        };
-        let tests: Vec<Checked<Filter>> = items
-            .iter()
-            .map(|item| {
-                Ok(Filter::Test(Test::Whole {
-                    left,
-                    op,
-                    value: self.check_whole_value(comparison, left, item)?,
-                }))
-            })
-            .collect();
-        let any = Filter::Any(tests.into_iter().collect::<Result<_, Refused>>()?);
-        Ok(if comparison.op.value == Op::NotIn {
-            Filter::Not(Box::new(any))
-        } else {
-            any
-        })
+        let value = self.check_whole_value(comparison, left, comparison.right)?;
+        Ok(Test::Whole { left, op, value })
     }
 
-    fn check_whole_value(
+    /// The number that a literal is against this.
+    pub(super) fn check_whole_value(
         &mut self,
         comparison: Comparison<'_>,
         left: Whole,
@@ -151,14 +124,20 @@ impl Checker<'_> {
                     self.refuse(diagnostic.help("write it as \"2026-03-01\""))
                 }
             }
-            (Whole::Duration, ast::Value::Duration(ns), _) => Ok(Number::Int(*ns)),
-            (Whole::Duration, ast::Value::Number(_), _) => self.refuse_plain(comparison, value),
-            (Whole::Hour | Whole::Minute | Whole::Weekday, ast::Value::Number(number), _) => {
+            (Whole::Duration | Whole::SelfDuration, ast::Value::Duration(ns), _) => {
+                self.warn_outside(comparison, left, Number::Int(*ns), value.span);
+                Ok(Number::Int(*ns))
+            }
+            (Whole::Duration | Whole::SelfDuration, ast::Value::Number(_), _) => {
+                self.refuse_plain(comparison, value)
+            }
+            (
+                Whole::Hour | Whole::Minute | Whole::Weekday | Whole::Children | Whole::Depth,
+                ast::Value::Number(number),
+                _,
+            ) => {
                 self.warn_outside(comparison, left, *number, value.span);
                 Ok(*number)
-            }
-            (_, ast::Value::Operand(_), _) => {
-                self.unsupported(value.span, "an attribute in a list")
             }
             (_, _, _) => {
                 let text = self.source(comparison.left.span);
@@ -179,20 +158,17 @@ impl Checker<'_> {
             Whole::Hour => (0.0, 23.0),
             Whole::Minute => (0.0, 59.0),
             Whole::Weekday => (1.0, 7.0),
-            Whole::Kind
-            | Whole::Status
-            | Whole::Start
-            | Whole::End
-            | Whole::Duration
-            | Whole::Date => return,
-            _ => crate::later(),
+            Whole::Duration | Whole::SelfDuration | Whole::Children | Whole::Depth => {
+                (0.0, f64::INFINITY)
+            }
+            Whole::Kind | Whole::Status | Whole::Start | Whole::End | Whole::Date => return,
         };
         let value = match number {
             Number::Int(int) => int as f64,
             Number::Double(bits) => f64::from_bits(bits),
         };
         let is_one = (first..=last).contains(&value) && value.fract() == 0.0;
-        let whole = comparison.left.span.to(comparison.right.span);
+        let whole = comparison.span();
         let (span, outcome) = match comparison.op.value {
             Op::Compare(Compare::Equal) if !is_one => (whole, "never true"),
             Op::Compare(Compare::Unequal) if !is_one => (whole, "always true"),
@@ -210,11 +186,20 @@ impl Checker<'_> {
                     (true, false) | (false, true) => return,
                 }
             }
-            Op::Compare(_) | Op::In | Op::NotIn | Op::Contains | Op::Text(_) => return,
-            _ => crate::later(),
+            Op::Compare(_)
+            | Op::In
+            | Op::NotIn
+            | Op::Contains
+            | Op::ContainsFolded
+            | Op::Matches
+            | Op::Text(_) => return,
         };
         let text = self.source(comparison.left.span);
-        let message = format!("this is {outcome}: `{text}` is {first} to {last}");
+        let message = if last.is_finite() {
+            format!("this is {outcome}: `{text}` is {first} to {last}")
+        } else {
+            format!("this is {outcome}: `{text}` is never negative")
+        };
         let diagnostic = Diagnostic::warning(Code::ConstantCondition, span, message, outcome);
         self.report(diagnostic.help(wanted(part)));
     }
@@ -262,31 +247,5 @@ impl Checker<'_> {
                 .fix(value.span, near),
             None => diagnostic,
         })
-    }
-
-    pub(super) fn check_whole_pair(
-        &mut self,
-        comparison: Comparison<'_>,
-        left: Whole,
-        op: Compare,
-        right: Whole,
-    ) -> Checked<Test> {
-        let is_time = |whole| matches!(whole, Whole::Start | Whole::End);
-        if (is_time(left) && is_time(right))
-            || (left == right && !matches!(left, Whole::Kind | Whole::Status))
-        {
-            return Ok(Test::WholePair { left, op, right });
-        }
-        let (left_text, right_text) = (
-            self.source(comparison.left.span),
-            self.source(comparison.right.span),
-        );
-        let diagnostic = Diagnostic::error(
-            Code::WrongType,
-            comparison.right.span,
-            format!("`{left_text}` is not compared with `{right_text}`"),
-            "of another type",
-        );
-        self.refuse(diagnostic.help(wanted(left)))
     }
 }
