@@ -79,6 +79,11 @@ impl Rules {
         self.pack.rules.len()
     }
 
+    /// The id of the rule at a position.
+    pub fn id(&self, rule: usize) -> Option<&str> {
+        self.pack.rules.get(rule).map(|rule| rule.id.as_str())
+    }
+
     /// Judges a trace by the rule at a position; `None` where there is no such rule.
     pub fn judge(&self, rule: usize, trace: &Trace) -> Option<Judged> {
         let view = View {

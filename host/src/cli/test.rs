@@ -16,11 +16,13 @@ use super::{
 };
 use crate::sandbox::{PackCompiler, Sandbox, SandboxLimits};
 
+mod cases;
 mod file;
 mod mistake;
 mod run;
 mod spans;
 
+pub use cases::{CaseTrace, cases};
 use run::{Broken, Runner};
 
 /// Run rule tests (*.test.toml).

@@ -8,6 +8,8 @@
 //! | a `toml` block with no `btr` before it in its section | it is a whole test file |
 //! | the page itself | the index links to it |
 //!
+//! Each case is judged twice: as everywhere, by the component in the sandbox, and by the compiler's oracle.
+//!
 //! A source without a name for its rule stands in `rule.btr`, so that the rule's id is `rule`.
 
 #![expect(
@@ -21,7 +23,7 @@ use std::{
 };
 
 use betrace::{
-    cli::test::{TestText, test_text},
+    cli::test::{self, TestText, test_text},
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
 };
 use betrace_dsl::{Color, Diagnostic, DiagnosticSeverity, Source, compile, render};
@@ -29,6 +31,7 @@ use betrace_dsl::{Color, Diagnostic, DiagnosticSeverity, Source, compile, render
 use page::{Block, Kind, Page};
 
 mod page;
+mod second;
 
 /// What the rules of a page are called where the compiler speaks of them.
 const RULES_NAME: &str = "rule.btr";
@@ -122,7 +125,7 @@ impl Spec {
     }
 
     fn judge(&mut self, name: &str, page: &Page<'_>, rules: Option<&Block>, cases: &[&Block]) {
-        let rules = rules.map(|block| page.text(block));
+        let rules: Option<String> = rules.map(|block| page.text(block));
         let text = page.text_in_place(cases);
         let path = self.folder.join(name);
         let test = TestText {
@@ -134,6 +137,19 @@ impl Spec {
                 text: text.as_bytes(),
             }),
         };
+        for case in test::cases(&test) {
+            let own = case.source.as_ref().or(rules.as_ref());
+            let source = own.map(|text| Source {
+                name: RULES_NAME,
+                text: text.as_bytes(),
+            });
+            for failure in source
+                .iter()
+                .flat_map(|source| second::failures(&case, source))
+            {
+                self.fail(name, case.line, &format!("{}: {failure}", case.name));
+            }
+        }
         let report = test_text(&test, &self.sandbox);
         let line = cases.first().map_or(0, |block| block.line);
         for error in &report.errors {
@@ -242,7 +258,10 @@ fn a_wrong_verdict_is_shown_with_its_line() {
     let failures = failures_of(&format!("# A\n```btr\nb\n```\n{CASE}"));
     assert_eq!(
         failures,
-        ["page.md:8: a span: rule: expected violated, got held"]
+        [
+            "page.md:8: a span: rule: the oracle says held",
+            "page.md:8: a span: rule: expected violated, got held"
+        ]
     );
 }
 

@@ -170,7 +170,7 @@ impl<'a> Runner<'a> {
         let sealed = match &case.input {
             Input::None => return Ok(vec!["there are no spans".to_owned()]),
             Input::Spans(spans) => seal(spans.iter().map(|span| span.record.clone()).collect()),
-            Input::Otlp(path) => self.otlp(path)?,
+            Input::Otlp(path) => otlp(&self.folder, path)?,
         };
         let [trace] = <[SealedTrace; 1]>::try_from(sealed).map_err(|traces| {
             let message = format!(
@@ -197,22 +197,22 @@ impl<'a> Runner<'a> {
         }
         Ok(failures)
     }
+}
 
-    fn otlp(&self, path: &Word) -> Result<Vec<SealedTrace>, Broken> {
-        let file = self.folder.join(&path.text);
-        let wrong = |error: &dyn std::fmt::Display| {
-            Broken::Mistakes(vec![Mistake::new(path.range.clone(), error.to_string())])
-        };
-        let mut records = Vec::new();
-        for request in Reader::open(&file).map_err(|error| wrong(&error))? {
-            records.extend(request.map_err(|error| wrong(&error))?.decoded.records);
-        }
-        Ok(seal(records))
+/// Reads the traces of a file of OTLP/JSON, which lies relative to a folder.
+pub(super) fn otlp(folder: &Path, path: &Word) -> Result<Vec<SealedTrace>, Broken> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Broken::Mistakes(vec![Mistake::new(path.range.clone(), error.to_string())])
+    };
+    let mut records = Vec::new();
+    for request in Reader::open(&folder.join(&path.text)).map_err(|error| wrong(&error))? {
+        records.extend(request.map_err(|error| wrong(&error))?.decoded.records);
     }
+    Ok(seal(records))
 }
 
 /// Seals spans as assembly does: ordered, without repetitions, with what is missing worked out.
-fn seal(records: Vec<crate::trace::SpanRecord>) -> Vec<SealedTrace> {
+pub(super) fn seal(records: Vec<crate::trace::SpanRecord>) -> Vec<SealedTrace> {
     let mut assembler = Assembler::new(AssembleOptions::default());
     let arrival = Arrival {
         frame: None,
@@ -357,11 +357,12 @@ fn witnesses(case: &Case, judged: &RuleVerdicts, block: &Block) -> anyhow::Resul
         .iter()
         .flat_map(|violation| &violation.witnesses);
     let span_ids = rows.filter_map(|row| ids.get(*row as usize));
-    Ok(span_ids.map(|id| named(case, SpanId(*id))).collect())
+    Ok(span_ids.map(|id| named(&case.input, SpanId(*id))).collect())
 }
 
-fn named(case: &Case, id: SpanId) -> String {
-    let Input::Spans(spans) = &case.input else {
+/// Returns what a case calls a span.
+pub(super) fn named(input: &Input, id: SpanId) -> String {
+    let Input::Spans(spans) = input else {
         return id.to_string();
     };
     let same = |span: &&TestSpan| span.record.span.span_id == id.0;
