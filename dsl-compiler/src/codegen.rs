@@ -15,7 +15,7 @@
 //! and knows the witnesses. On a complete trace nothing is unknown, and the two agree; `weigh` traps if they do not.
 
 use crate::{
-    ir::{Filter, Pack, Rule, Test},
+    ir::{Body, Cond, Filter, Pack, Rule, Test, Zone},
     limits::{COMPONENT_BYTES_PER_RULE_MAX, PACK_NAMES_MAX},
     reads::{Distinct, PackReads, visit_tests},
 };
@@ -31,10 +31,12 @@ mod filter;
 mod frame;
 mod judge;
 mod module;
+mod number;
 mod runtime;
 mod test;
 mod text;
 mod weigh;
+mod zone;
 
 /// Why a checked pack is not compiled after all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,14 +55,15 @@ pub(crate) fn emit(pack: &Pack, reads: &PackReads) -> Result<Vec<u8>, TooLarge> 
     if reads.names.items.len() > PACK_NAMES_MAX {
         return Err(TooLarge::Names);
     }
-    let (predicates, contains) = collect(pack);
-    let mut builder = Builder::new(predicates.items.len() as u32);
+    let uses = Uses::of(pack);
+    let mut builder = Builder::new(uses.predicates.items.len() as u32);
     let description = describe::place_description(&mut builder, &pack.rules, &reads.rules);
-    let runtime = Runtime::declare(&mut builder);
-    let plan = Plan::declare(&mut builder, reads, &predicates, &contains, runtime);
-    runtime::define(&mut builder, &runtime, predicates.items.len() as u32);
-    text::define(&mut builder, &plan, &predicates);
-    test::define_contains(&mut builder, &plan, &contains);
+    let runtime = Runtime::declare(&mut builder, &uses);
+    let plan = Plan::declare(&mut builder, reads, &uses, runtime);
+    runtime::define(&mut builder, &runtime, &uses);
+    text::define(&mut builder, &plan, &uses.predicates);
+    test::define_searches(&mut builder, &plan, &uses.searches);
+    zone::define(&mut builder, &plan, &uses.zones);
     let mut rules = Vec::new();
     for (index, (rule, needs)) in pack.rules.iter().zip(&reads.rules).enumerate() {
         let before = builder.size_bytes();
@@ -104,25 +107,86 @@ fn emit_rule(
     Some(judge)
 }
 
-/// The text predicates and the `contains` tests of a pack, each once.
-fn collect(pack: &Pack) -> (Distinct<Predicate>, Distinct<Test>) {
-    let (mut predicates, mut contains) = (Distinct::default(), Distinct::default());
-    let filters = pack
-        .rules
-        .iter()
-        .flat_map(|rule| &rule.sets)
-        .flat_map(|set| &set.parts)
-        .map(|part| &part.filter);
-    let mut visit = |filter: &Filter| {
+/// What the rules of a pack use beside what every pack has, each once.
+#[derive(Debug, Default)]
+struct Uses {
+    predicates: Distinct<Predicate>,
+    /// The tests that look into strings and arrays.
+    searches: Distinct<Test>,
+    zones: Distinct<Zone>,
+    /// Whether numbers are computed with.
+    computes: bool,
+}
+
+impl Uses {
+    fn of(pack: &Pack) -> Self {
+        let mut uses = Self::default();
+        for rule in &pack.rules {
+            uses.rule(rule);
+        }
+        uses
+    }
+
+    fn rule(&mut self, rule: &Rule) {
+        if let Some(zone) = &rule.zone {
+            self.zones.add(zone.clone());
+        }
+        for part in rule.sets.iter().flat_map(|set| &set.parts) {
+            self.filter(&part.filter);
+        }
+        match &rule.body {
+            Body::Match {
+                situation,
+                condition,
+            } => [situation, condition]
+                .into_iter()
+                .for_each(|condition| self.condition(condition)),
+            Body::Clauses {
+                when,
+                always,
+                never,
+            } => [Some(when), always.as_ref(), never.as_ref()]
+                .into_iter()
+                .flatten()
+                .for_each(|condition| self.condition(condition)),
+        }
+    }
+
+    fn condition(&mut self, condition: &Cond) {
+        match condition {
+            Cond::All(conditions) | Cond::Any(conditions) => {
+                for condition in conditions {
+                    self.condition(condition);
+                }
+            }
+            Cond::Not(inner) => self.condition(inner),
+            Cond::Root(filter) => self.filter(filter),
+            Cond::Compare(_) | Cond::Each(_) => self.computes = true,
+            Cond::Exists(_) | Cond::Count { .. } | Cond::Relation(_) | Cond::Chain(_) => {}
+        }
+    }
+
+    fn filter(&mut self, filter: &Filter) {
         visit_tests(filter, &mut |test| {
             if let Some(predicate) = Predicate::of(test) {
-                predicates.add(predicate);
+                self.predicates.add(predicate);
             }
-            if matches!(test, Test::Contains { .. }) {
-                contains.add(test.clone());
+            match test {
+                Test::ContainsFolded { element, .. } => {
+                    self.predicates.add(Predicate::Matches(element.clone()));
+                    self.searches.add(test.clone());
+                }
+                Test::Contains { .. } | Test::TextFields { .. } => self.searches.add(test.clone()),
+                Test::Compute { .. } | Test::OrderFields { .. } => self.computes = true,
+                Test::Exists(_)
+                | Test::In { .. }
+                | Test::Order { .. }
+                | Test::Text { .. }
+                | Test::Matches { .. }
+                | Test::EqualFields { .. }
+                | Test::Whole { .. }
+                | Test::WholePair { .. } => {}
             }
         });
-    };
-    filters.for_each(&mut visit);
-    (predicates, contains)
+    }
 }

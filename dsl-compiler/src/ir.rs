@@ -337,6 +337,20 @@ pub(crate) enum Expr<T> {
     },
 }
 
+impl<T> Expr<T> {
+    /// Calls `visit` with every term, from left to right.
+    pub(crate) fn visit<'e>(&'e self, visit: &mut impl FnMut(&'e T)) {
+        match self {
+            Self::Number(_) => {}
+            Self::Term(term) => visit(term),
+            Self::Binary { left, right, .. } => {
+                left.visit(visit);
+                right.visit(visit);
+            }
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Arithmetic {
     Add,
@@ -541,6 +555,16 @@ pub(crate) enum Field {
     Alias {
         key: String,
     },
+}
+
+impl Field {
+    /// Whether it is an attribute, which may have been dropped and may hold anything.
+    pub(crate) fn is_attribute(&self) -> bool {
+        match self {
+            Self::Attribute { .. } | Self::Alias { .. } => true,
+            Self::Intrinsic(_) => false,
+        }
+    }
 }
 
 /// Whose attribute.

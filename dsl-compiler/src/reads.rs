@@ -2,12 +2,22 @@
 
 use std::{collections::HashMap, hash::Hash};
 
-use crate::ir::{
-    Field, Filter, Number, Pack, Rule, Scope, Selector, Test, TextIntrinsic, Value, Whole,
-};
+use crate::ir::{Filter, Pack, Rule, Selector, SpanSet, Term, Test};
 use any_of::any_of;
+pub(crate) use wants::{
+    declared_names, element, ends, equality_form, exists_form, order_number, presence, want,
+    whole_want,
+};
 
 mod any_of;
+mod wants;
+
+/// The bits of `facts` (of `wit/pack.wit`) that concern every rule: cut, parents missing, a fragment. Spans may be missing.
+pub(crate) const SPANS_MISSING: u32 = 1 | 2 | 32;
+/// The bits that concern rules that read attributes, events and links.
+pub(crate) const ATTRIBUTES_DROPPED: u32 = 4;
+pub(crate) const EVENTS_DROPPED: u32 = 8;
+pub(crate) const LINKS_DROPPED: u32 = 16;
 
 /// How the host answers for a column: the forms of `wit/pack.wit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,215 +61,71 @@ pub(crate) struct Reads {
     pub(crate) otherwise: u8,
     pub(crate) wants: Vec<Want>,
     pub(crate) literals: Vec<String>,
-    /// Whether dropped attributes concern the rule.
-    pub(crate) attributes: bool,
+    /// The bits of `facts` that concern the rule.
+    pub(crate) facts: u32,
 }
 
-/// Returns the span name column that answers with declared numbers.
-pub(crate) fn declared_names() -> Want {
-    Want {
-        what: "span",
-        key: "name".to_owned(),
-        form: Form::Declared,
-    }
+/// What a rule needs, as far as it is known.
+#[derive(Debug)]
+struct Needs {
+    names: Distinct<String>,
+    all_spans: bool,
+    wants: Distinct<Want>,
+    literals: Distinct<String>,
+    facts: u32,
 }
 
-/// A column of a field.
-pub(crate) fn want(field: &Field, form: Form) -> Want {
-    let (what, key) = match field {
-        Field::Attribute { scope, key } => {
-            let what = match scope {
-                Scope::Any => "any.attribute",
-                Scope::Span => "span.attribute",
-                Scope::Resource => "resource.attribute",
-                Scope::Instrumentation => "scope.attribute",
-                _ => crate::later(),
-            };
-            (what, key.as_str())
+impl Needs {
+    fn want(&mut self, want: Want) {
+        if want.what.ends_with(".attribute") {
+            self.facts |= ATTRIBUTES_DROPPED;
         }
-        Field::Intrinsic(intrinsic) => match intrinsic {
-            TextIntrinsic::Name => ("span", "name"),
-            TextIntrinsic::StatusMessage => ("span", "status-message"),
-            TextIntrinsic::Id => ("span", "id"),
-            TextIntrinsic::Parent => ("span", "parent-id"),
-            TextIntrinsic::ScopeName => ("scope", "name"),
-            TextIntrinsic::ScopeVersion => ("scope", "version"),
-            _ => crate::later(),
-        },
-        _ => crate::later(),
-    };
-    Want {
-        what,
-        key: key.to_owned(),
-        form,
-    }
-}
-
-/// A column of the elements of arrays.
-pub(crate) fn element(form: Form) -> Want {
-    Want {
-        what: "element",
-        key: "value".to_owned(),
-        form,
-    }
-}
-
-/// The column that a whole number is read from.
-pub(crate) fn whole_want(whole: Whole) -> Want {
-    let key = match whole {
-        Whole::Kind => "kind",
-        Whole::Status => "status",
-        Whole::End => "end",
-        Whole::Duration => "duration",
-        Whole::Start | Whole::Hour | Whole::Minute | Whole::Weekday | Whole::Date => "start",
-        _ => crate::later(),
-    };
-    Want {
-        what: "span",
-        key: key.to_owned(),
-        form: Form::Value,
-    }
-}
-
-/// The form in which equality with a literal is asked.
-pub(crate) fn equality_form(value: &Value) -> Form {
-    match value {
-        Value::Text(_) => Form::Symbol,
-        Value::Number(_) => Form::Number,
-        Value::Bool(_) => Form::Truth,
-    }
-}
-
-/// The columns of a test whose cell 0 says that an attribute is missing, one for each attribute of the test.
-pub(crate) fn presence(test: &Test) -> Vec<Want> {
-    let of = |field: &Field, form| match field {
-        Field::Attribute { .. } => vec![want(field, form)],
-        Field::Intrinsic(_) => Vec::new(),
-        _ => crate::later(),
-    };
-    match test {
-        Test::Exists(field) | Test::Text { field, .. } => of(field, Form::Truth),
-        Test::In { field, values, .. } => {
-            of(field, values.first().map_or(Form::Truth, equality_form))
+        if want.what.starts_with("event") {
+            self.facts |= EVENTS_DROPPED;
         }
-        Test::Order { field, value, .. } => of(
-            field,
-            if order_number(value).is_some() {
-                Form::Number
-            } else {
-                Form::Truth
-            },
-        ),
-        Test::Contains { field, .. } => of(field, Form::Value),
-        Test::EqualFields { left, right, .. } => {
-            [of(left, Form::Symbol), of(right, Form::Symbol)].concat()
+        if want.what.starts_with("link") {
+            self.facts |= LINKS_DROPPED;
         }
-        Test::OrderFields { left, right, .. } => {
-            [of(left, Form::Number), of(right, Form::Number)].concat()
-        }
-        Test::Whole { .. } | Test::WholePair { .. } => Vec::new(),
-        _ => crate::later(),
+        // The tree is told of all spans, whatever their names.
+        self.all_spans |= want.what == "span"
+            && ["parent", "children", "depth", "self-duration"].contains(&want.key.as_str());
+        self.wants.add(want);
     }
-}
 
-/// The number that an ordering compares with: the literal itself, or what a decimal string says.
-pub(crate) fn order_number(value: &Value) -> Option<Number> {
-    match value {
-        Value::Number(number) => Some(*number),
-        Value::Text(text) => decimal(text),
-        Value::Bool(_) => None,
-    }
-}
-
-/// What a text says if it is wholly a decimal number: an int where it has neither point nor exponent and fits, else the nearest double.
-fn decimal(text: &str) -> Option<Number> {
-    if !crate::check::is_decimal(text) {
-        return None;
-    }
-    text.parse()
-        .map(Number::Int)
-        .ok()
-        .or_else(|| text.parse().map(Number::double).ok())
-}
-
-/// Calls `sink` with every column that a test reads.
-fn test_wants(test: &Test, sink: &mut impl FnMut(Want)) {
-    presence(test).into_iter().for_each(&mut *sink);
-    match test {
-        Test::Exists(field) => sink(want(field, exists_form(field))),
-        Test::In { field, values, .. } => values
-            .iter()
-            .for_each(|value| sink(want(field, equality_form(value)))),
-        Test::Order { field, value, .. } => {
-            if matches!(value, Value::Text(_)) {
-                sink(want(field, Form::Text));
-            }
-        }
-        Test::Text { field, .. } => sink(want(field, Form::Text)),
-        Test::Contains { field, value, .. } => {
-            sink(want(field, Form::Text));
-            if matches!(field, Field::Attribute { .. }) {
-                sink(element(equality_form(value)));
-            }
-        }
-        Test::EqualFields { left, right, .. } => {
-            for field in [left, right] {
-                sink(want(field, Form::Symbol));
-                if both_attributes(left, right) {
-                    sink(want(field, Form::Value));
+    fn set(&mut self, set: &SpanSet) {
+        for part in &set.parts {
+            match &part.selector {
+                Selector::Name(name) => {
+                    self.want(declared_names());
+                    self.names.add(name.clone());
                 }
+                Selector::Any => self.all_spans = true,
+            }
+            self.filter(&part.filter);
+        }
+    }
+
+    fn filter(&mut self, filter: &Filter) {
+        match filter {
+            Filter::All(filters) | Filter::Any(filters) => {
+                filters.iter().for_each(|filter| self.filter(filter));
+            }
+            Filter::Not(inner) => self.filter(inner),
+            Filter::Test(test) => {
+                wants::test_wants(test, &mut |want| self.want(want));
+                wants::test_literals(test, &mut |text| self.literals.add(text.to_owned()));
+            }
+            Filter::Some { table, filter } => {
+                self.want(ends(*table));
+                self.filter(filter);
             }
         }
-        Test::OrderFields { left, right, .. } => [left, right]
-            .into_iter()
-            .for_each(|field| sink(want(field, Form::Text))),
-        Test::Whole { left, .. } => sink(whole_want(*left)),
-        Test::WholePair { left, right, .. } => [left, right]
-            .into_iter()
-            .for_each(|whole| sink(whole_want(*whole))),
-        _ => crate::later(),
     }
-}
 
-/// The form in which presence is asked.
-pub(crate) fn exists_form(field: &Field) -> Form {
-    match field {
-        Field::Attribute { .. } => Form::Truth,
-        Field::Intrinsic(_) => Form::Symbol,
-        _ => crate::later(),
-    }
-}
-
-pub(crate) fn both_attributes(left: &Field, right: &Field) -> bool {
-    matches!(
-        (left, right),
-        (Field::Attribute { .. }, Field::Attribute { .. })
-    )
-}
-
-/// The texts whose symbols a test asks for.
-fn test_literals<'t>(test: &'t Test, sink: &mut impl FnMut(&'t str)) {
-    let values: &[Value] = match test {
-        Test::In { values, .. } => values,
-        Test::Contains {
-            field: Field::Attribute { .. },
-            value,
-            ..
-        } => std::slice::from_ref(value),
-        Test::Exists(_)
-        | Test::Order { .. }
-        | Test::Text { .. }
-        | Test::Contains { .. }
-        | Test::EqualFields { .. }
-        | Test::OrderFields { .. }
-        | Test::Whole { .. }
-        | Test::WholePair { .. } => &[],
-        _ => crate::later(),
-    };
-    for value in values {
-        if let Value::Text(text) = value {
-            sink(text);
-        }
+    /// What a value that is computed with needs.
+    #[expect(dead_code, reason = "called for the values of aggregates")]
+    fn term(&mut self, term: &Term) {
+        wants::term_wants(term, &mut |want| self.want(want));
     }
 }
 
@@ -271,47 +137,31 @@ pub(crate) fn visit_tests<'f>(filter: &'f Filter, visit: &mut impl FnMut(&'f Tes
                 visit_tests(filter, visit);
             }
         }
-        Filter::Not(inner) => visit_tests(inner, visit),
+        Filter::Not(inner) | Filter::Some { filter: inner, .. } => visit_tests(inner, visit),
         Filter::Test(test) => visit(test),
-        _ => crate::later(),
     }
 }
 
 /// Says what a rule needs.
 pub(crate) fn reads(rule: &Rule) -> Reads {
-    let mut reads = Reads {
-        names: Vec::new(),
+    let mut needs = Needs {
+        names: Distinct::default(),
         all_spans: false,
-        any_of: Vec::new(),
-        otherwise: 0,
-        wants: Vec::new(),
-        literals: Vec::new(),
-        attributes: false,
+        wants: Distinct::default(),
+        literals: Distinct::default(),
+        facts: SPANS_MISSING,
     };
-    let mut names = Distinct::default();
-    let mut wants = Distinct::default();
-    let mut literals = Distinct::default();
-    for part in rule.sets.iter().flat_map(|set| &set.parts) {
-        match &part.selector {
-            Selector::Name(name) => {
-                wants.add(declared_names());
-                names.add(name.clone());
-            }
-            Selector::Any => reads.all_spans = true,
-        }
-        visit_tests(&part.filter, &mut |test| {
-            test_wants(test, &mut |want| {
-                reads.attributes |= want.what.ends_with(".attribute");
-                wants.add(want);
-            });
-            test_literals(test, &mut |text| {
-                literals.add(text.to_owned());
-            });
-        });
+    rule.sets.iter().for_each(|set| needs.set(set));
+    let (any_of, otherwise) = any_of(rule);
+    Reads {
+        names: needs.names.items,
+        all_spans: needs.all_spans,
+        any_of,
+        otherwise,
+        wants: needs.wants.items,
+        literals: needs.literals.items,
+        facts: needs.facts,
     }
-    (reads.names, reads.wants, reads.literals) = (names.items, wants.items, literals.items);
-    (reads.any_of, reads.otherwise) = any_of(rule);
-    reads
 }
 
 /// A list without repetitions, and the position of each item.

@@ -13,7 +13,12 @@ use super::{
     asm::{Asm, Local},
     frame::Frame,
 };
-use crate::{ir::Filter, reads::presence};
+use crate::{
+    ir::{Filter, Term, Test, Whole},
+    reads::{ATTRIBUTES_DROPPED, SPANS_MISSING, presence},
+};
+
+mod some;
 
 /// The three-valued true.
 pub(super) const TRUE: u32 = 3;
@@ -33,7 +38,7 @@ impl Frame<'_> {
                 self.asm.op().i32_eqz();
             }
             Filter::Test(test) => self.test(test),
-            _ => crate::later(),
+            Filter::Some { table, filter } => self.some(*table, filter),
         }
     }
 
@@ -59,14 +64,13 @@ impl Frame<'_> {
         self.asm.op().end();
     }
 
-    /// Leaves the filter's three-valued answer. `unknown` is what a missing attribute makes of a comparison: 1 where
-    /// attributes were dropped, else 0.
-    pub(super) fn weigh_filter(&mut self, filter: &Filter, unknown: Local) {
+    /// Leaves the filter's three-valued answer; `facts` are the bits that say what of the trace is missing.
+    pub(super) fn weigh_filter(&mut self, filter: &Filter, facts: Local) {
         match filter {
             Filter::All(filters) | Filter::Any(filters) => {
                 let is_all = matches!(filter, Filter::All(_));
                 for (index, filter) in filters.iter().enumerate() {
-                    self.weigh_filter(filter, unknown);
+                    self.weigh_filter(filter, facts);
                     if index > 0 {
                         self.asm.join(is_all);
                     }
@@ -76,23 +80,80 @@ impl Frame<'_> {
                 }
             }
             Filter::Not(inner) => {
-                self.weigh_filter(inner, unknown);
+                self.weigh_filter(inner, facts);
                 emit_not(&mut self.asm);
             }
-            Filter::Test(test) => {
-                let reads_attributes = !presence(test).is_empty();
-                if reads_attributes {
-                    self.asm.get(unknown);
-                }
-                self.test(test);
-                self.asm.int(TRUE).op().i32_mul();
-                if reads_attributes {
-                    self.missing(test);
-                    self.asm.op().select();
-                }
-            }
-            _ => crate::later(),
+            Filter::Test(test) => self.weigh_test(test, facts),
+            Filter::Some { table, filter } => self.weigh_some(*table, filter, facts),
         }
+    }
+
+    fn weigh_test(&mut self, test: &Test, facts: Local) {
+        let reads_attributes = !presence(test).is_empty();
+        let reads_tree = reads_tree(test);
+        if reads_tree {
+            self.asm.int(MAY);
+        }
+        if reads_attributes {
+            // Of a test that reads something missing, which is false unless that was dropped.
+            emit_may(&mut self.asm, facts, ATTRIBUTES_DROPPED);
+        }
+        self.test(test);
+        self.asm.int(TRUE).op().i32_mul();
+        if reads_attributes {
+            self.missing(test);
+            self.asm.op().select();
+        }
+        if reads_tree {
+            self.asm.get(facts).int(SPANS_MISSING).op().i32_and();
+            self.asm.op().select();
+        }
+    }
+}
+
+/// Leaves what may be because of a fact: `MAY` where it is so, else 0.
+pub(super) fn emit_may(asm: &mut Asm, facts: Local, fact: u32) {
+    asm.get(facts).int(fact).op().i32_and();
+    asm.int(0).op().i32_ne();
+    debug_assert_eq!(MAY, 1, "a truth of WebAssembly is the bit");
+}
+
+/// Whether a test reads what spans that are missing could change.
+fn reads_tree(test: &Test) -> bool {
+    let of_tree = |whole: &Whole| match whole {
+        Whole::Children | Whole::Depth | Whole::SelfDuration => true,
+        Whole::Kind
+        | Whole::Status
+        | Whole::Start
+        | Whole::End
+        | Whole::Duration
+        | Whole::Hour
+        | Whole::Minute
+        | Whole::Weekday
+        | Whole::Date => false,
+    };
+    match test {
+        Test::Whole { left, .. } => of_tree(left),
+        Test::WholePair { left, right, .. } => of_tree(left) || of_tree(right),
+        Test::Compute { left, right, .. } => {
+            let mut found = false;
+            for side in [left, right] {
+                side.visit(&mut |term| {
+                    found |= matches!(term, Term::Whole(whole) if of_tree(whole));
+                });
+            }
+            found
+        }
+        Test::Exists(_)
+        | Test::In { .. }
+        | Test::Order { .. }
+        | Test::Text { .. }
+        | Test::Contains { .. }
+        | Test::Matches { .. }
+        | Test::ContainsFolded { .. }
+        | Test::TextFields { .. }
+        | Test::EqualFields { .. }
+        | Test::OrderFields { .. } => false,
     }
 }
 

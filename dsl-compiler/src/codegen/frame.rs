@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 
-use wasm_encoder::ValType;
+use wasm_encoder::ValType::{self, I32, I64};
 
 use super::{
+    Uses,
     asm::{Asm, Local, at},
     module::{Builder, FuncId, Global},
     runtime::Runtime,
     text::Predicate,
 };
 use crate::{
-    ir::Test,
-    reads::{Distinct, PackReads, Want},
+    ir::{Field, Rule, Scope, Test, TextIntrinsic, Zone},
+    reads::{PackReads, Want},
 };
 
 /// How far apart the records of `batch.columns` are, and where in one the lists lie.
@@ -26,33 +27,36 @@ pub(super) struct Plan<'p> {
     pub(super) reads: &'p PackReads,
     pub(super) runtime: Runtime,
     predicates: HashMap<Predicate, FuncId>,
-    contains: HashMap<Test, FuncId>,
+    searches: HashMap<Test, FuncId>,
+    zones: HashMap<Zone, FuncId>,
 }
 
 impl<'p> Plan<'p> {
     pub(super) fn declare(
         builder: &mut Builder,
         reads: &'p PackReads,
-        predicates: &Distinct<Predicate>,
-        contains: &Distinct<Test>,
+        uses: &Uses,
         runtime: Runtime,
     ) -> Self {
-        let mut declare = || builder.declare(&[ValType::I32], &[ValType::I32]);
+        let mut declare = |params: &[ValType], result| builder.declare(params, &[result]);
+        let predicates = uses.predicates.items.iter();
         let predicates = predicates
-            .items
-            .iter()
-            .map(|predicate| (predicate.clone(), declare()))
+            .map(|predicate| (predicate.clone(), declare(&[I32], I32)))
             .collect();
-        let contains = contains
-            .items
-            .iter()
-            .map(|test| (test.clone(), declare()))
+        let searches = uses.searches.items.iter();
+        let searches = searches
+            .map(|test| (test.clone(), declare(&[I32; 2], I32)))
+            .collect();
+        let zones = uses.zones.items.iter();
+        let zones = zones
+            .map(|zone| (zone.clone(), declare(&[I64], I64)))
             .collect();
         Self {
             reads,
             runtime,
             predicates,
-            contains,
+            searches,
+            zones,
         }
     }
 
@@ -64,10 +68,19 @@ impl<'p> Plan<'p> {
             .unwrap_or(self.runtime.missing)
     }
 
-    /// The function `row -> 0 or 1` of a `contains`.
-    pub(super) fn contains(&self, test: &Test) -> FuncId {
-        self.contains
+    /// The function `row of the left field, row of the right (or of the left again) -> 0 or 1` of a test that looks
+    /// into strings and arrays.
+    pub(super) fn search(&self, test: &Test) -> FuncId {
+        self.searches
             .get(test)
+            .copied()
+            .unwrap_or(self.runtime.missing)
+    }
+
+    /// The function from Unix time to that of a timezone, in seconds.
+    pub(super) fn zone(&self, zone: &Zone) -> FuncId {
+        self.zones
+            .get(zone)
             .copied()
             .unwrap_or(self.runtime.missing)
     }
@@ -94,23 +107,84 @@ pub(super) enum Base {
     Literal(String),
 }
 
-/// A function that reads columns at `row`.
+/// A function that reads columns at the rows at hand.
 #[derive(Debug)]
 pub(super) struct Frame<'p> {
     pub(super) asm: Asm,
     pub(super) plan: &'p Plan<'p>,
+    /// The span.
     pub(super) row: Local,
+    /// The left span of a join.
+    alias: Option<Local>,
+    /// The event and the link at hand, inside `Filter::Some`.
+    pub(super) event: Option<Local>,
+    pub(super) link: Option<Local>,
+    /// From Unix time to the rule's, in seconds; `None`: UTC.
+    pub(super) zone: Option<FuncId>,
     cache: HashMap<Base, Local>,
 }
 
 impl<'p> Frame<'p> {
-    pub(super) fn new(asm: Asm, plan: &'p Plan<'p>, row: Local) -> Self {
+    /// A frame whose filters read no left span.
+    pub(super) fn new(asm: Asm, plan: &'p Plan<'p>, rule: &Rule, row: Local) -> Self {
+        Self::with_alias(asm, plan, rule, row, None)
+    }
+
+    /// A frame whose filters read the left span of a join at `alias`.
+    pub(super) fn with_alias(
+        asm: Asm,
+        plan: &'p Plan<'p>,
+        rule: &Rule,
+        row: Local,
+        alias: Option<Local>,
+    ) -> Self {
+        Self {
+            alias,
+            zone: rule.zone.as_ref().map(|zone| plan.zone(zone)),
+            ..Self::of_cells(asm, plan, row)
+        }
+    }
+
+    /// A frame that reads the field of one test, at a row of whatever table it belongs to.
+    pub(super) fn of_cells(asm: Asm, plan: &'p Plan<'p>, row: Local) -> Self {
         Self {
             asm,
             plan,
             row,
+            alias: Some(row),
+            event: Some(row),
+            link: Some(row),
+            zone: None,
             cache: HashMap::new(),
         }
+    }
+
+    /// The row at which a field is read.
+    pub(super) fn row_of(&self, field: &Field) -> Local {
+        let row = match field {
+            Field::Attribute { scope, .. } => match scope {
+                Scope::Any | Scope::Span | Scope::Resource | Scope::Instrumentation => {
+                    Some(self.row)
+                }
+                Scope::Event => self.event,
+                Scope::Link => self.link,
+            },
+            Field::Intrinsic(intrinsic) => match intrinsic {
+                TextIntrinsic::Name
+                | TextIntrinsic::StatusMessage
+                | TextIntrinsic::Id
+                | TextIntrinsic::Parent
+                | TextIntrinsic::ScopeName
+                | TextIntrinsic::ScopeVersion => Some(self.row),
+                TextIntrinsic::EventName => self.event,
+            },
+            Field::Alias { .. } => self.alias,
+        };
+        debug_assert!(
+            row.is_some(),
+            "check lets fields be read where they are: {field:?}"
+        );
+        row.unwrap_or(self.row)
     }
 
     /// Keeps a base in a local from here on.
@@ -128,56 +202,64 @@ impl<'p> Frame<'p> {
             self.asm.get(local);
             return;
         }
-        let column = |want: &Want| self.plan.reads.wants.position(want).unwrap_or(0) * COLUMN_BYTES;
+        let column = |want: &Want| {
+            let position = self.plan.reads.wants.position(want);
+            debug_assert!(
+                position.is_some(),
+                "a column that is read is wanted: {want:?}"
+            );
+            position.unwrap_or(0) * COLUMN_BYTES
+        };
         let (global, offset) = match base {
             Base::Values(want) => (Global::Columns, column(want) + VALUES_AT),
             Base::Kinds(want) => (Global::Columns, column(want) + KINDS_AT),
-            Base::Literal(text) => (
-                Global::Literals,
-                self.plan.reads.literals.position(text).unwrap_or(0) * 4,
-            ),
+            Base::Literal(text) => {
+                let position = self.plan.reads.literals.position(text);
+                debug_assert!(position.is_some(), "a literal is declared: {text}");
+                (Global::Literals, position.unwrap_or(0) * 4)
+            }
         };
         self.asm.op().global_get(global as u32).i32_load(at(offset));
     }
 
     /// Puts the address of the cell at `row` on the stack, cells being `1 << shift` bytes.
-    fn address(&mut self, base: &Base, shift: u32) {
+    pub(super) fn address(&mut self, base: &Base, row: Local, shift: u32) {
         self.base(base);
-        self.asm.get(self.row);
+        self.asm.get(row);
         if shift > 0 {
             self.asm.int(shift).op().i32_shl();
         }
         self.asm.op().i32_add();
     }
 
-    /// Puts the name number of the row on the stack.
+    /// Puts the name number of the span on the stack.
     pub(super) fn name(&mut self) {
         let base = Base::Values(crate::reads::declared_names());
         if self.plan.names_are_bytes() {
-            self.u8(&base);
+            self.u8(&base, self.row);
         } else {
-            self.address(&base, 1);
+            self.address(&base, self.row, 1);
             self.asm.op().i32_load16_u(at(0));
         }
     }
 
-    pub(super) fn u8(&mut self, base: &Base) {
-        self.address(base, 0);
+    pub(super) fn u8(&mut self, base: &Base, row: Local) {
+        self.address(base, row, 0);
         self.asm.op().i32_load8_u(at(0));
     }
 
-    pub(super) fn u32(&mut self, base: &Base) {
-        self.address(base, 2);
+    pub(super) fn u32(&mut self, base: &Base, row: Local) {
+        self.address(base, row, 2);
         self.asm.op().i32_load(at(0));
     }
 
-    pub(super) fn u64(&mut self, base: &Base) {
-        self.address(base, 3);
+    pub(super) fn u64(&mut self, base: &Base, row: Local) {
+        self.address(base, row, 3);
         self.asm.op().i64_load(at(0));
     }
 
-    pub(super) fn f64(&mut self, base: &Base) {
-        self.address(base, 3);
+    pub(super) fn f64(&mut self, base: &Base, row: Local) {
+        self.address(base, row, 3);
         self.asm.op().f64_load(at(0));
     }
 

@@ -22,10 +22,6 @@ use crate::{
     reads::{Form, Reads, Want},
 };
 
-/// The bits of `facts` that concern every rule: cut, parents missing, a fragment. Spans may be missing.
-pub(super) const SPANS_MISSING: u32 = 1 | 2 | 32;
-/// The bit that concerns rules that read attributes.
-pub(super) const ATTRIBUTES_DROPPED: u32 = 4;
 /// Names whose numbers fit a 64-bit mask.
 const MASK_NAMES_MAX: usize = 63;
 /// How many bases are kept in locals; more would only be spilled.
@@ -73,15 +69,9 @@ pub(super) fn emit(plan: &Plan<'_>, rule: &Rule, needs: &Reads, weigh: FuncId) -
     let (position, verdicts) = (Asm::param(0), Asm::param(1));
     let mut asm = Asm::new(2);
     let [trace, row, first, end, facts, verdict] = [(); 6].map(|()| asm.i32());
-    let mut frame = Frame::new(asm, plan, row);
+    let mut frame = Frame::new(asm, plan, rule, row);
     preload(&mut frame, needs);
     let mut judge = Judge::new(frame, rule);
-    let concern = SPANS_MISSING
-        | if needs.attributes {
-            ATTRIBUTES_DROPPED
-        } else {
-            0
-        };
 
     let asm = &mut judge.frame.asm;
     asm.op().block(BlockType::Empty).loop_(BlockType::Empty);
@@ -101,7 +91,7 @@ pub(super) fn emit(plan: &Plan<'_>, rule: &Rule, needs: &Reads, weigh: FuncId) -
     asm.get(row).set(first);
     asm.op().global_get(Global::Facts as u32);
     asm.get(trace).op().i32_add().i32_load8_u(at(0));
-    asm.int(concern).op().i32_and();
+    asm.int(needs.facts).op().i32_and();
     asm.tee(facts).op().i32_eqz().if_(BlockType::Empty);
     judge.pass(end);
     judge.verdict(&rule.body);

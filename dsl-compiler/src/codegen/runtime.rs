@@ -4,13 +4,16 @@
 
 use wasm_encoder::ValType::{I32, I64};
 
+mod arithmetic;
 mod evaluate;
 mod number;
 
 use super::{
+    Uses,
     asm::{Asm, at},
     module::{Builder, FuncId, Global},
 };
+use arithmetic::Numbers;
 use evaluate::emit_evaluate;
 use number::emit_compare_numbers;
 
@@ -32,12 +35,16 @@ pub(super) struct Runtime {
     pub(super) compare_numbers: FuncId,
     /// `address, length, address, length -> -1, 0, 1` by bytes.
     pub(super) compare_bytes: FuncId,
+    /// What computes with numbers.
+    pub(super) numbers: Numbers,
     /// Traps. Called where the plan has no function, which cannot be.
     pub(super) missing: FuncId,
 }
 
 impl Runtime {
-    pub(super) fn declare(builder: &mut Builder) -> Self {
+    /// Declares what every pack has, and of the rest what this one uses.
+    pub(super) fn declare(builder: &mut Builder, uses: &Uses) -> Self {
+        let missing = builder.declare(&[I32], &[I32]);
         Self {
             realloc: builder.declare(&[I32; 4], &[I32]),
             alloc: builder.declare(&[I32], &[I32]),
@@ -46,12 +53,17 @@ impl Runtime {
             push_witness: builder.declare(&[I32], &[]),
             compare_numbers: builder.declare(&[I32, I64, I32, I64], &[I32]),
             compare_bytes: builder.declare(&[I32; 4], &[I32]),
-            missing: builder.declare(&[I32], &[I32]),
+            numbers: Numbers::declare(builder, missing, uses.computes),
+            missing,
         }
     }
 }
 
-pub(super) fn define(builder: &mut Builder, runtime: &Runtime, memos: u32) {
+pub(super) fn define(builder: &mut Builder, runtime: &Runtime, uses: &Uses) {
+    let memos = uses.predicates.items.len() as u32;
+    if uses.computes {
+        runtime.numbers.define(builder, runtime.compare_numbers);
+    }
     builder.define(runtime.alloc, emit_alloc().finish());
     builder.define(runtime.realloc, emit_realloc(runtime).finish());
     builder.define(

@@ -2,70 +2,90 @@
 
 use wasm_encoder::ValType::I32;
 
-mod contains;
 mod fields;
+mod search;
+mod whole;
 
-pub(super) use contains::define_contains;
+pub(super) use search::define_searches;
 
 use super::{
     asm::{Asm, Local},
-    bound::{Bound, double_bound, int_bound, unsigned_bound},
+    bound::{Bound, double_bound, int_bound},
     frame::{Base, Frame},
+    number::{emit_compare_pairs, emit_expr},
     text::Predicate,
 };
 use crate::{
-    ir::{Compare, Field, Number, Order, Test, Value, Whole},
-    reads::{Form, Want, equality_form, exists_form, order_number, presence, want, whole_want},
+    ir::{Compare, Field, Number, Order, Test, Value},
+    reads::{Form, Want, element, equality_form, exists_form, order_number, presence, want},
 };
 
-const NS_PER_MINUTE: i64 = 60_000_000_000;
-const NS_PER_HOUR: i64 = 60 * NS_PER_MINUTE;
-const NS_PER_DAY: i64 = 24 * NS_PER_HOUR;
-/// 1970-01-01 was a Thursday: three days after a Monday.
-const EPOCH_DAYS_AFTER_MONDAY: i64 = 3;
+/// Where a value lies: in a column of a field, or of the elements of arrays.
+#[derive(Debug, Clone, Copy)]
+struct Cell<'f> {
+    /// `None`: an element.
+    field: Option<&'f Field>,
+    row: Local,
+}
+
+impl Cell<'_> {
+    fn want(self, form: Form) -> Want {
+        self.field
+            .map_or_else(|| element(form), |field| want(field, form))
+    }
+
+    /// Whether it may hold something other than a text.
+    fn is_attribute(self) -> bool {
+        self.field.is_none_or(Field::is_attribute)
+    }
+}
 
 impl Frame<'_> {
     /// Leaves whether the test is true of the row.
     pub(super) fn test(&mut self, test: &Test) {
         match test {
-            Test::Exists(field) => {
-                self.present(&want(field, exists_form(field)));
-            }
+            Test::Exists(field) => self.present(self.cell(field), exists_form(field)),
             Test::In {
                 field,
                 values,
                 negated,
-            } => self.in_values(field, values, *negated),
+            } => self.in_values(self.cell(field), values, *negated),
             Test::Order { field, op, value } => self.order(test, field, *op, value),
-            Test::Text { field, .. } => self.text_predicate(test, field),
-            Test::Contains { .. } => {
-                self.asm.get(self.row);
-                let function = self.plan.contains(test);
-                self.call(function);
+            Test::Text { field, .. } | Test::Matches { field, .. } => {
+                self.text_predicate(test, self.cell(field));
+            }
+            Test::Contains { field, .. } | Test::ContainsFolded { field, .. } => {
+                let row = self.row_of(field);
+                self.asm.get(row).get(row);
+                self.call(self.plan.search(test));
+            }
+            Test::TextFields { left, right, .. } => {
+                let (left, right) = (self.row_of(left), self.row_of(right));
+                self.asm.get(left).get(right);
+                self.call(self.plan.search(test));
+            }
+            Test::Compute { left, op, right } => {
+                let runtime = self.plan.runtime;
+                for side in [left, right] {
+                    emit_expr(self, runtime, side, &mut Self::term);
+                }
+                emit_compare_pairs(&mut self.asm, runtime, *op);
             }
             Test::EqualFields {
                 left,
                 right,
                 negated,
-            } => self.equal_fields(left, right, *negated),
+            } => self.equal_cells(self.cell(left), self.cell(right), *negated),
             Test::OrderFields { left, op, right } => self.order_fields(left, *op, right),
-            Test::Whole { left, op, value } => {
-                let left = *left;
-                self.unsigned_test(unsigned_bound(*op, *value), |frame| frame.whole(left));
-            }
-            Test::WholePair { left, op, right } => {
-                self.whole(*left);
-                self.whole(*right);
-                unsigned_compare(&mut self.asm, *op);
-            }
-            _ => crate::later(),
+            Test::Whole { left, op, value } => self.whole_test(*left, *op, *value),
+            Test::WholePair { left, op, right } => self.whole_pair(*left, *op, *right),
         }
     }
 
     /// Leaves whether an attribute that the test reads is missing.
     pub(super) fn missing(&mut self, test: &Test) {
-        for (index, want) in presence(test).into_iter().enumerate() {
-            self.present(&want);
+        for (index, (field, form)) in presence(test).into_iter().enumerate() {
+            self.present(self.cell(field), form);
             self.asm.op().i32_eqz();
             if index > 0 {
                 self.asm.op().i32_or();
@@ -73,28 +93,36 @@ impl Frame<'_> {
         }
     }
 
-    /// Leaves whether the cell of a column is not missing.
-    fn present(&mut self, want: &Want) {
-        match want.form {
-            Form::Symbol | Form::Text => self.u32(&Base::Values(want.clone())),
-            Form::Truth => self.u8(&Base::Values(want.clone())),
-            Form::Number | Form::Value => self.u8(&Base::Kinds(want.clone())),
+    fn cell<'f>(&self, field: &'f Field) -> Cell<'f> {
+        Cell {
+            field: Some(field),
+            row: self.row_of(field),
+        }
+    }
+
+    /// Leaves whether a cell, read in this form, is not missing.
+    fn present(&mut self, cell: Cell<'_>, form: Form) {
+        let want = cell.want(form);
+        match form {
+            Form::Symbol | Form::Text => self.u32(&Base::Values(want), cell.row),
+            Form::Truth => self.u8(&Base::Values(want), cell.row),
+            Form::Number | Form::Value => self.u8(&Base::Kinds(want), cell.row),
             Form::Declared => self.name(),
         }
         self.asm.int(0).op().i32_ne();
     }
 
-    fn in_values(&mut self, field: &Field, values: &[Value], negated: bool) {
-        self.any_equal(values, |form| want(field, form));
+    fn in_values(&mut self, cell: Cell<'_>, values: &[Value], negated: bool) {
+        self.any_equal(values, cell);
         if let (true, Some(first)) = (negated, values.first()) {
             self.asm.op().i32_eqz();
-            self.present(&want(field, equality_form(first)));
+            self.present(cell, equality_form(first));
             self.asm.op().i32_and();
         }
     }
 
-    /// Leaves whether a cell equals one of the values; `column` says where it lies in each form.
-    fn any_equal(&mut self, values: &[Value], column: impl Fn(Form) -> Want) {
+    /// Leaves whether a cell equals one of the values.
+    fn any_equal(&mut self, values: &[Value], cell: Cell<'_>) {
         let mut symbol: Option<Local> = None;
         for (index, value) in values.iter().enumerate() {
             match value {
@@ -103,7 +131,7 @@ impl Frame<'_> {
                         self.asm.get(symbol);
                     } else {
                         let local = self.asm.i32();
-                        self.u32(&Base::Values(column(Form::Symbol)));
+                        self.u32(&Base::Values(cell.want(Form::Symbol)), cell.row);
                         self.asm.tee(local);
                         symbol = Some(local);
                     }
@@ -111,16 +139,15 @@ impl Frame<'_> {
                     self.asm.op().i32_eq();
                 }
                 Value::Bool(truth) => {
-                    self.u8(&Base::Values(column(Form::Truth)));
+                    self.u8(&Base::Values(cell.want(Form::Truth)), cell.row);
                     self.asm.int(2 + u32::from(*truth)).op().i32_eq();
                 }
                 Value::Number(number) => {
                     let kind = self.asm.i32();
-                    let want = column(Form::Number);
-                    self.u8(&Base::Kinds(want.clone()));
+                    self.u8(&Base::Kinds(cell.want(Form::Number)), cell.row);
                     self.asm.int(15).op().i32_and();
                     self.asm.set(kind);
-                    self.number_test(kind, &want, Compare::Equal, *number);
+                    self.number_test(kind, cell, Compare::Equal, *number);
                 }
             }
             if index > 0 {
@@ -132,9 +159,9 @@ impl Frame<'_> {
         }
     }
 
-    /// Leaves how the number at the row, an int where `kind` is 2 and a double where it is 3, compares with a literal.
-    fn number_test(&mut self, kind: Local, want: &Want, op: Compare, literal: Number) {
-        let values = Base::Values(want.clone());
+    /// Leaves how the number of a cell, an int where `kind` is 2 and a double where it is 3, compares with a literal.
+    fn number_test(&mut self, kind: Local, cell: Cell<'_>, op: Compare, literal: Number) {
+        let (values, row) = (Base::Values(cell.want(Form::Number)), cell.row);
         self.asm
             .get(kind)
             .int(2)
@@ -145,7 +172,7 @@ impl Frame<'_> {
             Bound::Never => leave(&mut self.asm, 0),
             Bound::Always => leave(&mut self.asm, 1),
             Bound::Test(op, edge) => {
-                self.u64(&values);
+                self.u64(&values, row);
                 self.asm.op().i64_const(edge);
                 signed_compare(&mut self.asm, op);
             }
@@ -161,7 +188,7 @@ impl Frame<'_> {
             Bound::Never => leave(&mut self.asm, 0),
             Bound::Always => leave(&mut self.asm, 1),
             Bound::Test(op, edge) => {
-                self.f64(&values);
+                self.f64(&values, row);
                 self.asm.op().f64_const(edge.into());
                 double_compare(&mut self.asm, op);
             }
@@ -171,14 +198,13 @@ impl Frame<'_> {
 
     /// A field against a literal with `<` and the like.
     fn order(&mut self, test: &Test, field: &Field, op: Order, value: &Value) {
-        let number = order_number(value);
+        let cell = self.cell(field);
+        let numbers = Base::Kinds(want(field, Form::Number));
         let kind = self.asm.i32();
-        let want_number = want(field, Form::Number);
-        match (value, number) {
-            (Value::Text(_), None) | (Value::Bool(_), _) => self.text_predicate(test, field),
-            (Value::Text(_), Some(number)) => {
+        match (value, order_number(value)) {
+            (Value::Text(_), Some(number)) if field.is_attribute() => {
                 // Only strings: 18 and 19 are an int and a double read from one.
-                self.u8(&Base::Kinds(want_number.clone()));
+                self.u8(&numbers, cell.row);
                 self.asm
                     .tee(kind)
                     .int(16)
@@ -187,31 +213,37 @@ impl Frame<'_> {
                     .if_(wasm_encoder::BlockType::Result(I32));
                 self.asm.get(kind).int(15).op().i32_and();
                 self.asm.set(kind);
-                self.number_test(kind, &want_number, Compare::Order(op), number);
+                self.number_test(kind, cell, Compare::Order(op), number);
                 self.asm.op().else_();
-                self.text_predicate(test, field);
+                self.text_predicate(test, cell);
                 self.asm.op().end();
             }
-            (Value::Number(_), number) => {
-                self.u8(&Base::Kinds(want_number.clone()));
+            (Value::Number(_), Some(number)) if field.is_attribute() => {
+                self.u8(&numbers, cell.row);
                 self.asm.int(15).op().i32_and();
                 self.asm.set(kind);
-                if let Some(number) = number {
-                    self.number_test(kind, &want_number, Compare::Order(op), number);
-                }
+                self.number_test(kind, cell, Compare::Order(op), number);
+            }
+            (Value::Text(_) | Value::Number(_) | Value::Bool(_), _) => {
+                self.text_predicate(test, cell);
             }
         }
     }
 
-    /// Leaves whether the field is a string of which the test's predicate is true.
-    fn text_predicate(&mut self, test: &Test, field: &Field) {
-        let Some(predicate) = Predicate::of(test) else {
-            return leave(&mut self.asm, 0);
-        };
+    /// Leaves whether the cell is a string of which the test's predicate is true.
+    fn text_predicate(&mut self, test: &Test, cell: Cell<'_>) {
+        match Predicate::of(test) {
+            Some(predicate) => self.is_text(&predicate, cell),
+            None => leave(&mut self.asm, 0),
+        }
+    }
+
+    /// Leaves whether the cell is a string of which a predicate is true.
+    fn is_text(&mut self, predicate: &Predicate, cell: Cell<'_>) {
         let text = self.asm.i32();
-        self.u32(&Base::Values(want(field, Form::Text)));
+        self.u32(&Base::Values(cell.want(Form::Text)), cell.row);
         self.asm.tee(text);
-        let function = self.plan.predicate(&predicate);
+        let function = self.plan.predicate(predicate);
         self.asm.if_else(
             I32,
             |asm| {
@@ -219,64 +251,6 @@ impl Frame<'_> {
             },
             |asm| leave(asm, 0),
         );
-    }
-
-    /// Leaves a whole number of the row, as i64.
-    fn whole(&mut self, whole: Whole) {
-        let base = Base::Values(whole_want(whole));
-        match whole {
-            Whole::Kind | Whole::Status => {
-                self.u8(&base);
-                self.asm.op().i64_extend_i32_u();
-            }
-            Whole::Start | Whole::End | Whole::Duration => self.u64(&base),
-            Whole::Hour | Whole::Minute => {
-                let (unit, modulus) = if whole == Whole::Hour {
-                    (NS_PER_HOUR, 24)
-                } else {
-                    (NS_PER_MINUTE, 60)
-                };
-                self.u64(&base);
-                self.asm
-                    .op()
-                    .i64_const(unit)
-                    .i64_div_u()
-                    .i64_const(modulus)
-                    .i64_rem_u();
-            }
-            Whole::Date => {
-                self.u64(&base);
-                self.asm.op().i64_const(NS_PER_DAY).i64_div_u();
-            }
-            Whole::Weekday => {
-                self.u64(&base);
-                self.asm
-                    .op()
-                    .i64_const(NS_PER_DAY)
-                    .i64_div_u()
-                    .i64_const(EPOCH_DAYS_AFTER_MONDAY)
-                    .i64_add();
-                self.asm
-                    .op()
-                    .i64_const(7)
-                    .i64_rem_u()
-                    .i64_const(1)
-                    .i64_add();
-            }
-            _ => crate::later(),
-        }
-    }
-
-    fn unsigned_test(&mut self, bound: Bound<u64>, value: impl FnOnce(&mut Self)) {
-        match bound {
-            Bound::Never => leave(&mut self.asm, 0),
-            Bound::Always => leave(&mut self.asm, 1),
-            Bound::Test(op, edge) => {
-                value(self);
-                self.asm.op().i64_const(edge as i64);
-                unsigned_compare(&mut self.asm, op);
-            }
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     module::{Builder, Global, MEMOS_BASE},
 };
 use crate::{
-    ir::{Order, Place, Test, Value},
+    ir::{Order, Pattern, Place, Test, Value},
     reads::Distinct,
 };
 
@@ -21,6 +21,7 @@ pub(super) enum Predicate {
     Has(Place, String),
     /// It stands in this order to the text, by bytes.
     Is(Order, String),
+    Matches(Pattern),
 }
 
 impl Predicate {
@@ -34,11 +35,19 @@ impl Predicate {
                 value: Value::Text(text),
                 ..
             } => Some(Self::Is(*op, text.clone())),
-            Test::Exists(_) | Test::In { .. } | Test::Order { .. } | Test::EqualFields { .. } => {
-                None
-            }
-            Test::OrderFields { .. } | Test::Whole { .. } | Test::WholePair { .. } => None,
-            _ => crate::later(),
+            Test::Matches { pattern, .. }
+            | Test::ContainsFolded {
+                string: pattern, ..
+            } => Some(Self::Matches(pattern.clone())),
+            Test::Exists(_)
+            | Test::In { .. }
+            | Test::Order { .. }
+            | Test::TextFields { .. }
+            | Test::Compute { .. }
+            | Test::EqualFields { .. }
+            | Test::OrderFields { .. }
+            | Test::Whole { .. }
+            | Test::WholePair { .. } => None,
         }
     }
 }
@@ -93,6 +102,7 @@ fn emit_predicate(builder: &mut Builder, plan: &Plan<'_>, predicate: &Predicate,
                 .call(plan.runtime.compare_bytes.0);
             emit_order(&mut asm, *order);
         }
+        Predicate::Matches(_) => crate::later(),
     }
     asm.set(known);
     asm.get(memo)

@@ -11,13 +11,14 @@ use super::{
     bound::unsigned_bound,
     filter::{MAY, MUST, TRUE, emit_not},
     frame::{Frame, Plan},
-    judge::{ATTRIBUTES_DROPPED, HELD, SPANS_MISSING, UNDECIDED, VIOLATED},
+    judge::{HELD, UNDECIDED, VIOLATED},
     module::{Builder, FuncId, Global},
     test::{emit_unsigned_test, unsigned_compare},
 };
 use crate::{
     ir::{Amount, Body, Compare, Cond, Number, Order, Rule, Selector, SetId, SpanSet},
     limits::WITNESSES_MAX,
+    reads::SPANS_MISSING,
 };
 
 /// More spans than a trace can have.
@@ -28,19 +29,19 @@ pub(super) fn declare(builder: &mut Builder) -> FuncId {
     builder.declare(&[I32; 5], &[I32])
 }
 
-/// The functions `row, unknown -> three-valued` that say whether a span belongs to each set.
+/// The functions `row, facts -> three-valued` that say whether a span belongs to each set.
 pub(super) fn define_members(builder: &mut Builder, plan: &Plan<'_>, rule: &Rule) -> Vec<FuncId> {
     let define = |set| {
         let id = builder.declare(&[I32, I32], &[I32]);
-        builder.define(id, emit_member(plan, set).finish());
+        builder.define(id, emit_member(plan, rule, set).finish());
         id
     };
     rule.sets.iter().map(define).collect()
 }
 
-fn emit_member(plan: &Plan<'_>, set: &SpanSet) -> Asm {
-    let (row, unknown) = (Asm::param(0), Asm::param(1));
-    let mut frame = Frame::new(Asm::new(2), plan, row);
+fn emit_member(plan: &Plan<'_>, rule: &Rule, set: &SpanSet) -> Asm {
+    let (row, facts) = (Asm::param(0), Asm::param(1));
+    let mut frame = Frame::new(Asm::new(2), plan, rule, row);
     for (index, part) in set.parts.iter().enumerate() {
         match &part.selector {
             Selector::Name(name) => {
@@ -52,10 +53,10 @@ fn emit_member(plan: &Plan<'_>, set: &SpanSet) -> Asm {
                     .op()
                     .i32_eq()
                     .if_(BlockType::Result(I32));
-                frame.weigh_filter(&part.filter, unknown);
+                frame.weigh_filter(&part.filter, facts);
                 frame.asm.op().else_().i32_const(0).end();
             }
-            Selector::Any => frame.weigh_filter(&part.filter, unknown),
+            Selector::Any => frame.weigh_filter(&part.filter, facts),
         }
         if index > 0 {
             frame.asm.op().i32_or();
@@ -92,7 +93,7 @@ struct Weigh<'p> {
 pub(super) fn emit(plan: &Plan<'_>, rule: &Rule, members: &[FuncId]) -> Asm {
     let [position, trace, first, end, facts] = [0, 1, 2, 3, 4].map(Asm::param);
     let mut asm = Asm::new(5);
-    let [row, unknown, clause] = [(); 3].map(|()| asm.i32());
+    let [row, clause] = [(); 2].map(|()| asm.i32());
     let states = members
         .iter()
         .map(|member| State {
@@ -103,17 +104,8 @@ pub(super) fn emit(plan: &Plan<'_>, rule: &Rule, members: &[FuncId]) -> Asm {
         })
         .collect();
     let mut weigh = Weigh { asm, plan, states };
-    // 1, which is the three-valued unknown, where attributes were dropped.
-    weigh
-        .asm
-        .get(facts)
-        .int(ATTRIBUTES_DROPPED)
-        .op()
-        .i32_and()
-        .i32_const(0)
-        .i32_ne();
-    weigh.asm.set(unknown).get(first).set(row);
-    weigh.count(row, end, unknown, facts);
+    weigh.asm.get(first).set(row);
+    weigh.count(row, end, facts);
     weigh.decide(&rule.body, clause);
     // On the stack: whether the trace is violated, whatever is missing.
     weigh.asm.op().i32_eqz();
@@ -126,7 +118,7 @@ pub(super) fn emit(plan: &Plan<'_>, rule: &Rule, members: &[FuncId]) -> Asm {
         asm.int(UNDECIDED).op().return_();
     });
     weigh.asm.get(first).set(row);
-    weigh.witnesses(row, end, unknown);
+    weigh.witnesses(row, end, facts);
     let push = plan.runtime.push_violation;
     weigh
         .asm
@@ -142,7 +134,7 @@ pub(super) fn emit(plan: &Plan<'_>, rule: &Rule, members: &[FuncId]) -> Asm {
 
 impl Weigh<'_> {
     /// Counts each set over the rows.
-    fn count(&mut self, row: Local, end: Local, unknown: Local, facts: Local) {
+    fn count(&mut self, row: Local, end: Local, facts: Local) {
         let member = self.asm.i32();
         self.asm
             .op()
@@ -150,7 +142,7 @@ impl Weigh<'_> {
             .loop_(BlockType::Empty);
         self.asm.get(row).get(end).op().i32_ge_u().br_if(1);
         for state in self.states.clone() {
-            self.asm.get(row).get(unknown).op().call(state.member.0);
+            self.asm.get(row).get(facts).op().call(state.member.0);
             self.asm.set(member);
             for (count, bit) in [(state.least, MUST), (state.most, MAY)] {
                 self.asm
@@ -382,7 +374,7 @@ impl Weigh<'_> {
     }
 
     /// Pushes the rows that belong to an active set, the first so many.
-    fn witnesses(&mut self, row: Local, end: Local, unknown: Local) {
+    fn witnesses(&mut self, row: Local, end: Local, facts: Local) {
         let limit = self.asm.i32();
         let push = self.plan.runtime.push_witness;
         self.asm.op().global_get(Global::WitnessesLen as u32);
@@ -400,7 +392,7 @@ impl Weigh<'_> {
             self.asm.get(state.active).op().if_(BlockType::Result(I32));
             self.asm
                 .get(row)
-                .get(unknown)
+                .get(facts)
                 .op()
                 .call(state.member.0)
                 .i32_const(MUST as i32)

@@ -1,31 +1,30 @@
-//! Two fields of a span against each other.
+//! Two cells against each other.
 
-use wasm_encoder::ValType::I32;
+use wasm_encoder::{BlockType, ValType::I32};
 
 use super::{
     super::{
-        asm::Local,
         frame::{Base, Frame},
         text::{emit_order, emit_text},
     },
-    leave,
+    Cell, leave,
 };
 use crate::{
-    ir::{Compare, Field, Order},
-    reads::{Form, Want, both_attributes, want},
+    ir::{Field, Order},
+    reads::Form,
 };
 
 impl Frame<'_> {
-    /// Between two fields: symbols where both are texts or ints, else by type.
-    pub(super) fn equal_fields(&mut self, left: &Field, right: &Field, negated: bool) {
+    /// Symbols where both are texts or ints, else by type.
+    pub(super) fn equal_cells(&mut self, left: Cell<'_>, right: Cell<'_>, negated: bool) {
         let (x, y) = (self.asm.i32(), self.asm.i32());
-        self.u32(&Base::Values(want(left, Form::Symbol)));
-        self.asm.set(x);
-        self.u32(&Base::Values(want(right, Form::Symbol)));
-        self.asm.set(y);
+        for (cell, symbol) in [(left, x), (right, y)] {
+            self.u32(&Base::Values(cell.want(Form::Symbol)), cell.row);
+            self.asm.set(symbol);
+        }
         self.asm.get(x).get(y).op().i32_eq();
         self.asm.get(x).int(2).op().i32_ge_u().i32_and();
-        if both_attributes(left, right) {
+        if left.is_attribute() && right.is_attribute() {
             self.equal_values(left, right);
             self.asm.op().i32_or();
         }
@@ -38,21 +37,23 @@ impl Frame<'_> {
     }
 
     /// Leaves whether two attributes are equal booleans or equal numbers.
-    fn equal_values(&mut self, left: &Field, right: &Field) {
-        let (left, right) = (want(left, Form::Value), want(right, Form::Value));
+    fn equal_values(&mut self, left: Cell<'_>, right: Cell<'_>) {
         let (x, y) = (self.asm.i32(), self.asm.i32());
-        for (want, kind) in [(&left, x), (&right, y)] {
-            self.u8(&Base::Kinds(want.clone()));
+        for (cell, kind) in [(left, x), (right, y)] {
+            self.u8(&Base::Kinds(cell.want(Form::Value)), cell.row);
             self.asm.set(kind);
         }
+        let value = |frame: &mut Self, cell: Cell<'_>| {
+            frame.u64(&Base::Values(cell.want(Form::Value)), cell.row);
+        };
         // Both booleans.
-        self.u64(&Base::Values(left.clone()));
-        self.u64(&Base::Values(right.clone()));
+        value(self, left);
+        value(self, right);
         self.asm.op().i64_eq();
         for kind in [x, y] {
             self.asm.get(kind).int(1).op().i32_eq().i32_and();
         }
-        // Both numbers: kinds 2 and 3.
+        // Both numbers: kinds 2 and 3, of which the odd one is the double.
         for kind in [x, y] {
             self.asm
                 .get(kind)
@@ -62,74 +63,48 @@ impl Frame<'_> {
                 .i32_const(2)
                 .i32_eq();
         }
-        self.asm.op().i32_and();
-        self.compare_if(x, y, &left, &right, Compare::Equal);
-        self.asm.op().i32_or();
-    }
-
-    /// If the number on the stack is not 0: leaves how two numbers compare; else 0. Odd kinds are doubles.
-    fn compare_if(&mut self, x: Local, y: Local, left: &Want, right: &Want, op: Compare) {
-        self.asm.op().if_(wasm_encoder::BlockType::Result(I32));
+        self.asm.op().i32_and().if_(BlockType::Result(I32));
         self.asm.get(x).int(1).op().i32_and();
-        self.u64(&Base::Values(left.clone()));
+        value(self, left);
         self.asm.get(y).int(1).op().i32_and();
-        self.u64(&Base::Values(right.clone()));
+        value(self, right);
         self.call(self.plan.runtime.compare_numbers);
-        match op {
-            Compare::Equal => {
-                self.asm.op().i32_eqz();
-            }
-            Compare::Unequal => {
-                self.asm.op().i32_const(0).i32_ne();
-            }
-            Compare::Order(order) => emit_order(&mut self.asm, order),
-        }
-        self.asm.op().else_().i32_const(0).end();
+        let mut op = self.asm.op();
+        op.i32_eqz().else_().i32_const(0).end().i32_or();
     }
 
-    /// Two attributes with `<` and the like: as numbers where both are or say numbers, else by bytes where both are strings.
+    /// Two fields with `<` and the like: as numbers where both are or say numbers, else by bytes where both are strings.
     pub(super) fn order_fields(&mut self, left: &Field, op: Order, right: &Field) {
-        let (left_number, right_number) = (want(left, Form::Number), want(right, Form::Number));
-        let (x, y, text_x, text_y) = (
-            self.asm.i32(),
-            self.asm.i32(),
-            self.asm.i32(),
-            self.asm.i32(),
-        );
-        let are_numbers = self.asm.i32();
-        for (want, kind) in [(&left_number, x), (&right_number, y)] {
-            self.u8(&Base::Kinds(want.clone()));
-            self.asm
-                .tee(kind)
-                .int(14)
-                .op()
-                .i32_and()
-                .i32_const(2)
-                .i32_eq();
-        }
-        self.asm.op().i32_and();
-        self.asm.tee(are_numbers);
-        self.compare_if(x, y, &left_number, &right_number, Compare::Order(op));
-        for (field, text) in [(left, text_x), (right, text_y)] {
-            self.u32(&Base::Values(want(field, Form::Text)));
+        let runtime = self.plan.runtime;
+        let (ordering, x, y) = (self.asm.i32(), self.asm.i32(), self.asm.i32());
+        self.field_number(left);
+        self.field_number(right);
+        self.call(runtime.numbers.compare);
+        // 2: one of them is no number.
+        self.asm.tee(ordering).int(2).op().i32_ne();
+        self.asm.op().if_(BlockType::Result(I32));
+        self.asm.get(ordering);
+        emit_order(&mut self.asm, op);
+        self.asm.op().else_();
+        for (field, text) in [(left, x), (right, y)] {
+            let cell = self.cell(field);
+            self.u32(&Base::Values(cell.want(Form::Text)), cell.row);
             self.asm.tee(text).int(0).op().i32_ne();
         }
         self.asm.op().i32_and();
-        self.asm.get(are_numbers).op().i32_eqz().i32_and();
-        let compare = self.plan.runtime.compare_bytes;
         self.asm.if_else(
             I32,
             |asm| {
-                for text in [text_x, text_y] {
+                for text in [x, y] {
                     let (start, len) = (asm.i32(), asm.i32());
                     emit_text(asm, text, start, len);
                     asm.get(start).get(len);
                 }
-                asm.op().call(compare.0);
+                asm.op().call(runtime.compare_bytes.0);
                 emit_order(asm, op);
             },
             |asm| leave(asm, 0),
         );
-        self.asm.op().i32_or();
+        self.asm.op().end();
     }
 }
