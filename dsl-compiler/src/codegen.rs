@@ -34,6 +34,8 @@ mod module;
 mod number;
 mod runtime;
 mod test;
+#[cfg(test)]
+mod tests;
 mod text;
 mod weigh;
 mod zone;

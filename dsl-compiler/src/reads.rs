@@ -108,7 +108,9 @@ impl Needs {
     fn filter(&mut self, filter: &Filter) {
         match filter {
             Filter::All(filters) | Filter::Any(filters) => {
-                filters.iter().for_each(|filter| self.filter(filter));
+                for filter in filters {
+                    self.filter(filter);
+                }
             }
             Filter::Not(inner) => self.filter(inner),
             Filter::Test(test) => {

@@ -113,6 +113,7 @@ impl Frame<'_> {
     pub(super) fn field_number(&mut self, field: &Field) {
         let row = self.row_of(field);
         if !field.is_attribute() {
+            // A text: without a value until it is read as a decimal number.
             return crate::later();
         }
         let want = want(field, Form::Number);

@@ -179,7 +179,7 @@ fn emit_ints(asm: &mut Asm, op: Arithmetic, left: Local, right: Local) {
             asm.op().i64_const(0).i64_lt_s();
         }
         Arithmetic::Multiply | Arithmetic::Divide => {
-            emit_product_overflows(asm, left, right, result)
+            emit_product_overflows(asm, left, right, result);
         }
     }
     asm.if_(emit_no_value);

@@ -107,6 +107,6 @@ impl Frame<'_> {
     /// Leaves whether both cells are strings, the left with the text of the right there.
     fn has_text(&mut self, left: Cell<'_>, at: Place, right: Cell<'_>) {
         let _: (Local, Cell<'_>, Place, Cell<'_>) = (self.row, left, at, right);
-        crate::later()
+        crate::later::<()>();
     }
 }
