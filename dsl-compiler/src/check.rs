@@ -13,11 +13,17 @@ use crate::{
     source::Span,
 };
 
+mod aggregate;
+mod alias;
+mod amount;
 mod condition;
+mod constant;
 mod filter;
 mod header;
 mod operand;
+mod relation;
 mod time;
+mod unit;
 
 pub(crate) use filter::is_decimal;
 
@@ -40,6 +46,8 @@ pub(crate) fn check(file: &ast::File, input: Input<'_>) -> (Option<ir::Pack>, Ve
         sets: Vec::new(),
         set_ids: HashMap::new(),
         tables: Vec::new(),
+        aliases: Vec::new(),
+        scope: None,
     };
     let signal = checker.check_header(file);
     let mut rules: Vec<ir::Rule> = Vec::new();
@@ -63,6 +71,10 @@ struct Checker<'s> {
     set_ids: HashMap<SpanSet, ir::SetId>,
     /// Of which tables a row is at hand: inside `event.where( )`, `link.where( )`.
     tables: Vec<ir::Table>,
+    /// The names that `as` gives in the rule at hand.
+    aliases: Vec<alias::Alias>,
+    /// The one of them that is seen at present.
+    scope: Option<usize>,
 }
 
 impl Checker<'_> {
@@ -75,15 +87,6 @@ impl Checker<'_> {
     fn refuse<T>(&mut self, diagnostic: Diagnostic) -> Checked<T> {
         self.report(diagnostic);
         Err(Refused)
-    }
-
-    fn unsupported<T>(&mut self, span: Span, what: &str) -> Checked<T> {
-        self.refuse(Diagnostic::error(
-            Code::NotSupportedYet,
-            span,
-            format!("{what} is not supported yet"),
-            "this version does not compile it",
-        ))
     }
 
     fn source(&self, span: Span) -> String {
@@ -115,12 +118,16 @@ impl Checker<'_> {
     ) -> Checked<ir::Rule> {
         self.sets.clear();
         self.set_ids.clear();
+        self.collect_aliases(rule);
         let identity = self.check_identity(rule, header);
         let body = self.check_body(rule);
         let message = match (&rule.message, &body) {
             (Some(message), Ok(_)) => self.check_message(message),
             (Some(_) | None, _) => Ok(Vec::new()),
         };
+        if body.is_ok() {
+            self.warn_unused_aliases();
+        }
         let ((id, signal, severity), body, message) = (identity?, body?, message?);
         Ok(ir::Rule {
             id,

@@ -3,14 +3,19 @@
 //! A function that meets something wrong reports it and returns `Err(Refused)`; the nearest clause or rule boundary
 //! catches that and goes on behind it, so that one mistake is one diagnostic and one run reports them all.
 
+use std::collections::HashMap;
+
 use crate::{
     ast::{Cond, File},
     diagnostic::{Code, Diagnostic},
     limits::{DIAGNOSTICS_MAX, NESTING_MAX, RULE_NODES_MAX},
     source::Span,
+    suggest::suggest,
     token::{Kind, Token},
 };
 
+mod aggregate;
+mod amount;
 mod arithmetic;
 mod condition;
 mod definition;
@@ -19,8 +24,10 @@ mod operand;
 mod operator;
 mod property;
 pub(crate) use property::severity;
+mod relation;
 mod rule;
 mod set;
+mod side;
 mod value;
 
 /// A mistake was reported; the caller need not.
@@ -40,13 +47,15 @@ pub(crate) fn parse<'s>(text: &'s str, tokens: &'s [Token<'s>]) -> (File, Vec<Di
         diagnostics: Vec::new(),
         lets: Vec::new(),
         later: Vec::new(),
+        aliases: Vec::new(),
+        behind: pair_parentheses(tokens),
     };
     let file = parser.parse_file();
     (file, parser.diagnostics)
 }
 
 /// Words that name no span when they stand alone.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 22] = [
     "and",
     "or",
     "not",
@@ -67,28 +76,13 @@ const RESERVED: [&str; 20] = [
     "ends_with",
     "matches",
     "exists",
-];
-
-/// Order and structure, which this version does not compile.
-const RELATIONS: [&str; 13] = [
-    "before",
-    "after",
-    "starts_before",
-    "starts_after",
-    "overlaps",
-    "under",
-    "over",
-    "child_of",
-    "parent_of",
-    "sibling_of",
-    "with",
-    "then",
-    "within",
+    "true",
+    "false",
 ];
 
 /// Whether a word cannot name a span unquoted.
 pub(crate) fn is_reserved(word: &str) -> bool {
-    RESERVED.contains(&word) || RELATIONS.contains(&word) || matches!(word, "true" | "false")
+    RESERVED.contains(&word) || relation::relation_kind(word).is_some()
 }
 
 struct Parser<'s> {
@@ -101,6 +95,39 @@ struct Parser<'s> {
     lets: Vec<definition::Definition>,
     /// Names that are defined further down.
     later: Vec<&'s str>,
+    /// The names that `as` gives, where they are seen.
+    aliases: Vec<String>,
+    /// For each opening parenthesis, the token behind what closes it, or one that shows that nothing does.
+    behind: HashMap<usize, usize>,
+}
+
+/// Finds what closes each parenthesis, once for all: whoever asks at each of them anew takes the square of the time.
+///
+/// No condition holds a brace, a `let` or a `rule`, so nothing behind one closes what was opened before it.
+fn pair_parentheses(tokens: &[Token<'_>]) -> HashMap<usize, usize> {
+    let mut behind = HashMap::new();
+    let mut open = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        match token.kind {
+            Kind::Mark('(') => open.push(at),
+            Kind::Mark(')') => {
+                if let Some(start) = open.pop() {
+                    behind.insert(start, at + 1);
+                }
+            }
+            Kind::Mark('{' | '}') | Kind::Word("let" | "rule") | Kind::End => {
+                behind.extend(open.drain(..).map(|start| (start, at)));
+            }
+            Kind::Word(_)
+            | Kind::Text(_)
+            | Kind::Number(_)
+            | Kind::Duration(_)
+            | Kind::Compare(_)
+            | Kind::Mark(_)
+            | Kind::Bad => {}
+        }
+    }
+    behind
 }
 
 /// What stands after the last token.
@@ -157,6 +184,13 @@ impl<'s> Parser<'s> {
         } else {
             None
         }
+    }
+
+    /// What stands behind the parenthesis that opens here.
+    fn kind_behind(&self) -> &'s Kind<'s> {
+        let at = self.behind.get(&self.at).copied();
+        at.and_then(|at| self.tokens.get(at))
+            .map_or(&END, |token| &token.kind)
     }
 
     fn is_mark(&self, mark: char) -> bool {
@@ -217,16 +251,6 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// Refuses a construct of the language that is not compiled.
-    fn unsupported<T>(&mut self, span: Span, what: &str) -> Parsed<T> {
-        self.refuse(Diagnostic::error(
-            Code::NotSupportedYet,
-            span,
-            format!("{what} is not supported yet"),
-            "this version does not compile it",
-        ))
-    }
-
     /// Runs `parse` one level deeper.
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth >= NESTING_MAX {
@@ -265,19 +289,92 @@ impl<'s> Parser<'s> {
     /// Parses `item op item op ...`, where `item` may be alone.
     fn parse_chain<T>(
         &mut self,
-        word: &str,
+        word: &'static str,
         item: fn(&mut Self) -> Parsed<T>,
         join: fn(Vec<T>) -> T,
     ) -> Parsed<T> {
         let first = item(self)?;
-        if self.word() != Some(word) {
+        if !self.is_joining(word) {
             return Ok(first);
         }
         let mut items = vec![first];
-        while self.eat_word(word) {
+        while self.eat_joining(word) {
             items.push(item(self)?);
         }
         Ok(join(items))
+    }
+
+    /// Whether `and` or `or` stands here, or is meant by `AND` or `OR`.
+    fn is_joining(&self, word: &str) -> bool {
+        self.word().is_some_and(|found| {
+            found == word || (found.eq_ignore_ascii_case(word) && self.begins_operand(1))
+        })
+    }
+
+    fn eat_joining(&mut self, word: &'static str) -> bool {
+        if !self.is_joining(word) {
+            return false;
+        }
+        self.report_case(word);
+        self.advance();
+        true
+    }
+
+    /// Reads `not`, or `NOT` where it is meant.
+    fn eat_not(&mut self) -> bool {
+        let means = self
+            .word()
+            .is_some_and(|word| word == "not" || (word == "NOT" && self.begins_operand(1)));
+        if means {
+            self.report_case("not");
+            self.advance();
+        }
+        means
+    }
+
+    /// Whether the token `ahead` can follow `and`, `or` and `not`, and no name.
+    fn begins_operand(&self, ahead: usize) -> bool {
+        match self.kind_ahead(ahead) {
+            Kind::Word(word) => {
+                !is_reserved(word) || matches!(*word, "not" | "every" | "no" | "any" | "exists")
+            }
+            Kind::Text(_) | Kind::Number(_) | Kind::Duration(_) | Kind::Mark('(' | '~') => true,
+            Kind::Mark(_) | Kind::Compare(_) | Kind::Bad | Kind::End => false,
+        }
+    }
+
+    /// Reports a word of the language in capitals.
+    fn report_case(&mut self, meant: &'static str) {
+        let span = self.span();
+        let Some(found) = self.word().filter(|found| *found != meant) else {
+            return;
+        };
+        let diagnostic = Diagnostic::error(
+            Code::ForeignOperator,
+            span,
+            format!("`{found}` is not an operator of this language"),
+            format!("write `{meant}`"),
+        );
+        self.report(diagnostic.fix(span, meant));
+    }
+
+    /// Refuses a word behind a condition.
+    fn refuse_word_behind<T>(&mut self, word: &str, close: Option<char>) -> Parsed<T> {
+        let end = close.map_or("the end of the rule".to_owned(), |mark| format!("`{mark}`"));
+        let diagnostic = Diagnostic::error(
+            Code::Syntax,
+            self.span(),
+            format!("expected `and`, `or` or {end}, found `{word}`"),
+            format!("expected `and`, `or` or {end}"),
+        );
+        let near = suggest(word, &["and", "or", "then", "within"])
+            .or_else(|| relation::near_relation(word));
+        self.refuse(match near {
+            Some(near) => diagnostic
+                .help(format!("did you mean `{near}`?"))
+                .fix(self.span(), near),
+            None => diagnostic,
+        })
     }
 
     /// Parses what stands between braces as a condition.
@@ -296,9 +393,15 @@ impl<'s> Parser<'s> {
             return Ok(());
         }
         match self.kind() {
-            Kind::Mark(mark @ ('+' | '-' | '*' | '/')) => {
-                let what = format!("arithmetic (`{mark}`)");
-                self.unsupported(self.span(), &what)
+            Kind::Mark('+' | '-' | '*' | '/') => {
+                let diagnostic = Diagnostic::error(
+                    Code::Syntax,
+                    self.span(),
+                    "nothing is computed of a set of spans",
+                    "expected `and` or `or`",
+                )
+                .help("count them: `count(a) - count(b) > 3`; a name with other characters than letters, digits, `_`, `-` and `.` is quoted");
+                self.refuse(diagnostic)
             }
             Kind::Compare(_) => {
                 let diagnostic = Diagnostic::error(
@@ -310,12 +413,18 @@ impl<'s> Parser<'s> {
                 .help("join two comparisons with `and`: `count(a) > 1 and count(a) < 5`");
                 self.refuse(diagnostic)
             }
-            Kind::Word(word) if RELATIONS.contains(word) => {
-                let what = format!("the relation `{word}`");
-                self.unsupported(self.span(), &what)
+            Kind::Word(word) if relation::continues(word) => {
+                let diagnostic = Diagnostic::error(
+                    Code::Syntax,
+                    self.span(),
+                    format!("`{word}` stands between sets of spans, and this is a condition"),
+                    "expected `and` or `or`",
+                )
+                .help("a side of a relation is a set of spans, or several as `(a or b)`; join conditions with `and`");
+                self.refuse(diagnostic)
             }
-            Kind::Word(_)
-            | Kind::Text(_)
+            Kind::Word(word) => self.refuse_word_behind(word, close),
+            Kind::Text(_)
             | Kind::Number(_)
             | Kind::Duration(_)
             | Kind::Mark(_)

@@ -2,11 +2,9 @@
 
 use super::{Checked, Checker};
 use crate::{
-    ast::{self, At},
-    diagnostic::{Code, Diagnostic},
-    ir::{self, Amount, Compare, Cond, Number, Order, Part, SetId, SpanSet},
+    ast::{self, At, Operand},
+    ir::{self, Cond, Part, Quantifier, SetId, SpanSet},
     parser::Refused,
-    source::Span,
 };
 
 impl Checker<'_> {
@@ -14,31 +12,50 @@ impl Checker<'_> {
         match condition {
             ast::Cond::And(all) => self.check_all(all).map(|all| {
                 // What parentheses or a `let` kept apart is one `and` all the same.
-                let open = |operand| match operand {
-                    Cond::All(inner) => inner,
-                    other
-                    @ (Cond::Any(_) | Cond::Not(_) | Cond::Exists(_) | Cond::Count { .. }) => {
-                        vec![other]
+                let mut operands = Vec::new();
+                for operand in all {
+                    if let Cond::All(inner) = operand {
+                        operands.extend(inner);
+                    } else {
+                        operands.push(operand);
                     }
-                    _ => crate::later(),
-                };
-                Cond::All(all.into_iter().flat_map(open).collect())
+                }
+                Cond::All(operands)
             }),
             ast::Cond::Or(any) => self.check_all(any).map(|any| {
-                let open = |operand| match operand {
-                    Cond::Any(inner) => inner,
-                    other
-                    @ (Cond::All(_) | Cond::Not(_) | Cond::Exists(_) | Cond::Count { .. }) => {
-                        vec![other]
+                let mut operands = Vec::new();
+                for operand in any {
+                    if let Cond::Any(inner) = operand {
+                        operands.extend(inner);
+                    } else {
+                        operands.push(operand);
                     }
-                    _ => crate::later(),
-                };
-                Cond::Any(any.into_iter().flat_map(open).collect())
+                }
+                Cond::Any(operands)
             }),
             ast::Cond::Not(inner) => Ok(Cond::Not(Box::new(self.check_condition(inner)?))),
             ast::Cond::Set(set) => self.check_sets(std::slice::from_ref(set)).map(Cond::Exists),
-            ast::Cond::Compare { left, op, right } => self.check_comparison(left, op, right),
-            _ => crate::later(),
+            ast::Cond::Compare { left, op, right } => self.check_amounts(left, op, right),
+            ast::Cond::Root { op, right, span } => {
+                let name = At {
+                    value: Operand::Intrinsic {
+                        of: "span".to_owned(),
+                        name: "name".to_owned(),
+                    },
+                    span: *span,
+                };
+                self.check_root(&name, op, right).map(Cond::Root)
+            }
+            ast::Cond::Relation(relation) => self.check_relation(relation),
+            ast::Cond::Then(links) => {
+                let links: Vec<_> = links
+                    .iter()
+                    .map(|link| self.check_sets(&link.sets))
+                    .collect();
+                Ok(Cond::Chain(
+                    links.into_iter().collect::<Result<_, Refused>>()?,
+                ))
+            }
         }
     }
 
@@ -57,90 +74,21 @@ impl Checker<'_> {
     pub(super) fn check_situation(&mut self, condition: &ast::Cond) -> Checked<Cond> {
         let mut operands = Vec::new();
         flatten(condition, &mut operands);
-        if !operands
-            .iter()
-            .any(|operand| matches!(operand, ast::Cond::Not(_)))
-        {
+        if !operands.iter().any(|operand| is_negated(operand)) {
             return Ok(Cond::All(Vec::new()));
         }
         let reported = self.diagnostics.len();
         let situation: Checked<Vec<Cond>> = operands
             .into_iter()
-            .filter(|operand| !matches!(operand, ast::Cond::Not(_)))
+            .filter(|operand| !is_negated(operand))
             .map(|operand| self.check_condition(operand))
             .collect();
         self.diagnostics.truncate(reported);
         situation.map(Cond::All)
     }
 
-    fn check_comparison(
-        &mut self,
-        left: &ast::Amount,
-        op: &At<Compare>,
-        right: &ast::Amount,
-    ) -> Checked<Cond> {
-        let span = left.span().to(right.span());
-        let (left, right) = (self.check_amount(left), self.check_amount(right));
-        let (left, right) = (left?, right?);
-        match (left, right) {
-            (Amount::Number(_), Amount::Number(_)) => {
-                let diagnostic = Diagnostic::error(
-                    Code::NotACondition,
-                    span,
-                    "two numbers are compared, and nothing of the trace",
-                    "the same for every trace",
-                );
-                return self.refuse(diagnostic.help("compare a count: `count(a) > 3`"));
-            }
-            (Amount::Count(_), Amount::Number(number)) => {
-                self.warn_constant(op.value, number, span);
-            }
-            (Amount::Number(number), Amount::Count(_)) => {
-                self.warn_constant(op.value.flipped(), number, span);
-            }
-            (Amount::Count(_), Amount::Count(_)) => {}
-        }
-        Ok(Cond::Count {
-            left,
-            op: op.value,
-            right,
-        })
-    }
-
-    /// Warns where a count, which is a whole number and never negative, always or never compares so.
-    fn warn_constant(&mut self, op: Compare, number: Number, span: Span) {
-        let value = match number {
-            Number::Int(int) => int as f64,
-            Number::Double(bits) => f64::from_bits(bits),
-        };
-        let outcome = match op {
-            Compare::Order(Order::Less) if value <= 0.0 => "never",
-            Compare::Order(Order::LessOrEqual) | Compare::Equal if value < 0.0 => "never",
-            Compare::Equal if value.fract() != 0.0 => "never",
-            Compare::Order(Order::GreaterOrEqual) if value <= 0.0 => "always",
-            Compare::Order(Order::Greater) | Compare::Unequal if value < 0.0 => "always",
-            Compare::Unequal if value.fract() != 0.0 => "always",
-            Compare::Equal | Compare::Unequal | Compare::Order(_) => return,
-        };
-        let message = format!("this is {outcome} true: a count is 0, 1, 2 and so on");
-        self.report(Diagnostic::warning(
-            Code::ConstantCondition,
-            span,
-            message,
-            format!("{outcome} true"),
-        ));
-    }
-
-    fn check_amount(&mut self, amount: &ast::Amount) -> Checked<Amount> {
-        match amount {
-            ast::Amount::Number(number) => Ok(Amount::Number(number.value)),
-            ast::Amount::Count { sets, .. } => self.check_sets(sets).map(Amount::Count),
-            _ => crate::later(),
-        }
-    }
-
-    /// Numbers a union of sets, the same number for the same set.
-    fn check_sets(&mut self, sets: &[ast::Set]) -> Checked<SetId> {
+    /// Numbers a union of sets.
+    pub(super) fn check_sets(&mut self, sets: &[ast::Set]) -> Checked<SetId> {
         let parts: Vec<_> = sets.iter().map(|set| self.check_part(set)).collect();
         let mut distinct: Vec<Part> = Vec::new();
         for part in parts {
@@ -149,13 +97,17 @@ impl Checker<'_> {
                 distinct.push(part);
             }
         }
-        let set = SpanSet { parts: distinct };
+        Ok(self.number_set(SpanSet { parts: distinct }))
+    }
+
+    /// The number of a set, the same for the same set.
+    pub(super) fn number_set(&mut self, set: SpanSet) -> SetId {
         let next = self.sets.len();
         let id = *self.set_ids.entry(set.clone()).or_insert(next);
         if id == next {
             self.sets.push(set);
         }
-        Ok(id)
+        id
     }
 
     fn check_part(&mut self, set: &ast::Set) -> Checked<Part> {
@@ -183,9 +135,29 @@ impl Checker<'_> {
 fn flatten<'c>(condition: &'c ast::Cond, operands: &mut Vec<&'c ast::Cond>) {
     match condition {
         ast::Cond::And(all) => all.iter().for_each(|operand| flatten(operand, operands)),
-        ast::Cond::Or(_) | ast::Cond::Not(_) | ast::Cond::Set(_) | ast::Cond::Compare { .. } => {
-            operands.push(condition);
-        }
-        _ => crate::later(),
+        ast::Cond::Or(_)
+        | ast::Cond::Not(_)
+        | ast::Cond::Set(_)
+        | ast::Cond::Compare { .. }
+        | ast::Cond::Root { .. }
+        | ast::Cond::Relation(_)
+        | ast::Cond::Then(_) => operands.push(condition),
+    }
+}
+
+/// Whether an operand begins with `not` or `no`.
+fn is_negated(operand: &ast::Cond) -> bool {
+    match operand {
+        ast::Cond::Not(_) => true,
+        ast::Cond::Relation(relation) => relation
+            .quantifier
+            .as_ref()
+            .is_some_and(|quantifier| quantifier.value == Quantifier::No),
+        ast::Cond::And(_)
+        | ast::Cond::Or(_)
+        | ast::Cond::Set(_)
+        | ast::Cond::Compare { .. }
+        | ast::Cond::Root { .. }
+        | ast::Cond::Then(_) => false,
     }
 }

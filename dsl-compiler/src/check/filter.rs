@@ -235,8 +235,25 @@ impl Checker<'_> {
         }
     }
 
+    /// `trace:root` is compared as the name of a span is.
+    pub(super) fn check_root(
+        &mut self,
+        name: Placed<'_, Operand>,
+        op: Placed<'_, Op>,
+        right: Placed<'_, ast::Value>,
+    ) -> Checked<Filter> {
+        self.check_comparison_of_span(Comparison {
+            left: name,
+            op,
+            right,
+        })
+    }
+
     fn check_comparison_of_span(&mut self, comparison: Comparison<'_>) -> Checked<Filter> {
         let left = self.check_operand(comparison.left)?;
+        if let Some(field) = self.check_alias(comparison.right)? {
+            return self.check_pair(comparison, left, Subject::Field(field));
+        }
         if let ast::Value::Operand(operand) = &comparison.right.value {
             let right = self.check_operand(&At {
                 value: operand.clone(),

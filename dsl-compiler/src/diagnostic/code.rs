@@ -54,6 +54,22 @@ codes! {
     BadDuration = "bad-duration";
     /// Something else was expected at this place.
     Syntax = "syntax";
+    /// A relation behind a relation: `a before b before c`. A relation stands between two sets of spans. Write `a then b then c`, or join two relations with `and`.
+    RelationChained = "relation-chained";
+    /// `every` or `no` without a relation: `every pii.access`. Write `every pii.access after auth`, or `not a` if there is to be none.
+    RelationMissing = "relation-missing";
+    /// `every` or `no` where it has no meaning: before or inside a chain of `then`. Write the step as a relation: `every a before b`.
+    QuantifierMisplaced = "quantifier-misplaced";
+    /// A name after `as` that is taken: by the language, by a `let`, or because it has dots. Write a word of its own: `every order as o ...`.
+    AliasName = "alias-name";
+    /// A name that `as` gives, read outside the filters of its own right side, or without the attribute that is meant. Write `a as x before b.where(key == x.key)`.
+    AliasScope = "alias-scope";
+    /// A name that `as` gives and nothing reads. Remove it, or compare with it on the right side: `b.where(key == x.key)`.
+    UnusedAlias = "unused-alias";
+    /// `within` without a duration above zero, or behind what is no relation of two spans. Write `a before b within 5m`.
+    BadWithin = "bad-within";
+    /// An aggregate of no spans: `count()`. Write `count(http.retry)`, or `count(any)` for all of them.
+    EmptyAggregate = "empty-aggregate";
     /// Parentheses, `not` or filters nest deeper than 128.
     NestingTooDeep = "nesting-too-deep";
     /// A rule with more than 65,536 comparisons, selectors and operators, more than 1,024 span sets, or a component larger than 4 MiB.
@@ -124,8 +140,6 @@ codes! {
     NoOrder = "no-order";
     /// `!=` and `not in` are false where the attribute is missing. `not (role == admin)` is true there. Warned about in a filter that is only such a comparison.
     UnequalSkipsMissing = "unequal-skips-missing";
-    /// A key that begins with the name of a scope, as `event.action`, reads that scope: here an attribute `action` of the span's events. Quote it for the attribute of that whole name: `"event.action"`.
-    PrefixedKey = "prefixed-key";
     /// A direct comparison takes the last segment as the attribute: `http.request.method.name == x` reads `name` of spans `http.request.method`. Where more was meant, write `.where( )`.
     SplitName = "split-name";
     /// A condition that no trace can fulfil, or that every trace does: `count(x) >= 0`, `timestamp.weekday == 0` (Sunday is 7).

@@ -1,14 +1,15 @@
 //! Conditions over the trace: `cond`, `and`, `not` and `atom` of section 5 of the language.
+//!
+//! What an atom is shows at its first tokens, or behind its parenthesis: `amount` has the comparisons of numbers,
+//! `relation` what stands between spans, and the rest is a set.
 
-use super::{Parsed, Parser, RELATIONS};
+use super::{Parsed, Parser, relation::continues};
 use crate::{
-    ast::{Amount, At, Cond, Set},
+    ast::{Cond, Operands, Set},
     diagnostic::{Code, Diagnostic},
+    ir::Quantifier,
     token::Kind,
 };
-
-/// Adding up, which this version does not compile.
-const AGGREGATES: [&str; 5] = ["sum", "min", "max", "avg", "distinct"];
 
 impl Parser<'_> {
     pub(super) fn parse_condition(&mut self) -> Parsed<Cond> {
@@ -20,7 +21,7 @@ impl Parser<'_> {
     }
 
     fn parse_negation(&mut self) -> Parsed<Cond> {
-        if self.eat_word("not") {
+        if self.eat_not() {
             return self.nested(|parser| Ok(Cond::Not(Box::new(parser.parse_negation()?))));
         }
         self.parse_atom()
@@ -29,27 +30,12 @@ impl Parser<'_> {
     fn parse_atom(&mut self) -> Parsed<Cond> {
         self.count_node()?;
         self.refuse_later()?;
+        if self.starts_comparison() {
+            return self.parse_comparison();
+        }
         match self.kind() {
-            Kind::Word(_)
-                if self.is_defined() && matches!(self.kind_ahead(1), Kind::Compare(_)) =>
-            {
-                self.parse_comparison()
-            }
-            Kind::Word(_)
-                if self.is_defined() && !self.is_mark_ahead(1, '.') && !self.is_op_ahead(1) =>
-            {
-                let condition =
-                    self.expand("a condition or a set of spans", Self::parse_condition)?;
-                self.refuse_relation()?;
-                Ok(condition)
-            }
-            Kind::Mark('(') => self.parse_parenthesis(),
-            Kind::Number(_) | Kind::Duration(_) => self.parse_comparison(),
-            Kind::Word("trace") if self.is_mark_ahead(1, ':') => {
-                let span = self.span().to(self.span_ahead(2));
-                let what = format!("`{}`", self.source(span));
-                self.unsupported(span, &what)
-            }
+            Kind::Word("every") if self.starts_set(1) => self.parse_quantified(Quantifier::Every),
+            Kind::Word("no") if self.starts_set(1) => self.parse_quantified(Quantifier::No),
             Kind::Word("span" | "event" | "link" | "scope")
                 if self.is_mark_ahead(1, ':') && self.is_joined(1) =>
             {
@@ -64,186 +50,88 @@ impl Parser<'_> {
                 .help(format!("say which span: `any.where({name} ...)`"));
                 self.refuse(diagnostic)
             }
-            Kind::Word("every" | "no")
-                if matches!(
-                    self.kind_ahead(1),
-                    Kind::Word(_) | Kind::Text(_) | Kind::Mark('(')
-                ) =>
+            Kind::Word(_)
+                if self.is_defined() && !self.is_mark_ahead(1, '.') && !self.is_op_ahead(1) =>
             {
-                let what = format!("`{}`", self.source(self.span()));
-                self.unsupported(self.span(), &what)
+                self.parse_defined_atom()
             }
-            Kind::Word(word) if AGGREGATES.contains(word) && self.is_mark_ahead(1, '(') => {
-                let what = format!("`{word}( )`");
-                self.unsupported(self.span(), &what)
-            }
-            Kind::Word("count" | "trace.count") if self.is_mark_ahead(1, '(') => {
-                self.parse_comparison()
-            }
+            Kind::Mark('(') => self.parse_parenthesis(),
             Kind::Word(_)
             | Kind::Text(_)
+            | Kind::Number(_)
+            | Kind::Duration(_)
             | Kind::Mark(_)
             | Kind::Compare(_)
             | Kind::Bad
-            | Kind::End => self.parse_set_condition(),
+            | Kind::End => self.parse_set_atom(),
         }
     }
 
+    /// Whether the token `ahead` may begin a set, or parentheses around some.
+    fn starts_set(&self, ahead: usize) -> bool {
+        matches!(
+            self.kind_ahead(ahead),
+            Kind::Word(_) | Kind::Text(_) | Kind::Mark('(' | '~')
+        )
+    }
+
+    /// Parses what a `let` stands for: a condition, or the left side of a relation.
+    fn parse_defined_atom(&mut self) -> Parsed<Cond> {
+        if self.word_ahead(1).is_some_and(continues) {
+            let start = self.span();
+            let left = self.parse_operands()?;
+            return self.parse_relation(None, left, start);
+        }
+        self.expand("a condition or a set of spans", Self::parse_condition)
+    }
+
+    /// Parses `(cond)`, or a relation whose left side stands in parentheses.
     fn parse_parenthesis(&mut self) -> Parsed<Cond> {
+        if matches!(self.kind_behind(), Kind::Word(word) if continues(word)) {
+            let start = self.span();
+            let left = self.parse_operands()?;
+            return self.parse_relation(None, left, start);
+        }
         self.advance();
         let condition = self.nested(Self::parse_condition)?;
         self.expect_end_of_condition(Some(')'))?;
         self.advance();
-        if self.is_mark('.') && self.word_ahead(1) == Some("where") {
-            let diagnostic = Diagnostic::error(
-                Code::Syntax,
-                self.span(),
-                "a filter stands behind one selector",
-                "not behind parentheses",
-            )
-            .help("filter each of them: `(a.where(...) or b.where(...))`");
-            return self.refuse(diagnostic);
-        }
-        self.refuse_relation()?;
+        self.refuse_filter_behind()?;
         Ok(condition)
     }
 
-    pub(super) fn refuse_relation(&mut self) -> Parsed<()> {
-        match self.word() {
-            Some(word) if RELATIONS.contains(&word) => {
-                let what = format!("the relation `{word}`");
-                self.unsupported(self.span(), &what)
-            }
-            Some("as") => self.unsupported(self.span(), "`as`"),
-            _ => Ok(()),
+    /// Refuses `(a or b).where(...)`.
+    pub(super) fn refuse_filter_behind(&mut self) -> Parsed<()> {
+        if !self.is_mark('.') {
+            return Ok(());
         }
+        let diagnostic = Diagnostic::error(
+            Code::Syntax,
+            self.span(),
+            "a filter stands behind one selector",
+            "not behind parentheses",
+        )
+        .help("filter each of them: `(a.where(...) or b.where(...))`");
+        self.refuse(diagnostic)
     }
 
-    /// Parses `expr CMP expr`.
-    fn parse_comparison(&mut self) -> Parsed<Cond> {
-        let left = self.parse_amount()?;
-        let Kind::Compare(op) = self.kind() else {
-            self.refuse_arithmetic()?;
-            if self.is_op_ahead(0) {
-                let text = self.source(left.span());
-                let diagnostic = Diagnostic::error(
-                    Code::WrongType,
-                    self.span(),
-                    "a count is compared with `==`, `!=`, `<`, `<=`, `>` or `>=`",
-                    "not for a number",
-                );
-                return self.refuse(diagnostic.help(format!(
-                    "write each comparison: `{text} == 1 or {text} == 3`"
-                )));
-            }
-            let what = if matches!(left, Amount::Count { .. }) {
-                "a count"
-            } else {
-                "a number"
-            };
-            let diagnostic = Diagnostic::error(
-                Code::NotACondition,
-                left.span(),
-                format!("{what} alone is neither true nor false"),
-                "expected a comparison after it",
-            )
-            .help(format!(
-                "write what it must be: `{} > 0`",
-                self.source(left.span())
-            ));
-            return self.refuse(diagnostic);
-        };
-        let op = At {
-            value: *op,
-            span: self.span(),
-        };
-        self.advance();
-        let right = self.parse_amount()?;
-        self.refuse_arithmetic()?;
-        Ok(Cond::Compare { left, op, right })
-    }
-
-    fn refuse_arithmetic(&mut self) -> Parsed<()> {
-        if let Kind::Mark(mark @ ('+' | '-' | '*' | '/')) = self.kind() {
-            let what = format!("arithmetic (`{mark}`)");
-            return self.unsupported(self.span(), &what);
-        }
-        Ok(())
-    }
-
-    pub(super) fn parse_amount(&mut self) -> Parsed<Amount> {
-        let span = self.span();
-        self.refuse_later()?;
-        match self.kind() {
-            Kind::Word(_) if self.is_defined() => {
-                self.expand("a number or a count", Self::parse_amount)
-            }
-            Kind::Number(number) => {
-                self.advance();
-                Ok(Amount::Number(At {
-                    value: *number,
-                    span,
-                }))
-            }
-            Kind::Word("count" | "trace.count") if self.is_mark_ahead(1, '(') => self.parse_count(),
-            Kind::Word(word) if AGGREGATES.contains(word) && self.is_mark_ahead(1, '(') => {
-                let what = format!("`{word}( )`");
-                self.unsupported(span, &what)
-            }
-            Kind::Word("trace") if self.is_mark_ahead(1, ':') => {
-                let span = span.to(self.span_ahead(2));
-                let what = format!("`{}`", self.source(span));
-                self.unsupported(span, &what)
-            }
-            Kind::Duration(_) | Kind::Text(_) => {
-                let diagnostic = Diagnostic::error(
-                    Code::WrongType,
-                    span,
-                    "a count is compared with a number",
-                    format!("found {}", self.kind().describe()),
-                );
-                self.refuse(diagnostic)
-            }
-            Kind::Word(_) | Kind::Mark(_) | Kind::Compare(_) | Kind::Bad | Kind::End => {
-                self.expected("a number or `count(...)`")
-            }
-        }
-    }
-
-    /// Parses `count(set or set)` and `trace.count(set).where(...)`.
-    fn parse_count(&mut self) -> Parsed<Amount> {
+    /// Parses a set as a condition, or as the left side of a relation.
+    fn parse_set_atom(&mut self) -> Parsed<Cond> {
         let start = self.span();
-        self.advance();
-        self.advance();
-        let mut sets = self.parse_sets()?;
-        if self.word() == Some("by") {
-            return self.unsupported(self.span(), "`count(... by ...)`");
+        let (set, direct) = self.parse_compared_set()?;
+        if !self.is_relation() {
+            return Ok(Cond::Set(set));
         }
-        self.expect_mark(')', "after what is counted")?;
-        while self.is_mark('.') {
-            let filter = self.parse_where()?;
-            let [set] = sets.as_mut_slice() else {
-                let diagnostic = Diagnostic::error(
-                    Code::Syntax,
-                    start,
-                    "a filter stands behind one selector",
-                    "several are counted here",
-                );
-                return self.refuse(
-                    diagnostic.help("filter each of them: `count(a.where(...) or b.where(...))`"),
-                );
-            };
-            set.filters.push(filter);
+        let span = start.to(self.last_span());
+        if direct {
+            return self.refuse_direct(span);
         }
-        Ok(Amount::Count {
-            sets,
-            by: None,
-            span: start.to(self.last_span()),
-        })
+        let sets = vec![set];
+        self.parse_relation(None, Operands { sets, span }, start)
     }
 
     /// Parses sets joined by `or`, in any number of parentheses.
-    fn parse_sets(&mut self) -> Parsed<Vec<Set>> {
+    pub(super) fn parse_sets(&mut self) -> Parsed<Vec<Set>> {
         let mut sets = Vec::new();
         loop {
             if self.eat_mark('(') {
@@ -253,7 +141,7 @@ impl Parser<'_> {
                 sets.extend(self.expand("a set of spans", Self::parse_sets)?);
             } else {
                 self.count_node()?;
-                let set = self.parse_compared_set()?;
+                let (set, _) = self.parse_compared_set()?;
                 sets.push(set);
             }
             if !self.eat_word("or") {

@@ -5,6 +5,7 @@
 
 use super::{Parsed, Parser, Refused, is_reserved};
 use crate::{
+    ast::Cond,
     diagnostic::{Code, Diagnostic},
     source::Span,
     token::Kind,
@@ -18,6 +19,8 @@ pub(super) struct Definition {
     /// Its tokens.
     start: usize,
     end: usize,
+    /// Whether it is a comparison of amounts, which `with` takes.
+    comparison: bool,
     used: bool,
 }
 
@@ -80,12 +83,16 @@ impl<'s> Parser<'s> {
         self.advance();
         self.expect_mark('=', "after the name")?;
         let start = self.at;
+        let computes = matches!(
+            self.kind_ahead(1),
+            Kind::Compare(_) | Kind::Mark('+' | '-' | '*' | '/')
+        );
         let parsed = match self.kind() {
-            Kind::Number(_)
-            | Kind::Duration(_)
-            | Kind::Mark('[')
-            | Kind::Word("true" | "false") => self.parse_value().map(drop),
+            Kind::Number(_) | Kind::Duration(_) if !computes => self.parse_value().map(|_| false),
+            Kind::Mark('[') | Kind::Word("true" | "false") => self.parse_value().map(|_| false),
             Kind::Word(_)
+            | Kind::Number(_)
+            | Kind::Duration(_)
             | Kind::Text(_)
             | Kind::Mark(_)
             | Kind::Compare(_)
@@ -94,30 +101,47 @@ impl<'s> Parser<'s> {
         };
         // Below, it is not a definition that stands further down, whatever is wrong with it.
         self.later.retain(|later| *later != name);
-        parsed?;
+        let comparison = parsed?;
         self.lets.push(Definition {
             name: name.to_owned(),
             span,
             start,
             end: self.at,
+            comparison,
             used: false,
         });
         Ok(())
     }
 
-    /// A condition, a set, or what can be compared with: `count(a)` alone is an amount.
-    fn parse_definition_condition(&mut self) -> Parsed<()> {
-        let is_count = matches!(self.kind(), Kind::Word("count" | "trace.count"))
-            && self.is_mark_ahead(1, '(');
-        if is_count {
+    /// A condition, a set, or what can be compared with: `count(a)` alone is an amount. Returns whether it is a comparison.
+    fn parse_definition_condition(&mut self) -> Parsed<bool> {
+        if self.starts_comparison() && !self.is_root() {
             let start = self.at;
             self.parse_amount()?;
             if !matches!(self.kind(), Kind::Compare(_)) {
-                return Ok(());
+                return Ok(false);
             }
             self.at = start;
         }
-        self.parse_condition().map(drop)
+        self.parse_condition()
+            .map(|condition| matches!(condition, Cond::Compare { .. }))
+    }
+
+    /// Whether the word at hand stands for a comparison of amounts.
+    pub(super) fn is_comparison_let(&self) -> bool {
+        self.word().is_some_and(|word| {
+            self.lets
+                .iter()
+                .any(|definition| definition.name == word && definition.comparison)
+        })
+    }
+
+    /// The names of the definitions so far.
+    pub(super) fn let_names(&self) -> Vec<String> {
+        self.lets
+            .iter()
+            .map(|definition| definition.name.clone())
+            .collect()
     }
 
     /// Whether the word at hand is defined.

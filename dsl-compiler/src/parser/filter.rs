@@ -27,7 +27,7 @@ impl Parser<'_> {
     }
 
     fn parse_filter_negation(&mut self) -> Parsed<Filter> {
-        if self.eat_word("not") {
+        if self.eat_not() {
             return self
                 .nested(|parser| Ok(Filter::Not(Box::new(parser.parse_filter_negation()?))));
         }
@@ -64,28 +64,15 @@ impl Parser<'_> {
 
     /// Whether the parenthesis at hand holds something that is computed or compared, and no filter.
     fn is_computed_parenthesis(&self) -> bool {
-        let mut depth = 0_u32;
-        for ahead in 0.. {
-            match self.kind_ahead(ahead) {
-                Kind::Mark('(') => depth += 1,
-                Kind::Mark(')') if depth == 1 => {
-                    return matches!(
-                        self.kind_ahead(ahead + 1),
-                        Kind::Mark('+' | '-' | '*' | '/')
-                    ) || self.is_op_ahead(ahead + 1);
-                }
-                Kind::Mark(')') => depth -= 1,
-                Kind::Mark('{' | '}') | Kind::End => return false,
-                Kind::Word(_)
-                | Kind::Text(_)
-                | Kind::Number(_)
-                | Kind::Duration(_)
-                | Kind::Compare(_)
-                | Kind::Mark(_)
-                | Kind::Bad => {}
-            }
-        }
-        false
+        let Some(behind) = self
+            .behind
+            .get(&self.at)
+            .and_then(|at| at.checked_sub(self.at))
+        else {
+            return false;
+        };
+        matches!(self.kind_ahead(behind), Kind::Mark('+' | '-' | '*' | '/'))
+            || self.is_op_ahead(behind)
     }
 
     /// The table of `event.where(` or `link.where(`, if that stands here.

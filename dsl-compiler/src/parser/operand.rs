@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// First segments that name a scope in a filter.
-const PREFIXES: [&str; 6] = ["span", "resource", "scope", "event", "link", "timestamp"];
+pub(super) const PREFIXES: [&str; 6] = ["span", "resource", "scope", "event", "link", "timestamp"];
 
 /// Splits a dotted word behind a scope.
 pub(super) fn split_prefix(word: &str) -> Option<(&'static str, &str)> {

@@ -1,8 +1,8 @@
 //! Sets: selectors, their filters, and the comparison that may follow (`set` of section 5 of the language).
 
-use super::{Parsed, Parser, is_reserved};
+use super::{Parsed, Parser, aggregate::is_aggregate, is_reserved};
 use crate::{
-    ast::{At, Cond, Filter, Operand, Selector, Set},
+    ast::{At, Filter, Operand, Selector, Set},
     diagnostic::{Code, Diagnostic},
     source::Span,
     suggest::suggest,
@@ -10,19 +10,13 @@ use crate::{
 };
 
 impl Parser<'_> {
-    /// Parses a set as a condition, with the comparison that may follow it.
-    pub(super) fn parse_set_condition(&mut self) -> Parsed<Cond> {
-        let set = self.parse_compared_set()?;
-        self.refuse_relation()?;
-        Ok(Cond::Set(set))
-    }
-
-    /// Parses a set, with the comparison of an attribute that may follow it.
-    pub(super) fn parse_compared_set(&mut self) -> Parsed<Set> {
+    /// Parses a set, with the comparison of an attribute that may follow it; returns whether one did.
+    pub(super) fn parse_compared_set(&mut self) -> Parsed<(Set, bool)> {
         if let Some(set) = self.parse_direct_comparison()? {
-            return Ok(set);
+            return Ok((set, true));
         }
         let mut set = self.parse_set()?;
+        let direct = self.is_mark('.');
         if self.is_mark('.') {
             let key_span = self.span_ahead(1);
             let Some(key) = self.kind_ahead(1).name() else {
@@ -46,11 +40,11 @@ impl Parser<'_> {
         {
             return self.refuse_set_comparison(&set);
         }
-        Ok(set)
+        Ok((set, direct))
     }
 
     /// Reports a comparison of a whole set.
-    fn refuse_set_comparison(&mut self, set: &Set) -> Parsed<Set> {
+    fn refuse_set_comparison<T>(&mut self, set: &Set) -> Parsed<T> {
         let selector = self.source(set.selector.span);
         let diagnostic = Diagnostic::error(Code::SpanMissing, set.selector.span, "a set of spans is not compared with a value", "this is a set of spans")
             .help(format!("compare one of its attributes, `{selector}.where(key == value)`, or how many there are, `count({selector}) > 3`"));
@@ -203,7 +197,8 @@ impl Parser<'_> {
                 self.expect_mark(')', "after the span name")?;
                 set
             }
-            Kind::Word(word) if self.is_mark_ahead(1, '(') => {
+            // Behind a blank it may begin what follows a `let`.
+            Kind::Word(word) if self.is_mark_ahead(1, '(') && self.is_joined(1) => {
                 return self.refuse_function(word, start);
             }
             Kind::Word(word) if is_reserved(word) => {
@@ -247,15 +242,48 @@ impl Parser<'_> {
         })
     }
 
-    fn refuse_function<T>(&mut self, word: &str, span: Span) -> Parsed<T> {
-        let known = ["trace.has", "trace.count", "count"];
+    /// Refuses `name(`, which is no selector.
+    pub(super) fn refuse_function<T>(&mut self, word: &str, span: Span) -> Parsed<T> {
+        if is_aggregate(word) {
+            let diagnostic = Diagnostic::error(
+                Code::Syntax,
+                span,
+                format!("`{word}( )` is a number, and a set of spans is wanted here"),
+                "expected a set of spans",
+            );
+            return self.refuse(
+                diagnostic.help("compare it with a number, and join the comparison with `and`"),
+            );
+        }
+        let known = [
+            "trace.has",
+            "trace.count",
+            "count",
+            "sum",
+            "min",
+            "max",
+            "avg",
+            "distinct",
+        ];
         let diagnostic = Diagnostic::error(
             Code::Syntax,
             span,
             format!("there is no `{word}( )`"),
             "not a selector",
         );
-        let diagnostic = match suggest(word, &known) {
+        let near = match word {
+            "average" | "mean" => Some("avg"),
+            "total" => Some("sum"),
+            "minimum" => Some("min"),
+            "maximum" => Some("max"),
+            "unique" | "count_distinct" | "distinct_count" => Some("distinct"),
+            "has" | "trace.any" | "trace.exists" => Some("trace.has"),
+            _ => word
+                .strip_prefix("trace.")
+                .and_then(|rest| known.into_iter().find(|name| *name == rest))
+                .or_else(|| suggest(word, &known)),
+        };
+        let diagnostic = match near {
             Some(name) => diagnostic.help(format!("did you mean `{name}( )`?")).fix(span, name),
             None => diagnostic.help("spans are selected with `trace.has(name)` or the name alone, and filtered with `name.where(...)`"),
         };

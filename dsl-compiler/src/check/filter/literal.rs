@@ -30,6 +30,16 @@ impl Checker<'_> {
         let mut values: Checked<Vec<Value>> = Ok(Vec::new());
         let mut filters: Checked<Vec<Filter>> = Ok(Vec::new());
         for item in items {
+            if let Some(field) = self.check_alias(item)? {
+                let comparison = Comparison {
+                    op: &op,
+                    right: item,
+                    ..comparison
+                };
+                let filter = self.check_pair(comparison, left.clone(), Subject::Field(field));
+                add(&mut filters, filter);
+                continue;
+            }
             match (&item.value, left) {
                 (ast::Value::Operand(operand), _) => {
                     let filter = self.check_item(comparison, &op, left, operand, item);

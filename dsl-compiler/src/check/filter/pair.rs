@@ -1,8 +1,9 @@
 //! Two things of the span, compared with each other.
 
-use super::{Checked, Checker, Comparison, Subject, computed::Unit, whole};
+use super::{Checked, Checker, Comparison, Subject, whole};
 use crate::{
     ast::Op,
+    check::unit::Unit,
     diagnostic::{Code, Diagnostic},
     ir::{Compare, Expr, Field, Filter, Place, Term, Test, Whole},
     parser::Refused,
