@@ -1,6 +1,28 @@
-//! What the whole-system tests share: the binary as a child process, and a client of its OTLP port.
+//! What the whole-system tests share.
 //!
-//! The tests drive the `betrace` binary as its users do. Nothing here looks inside it.
+//! | for | here |
+//! |---|---|
+//! | the binary as its users drive it | `server`, `client` |
+//! | the compiler against its oracle | `generated`, `contract`, `agreement` |
 
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+pub mod agreement;
 pub mod client;
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+pub mod contract;
+#[expect(
+    clippy::indexing_slicing,
+    reason = "choices are taken modulo what there is to choose from"
+)]
+pub mod generated;
 pub mod server;

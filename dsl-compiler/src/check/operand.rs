@@ -4,7 +4,7 @@ use super::{Checked, Checker};
 use crate::{
     ast::{At, Operand},
     diagnostic::{Code, Diagnostic},
-    ir::{Field, Scope, TextIntrinsic, Whole},
+    ir::{Field, Scope, Table, TextIntrinsic, Whole},
     source::Span,
     suggest::suggest,
 };
@@ -32,6 +32,20 @@ const SPAN_INTRINSICS: [&str; 13] = [
     "self_duration",
 ];
 
+/// Keys of span attributes that begin like a scope: of the Elastic Common Schema, of `OpenTracing` and of Datadog.
+const KEYS_LIKE_SCOPES: [&str; 10] = [
+    "event.action",
+    "event.category",
+    "event.dataset",
+    "event.domain",
+    "event.kind",
+    "event.module",
+    "event.name",
+    "event.outcome",
+    "span.kind",
+    "resource.name",
+];
+
 impl Checker<'_> {
     pub(super) fn check_operand(&mut self, operand: &At<Operand>) -> Checked<Subject> {
         let span = operand.span;
@@ -41,6 +55,7 @@ impl Checker<'_> {
                 key: key.to_owned(),
             }))
         };
+        self.warn_prefixed(operand);
         match &operand.value {
             Operand::Key(key) => {
                 self.warn_alias_on_left(key, span);
@@ -70,6 +85,41 @@ impl Checker<'_> {
             Operand::Scoped { prefix: _, key } => attribute(Scope::Link, key),
             Operand::Intrinsic { of, name } => self.check_intrinsic(of, name, span),
         }
+    }
+
+    /// Warns once of a key that begins like a scope, and is known as the name of a span's attribute.
+    fn warn_prefixed(&mut self, operand: &At<Operand>) {
+        let Operand::Scoped { prefix, key } = &operand.value else {
+            return;
+        };
+        let whole = format!("{prefix}.{key}");
+        let is_known = KEYS_LIKE_SCOPES.contains(&whole.as_str());
+        let is_bare = self.source(operand.span) == whole;
+        let mut said = self.diagnostics.iter();
+        if !is_known || !is_bare || said.any(|said| said.code == Code::PrefixedKey) {
+            return;
+        }
+        // Inside `event.where( )` there is no doubt what `event.` means.
+        if *prefix == "event" && self.tables.contains(&Table::Events) {
+            return;
+        }
+        let of = match *prefix {
+            "event" => "of the span's events",
+            "resource" => "of the resource alone",
+            _ => "of the span",
+        };
+        let message = format!("`{whole}` reads the attribute `{key}` {of}");
+        let label = "not the attribute of that whole name";
+        let meant = if *prefix == "event" {
+            format!(", or `event.where({whole} ...)` if an event is meant")
+        } else {
+            format!(", or `{prefix}.\"{key}\"` if that is meant")
+        };
+        self.report(
+            Diagnostic::warning(Code::PrefixedKey, operand.span, message, label).help(format!(
+                "write `\"{whole}\"` for the attribute of that name{meant}"
+            )),
+        );
     }
 
     fn check_timestamp(&mut self, key: &str, span: Span) -> Checked<Subject> {

@@ -140,6 +140,8 @@ codes! {
     NoOrder = "no-order";
     /// `!=` and `not in` are false where the attribute is missing. `not (role == admin)` is true there. Warned about in a filter that is only such a comparison.
     UnequalSkipsMissing = "unequal-skips-missing";
+    /// A key that begins with the name of a scope, as `event.action`, reads that scope: here an attribute `action` of the span's events. Quote it for the attribute of that whole name: `"event.action"`.
+    PrefixedKey = "prefixed-key";
     /// A direct comparison takes the last segment as the attribute: `http.request.method.name == x` reads `name` of spans `http.request.method`. Where more was meant, write `.where( )`.
     SplitName = "split-name";
     /// A condition that no trace can fulfil, or that every trace does: `count(x) >= 0`, `timestamp.weekday == 0` (Sunday is 7).

@@ -1,5 +1,7 @@
 //! What the oracle is shown: a trace as a test writes it down.
 
+use super::tree;
+
 /// A trace as the host seals it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
@@ -7,6 +9,13 @@ pub struct Trace {
     pub spans: Vec<Span>,
     /// What is known to be missing: the bits of `batch.facts`.
     pub facts: u8,
+}
+
+impl Trace {
+    /// The parent of each span, as a position in `spans`: section 5 of the language.
+    pub fn parents(&self) -> Vec<Option<usize>> {
+        tree::parents(&self.spans)
+    }
 }
 
 /// A span.

@@ -1,11 +1,11 @@
 //! A pack in wasmtime, without the host's sandbox: the contract alone.
 
 use wasmtime::{
-    Config, Engine, Store,
+    Config, Engine, OptLevel, Store,
     component::{Component, Linker},
 };
 
-use self::bindings::{
+use bindings::{
     RulePack, RulePackPre,
     exports::betrace::rules::pack::{self, Batch},
 };
@@ -15,16 +15,20 @@ pub(crate) mod bindings {
 }
 
 /// A compiled pack and what it says of itself.
-pub(crate) struct Pack {
+#[expect(missing_debug_implementations, reason = "nothing of it can be shown")]
+pub struct Pack {
     pre: RulePackPre<()>,
-    pub(crate) rules: Vec<pack::Rule>,
+    /// What `describe` answers.
+    pub rules: Vec<pack::Rule>,
 }
 
 fn engine() -> &'static Engine {
     static ENGINE: std::sync::OnceLock<Engine> = std::sync::OnceLock::new();
     ENGINE.get_or_init(|| {
         let mut config = Config::new();
+        // Rules run for microseconds here; what takes time is compiling them.
         config
+            .cranelift_opt_level(OptLevel::None)
             .wasm_gc(false)
             .gc_support(false)
             .wasm_function_references(false)
@@ -35,7 +39,8 @@ fn engine() -> &'static Engine {
 }
 
 impl Pack {
-    pub(crate) fn load(component: &[u8]) -> Self {
+    /// Loads a component, which must fit the contract.
+    pub fn load(component: &[u8]) -> Self {
         let component = Component::new(engine(), component).unwrap();
         let pre =
             RulePackPre::new(Linker::new(engine()).instantiate_pre(&component).unwrap()).unwrap();
@@ -48,12 +53,16 @@ impl Pack {
     }
 
     /// Calls `evaluate` in a fresh instance.
-    pub(crate) fn evaluate(&self, asked: &[u32], batch: &Batch) -> pack::Findings {
+    ///
+    /// # Errors
+    ///
+    /// The trap, where it traps.
+    pub fn evaluate(&self, asked: &[u32], batch: &Batch) -> Result<pack::Findings, String> {
         let (mut store, instance) = instantiate(&self.pre);
         instance
             .betrace_rules_pack()
             .call_evaluate(&mut store, asked, batch)
-            .unwrap()
+            .map_err(|trap| format!("{trap:#}"))
     }
 }
 
