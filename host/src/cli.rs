@@ -31,6 +31,7 @@ pub mod rules;
 pub mod serve;
 pub mod signals;
 mod source;
+pub mod spans;
 pub mod table;
 pub mod target;
 pub mod test;

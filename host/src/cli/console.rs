@@ -154,6 +154,9 @@ impl Console {
 pub struct Paint(bool);
 
 impl Paint {
+    /// No colours.
+    pub const PLAIN: Self = Self(false);
+
     /// Whether there is colour.
     pub fn is_on(self) -> bool {
         self.0

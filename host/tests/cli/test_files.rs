@@ -169,6 +169,16 @@ fn a_mistake_shows_the_mended_line_and_exits_with_2() {
             r#"spans = [{ name = "a", events = [{ name = "e", attributes = { "a.b.c" = 1 } }] }]"#,
         ),
         (
+            r#"spans = [{ name = "a", events = [{ name = "e", exception.type = "Timeout" }] }]"#,
+            "`exception` is not a key of an event",
+            r#"spans = [{ name = "a", events = [{ name = "e", attributes = { "exception.type" = "Timeout" } }] }]"#,
+        ),
+        (
+            r#"spans = [{ name = "a", user.id = "u7" }]"#,
+            "`user` is not a key of a span",
+            r#"spans = [{ name = "a", attributes = { "user.id" = "u7" } }]"#,
+        ),
+        (
             r#"spans = [{ name = "a", attributes = { user = { id = "u7" } } }]"#,
             "a key with dots is quoted",
             r#"write "user.id" = "u7""#,
@@ -337,4 +347,126 @@ fn results_as_json_name_each_case() {
     assert_eq!(report["failed"], 1);
     assert_eq!(report["files"][0]["cases"][0]["name"], "c");
     assert_eq!(report["files"][0]["cases"][0]["passed"], false);
+}
+
+const CASES: &str = r#"source = "trace.has(phi.access).where(user.id != x) and not trace.has(audit.log)"
+
+[[case]]
+name = "the <first> case"
+expect = { phi = "held" }
+spans = [
+  { id = "a", name = "checkout", for = "30ms", service = "shop" },
+  { id = "b", parent = "a", name = "phi.access", at = "2ms", for = "1500us", status = "error", attributes = { "user.id" = "u7", other = 1 } },
+  { id = "c", parent = "b", name = "db.query", kind = "client", scope = { name = "lib", version = "1", attributes = { "a.b" = 1 } }, links = [{ span_id = "00000000000000aa", attributes = { x = true } }], events = [{ name = "e", at = "1ms", attributes = { "exception.type" = "T" } }] },
+]
+
+[[case]]
+name = "the second case"
+expect = { phi = "violated" }
+spans = [{ name = "phi.access", attributes = { "user.id" = "u7" } }]
+"#;
+
+fn run_cases(args: &[&str]) -> (tempfile::TempDir, Run) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("phi.test.toml"), CASES).unwrap();
+    let mut all = vec!["test", "phi.test.toml"];
+    all.extend(args);
+    let run = betrace_in(folder.path(), &all, b"");
+    (folder, run)
+}
+
+#[test]
+fn a_case_that_fails_shows_its_trace_as_a_tree_with_the_witnesses_marked() {
+    let (_folder, run) = run_cases(&[]);
+    let run = run.exits(1);
+    let expected = "\
+  FAILED the <first> case (phi.test.toml:4)
+         phi: expected held, got violated (match: PHI)
+           a  checkout      at   0 for  30ms  shop
+         > b    phi.access  at 2ms for 1.5ms  error  user.id=u7  <- witness
+           c      db.query  at   0 for     0  client
+  ok     the second case
+";
+    assert!(run.stdout.contains(expected), "{}", run.stdout);
+}
+
+#[test]
+fn only_the_cases_that_are_asked_for_are_run() {
+    run_cases(&["--filter", "second"]).1.exits(0);
+    let (_folder, run) = run_cases(&["--filter", "first"]);
+    assert!(run.exits(1).stdout.ends_with("0 passed, 1 failed\n"));
+    run_cases(&["--filter", "third"])
+        .1
+        .exits(2)
+        .says(&["no case has `third` in its name"]);
+}
+
+#[test]
+fn warnings_of_tested_rules_are_refused_where_they_are_denied() {
+    run_cases(&["--filter", "second", "--deny", "warnings"])
+        .1
+        .exits(2)
+        .says(&[
+            "warning[unequal-skips-missing]",
+            "--deny warnings refuses them",
+        ]);
+}
+
+#[test]
+fn results_are_written_as_junit_xml() {
+    let (folder, run) = run_cases(&["--junit", "out.xml"]);
+    run.exits(1);
+    let text = fs::read_to_string(folder.path().join("out.xml")).unwrap();
+    let report = quick_junit::Report::deserialize_from_str(&text).unwrap();
+    assert_eq!((report.tests, report.failures, report.errors), (2, 1, 0));
+    assert_eq!(
+        report.test_suites[0].test_cases[0].name.as_str(),
+        "the <first> case"
+    );
+    assert!(text.contains("&gt; b    phi.access"), "{text}");
+
+    fs::write(folder.path().join("phi.test.toml"), "[[case]]").unwrap();
+    let args = ["test", ".", "--junit", "out.xml"];
+    betrace_in(folder.path(), &args, b"").exits(2);
+    let text = fs::read_to_string(folder.path().join("out.xml")).unwrap();
+    let report = quick_junit::Report::deserialize_from_str(&text).unwrap();
+    assert_eq!((report.tests, report.failures, report.errors), (1, 0, 1));
+}
+
+#[test]
+fn a_failure_as_json_has_the_trace_and_what_is_marked_in_it() {
+    let (_folder, run) = run_cases(&["-o", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&run.exits(1).stdout).unwrap();
+    let span = &report["files"][0]["cases"][0]["trace"][1];
+    assert_eq!(span["id"], "b");
+    assert_eq!(span["parent"], "a");
+    assert_eq!(span["start_ns"], 2_000_000);
+    assert_eq!(span["attributes"]["user.id"], "u7");
+    assert_eq!(span["marks"][0], "witness");
+    assert_eq!(report["files"][0]["cases"][1].get("trace"), None);
+}
+
+#[test]
+fn a_component_is_tested_like_its_source() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("phi.btr"),
+        "phi.access and not audit.log",
+    )
+    .unwrap();
+    betrace_in(
+        folder.path(),
+        &["compile", "phi.btr", "-o", "phi.wasm"],
+        b"",
+    )
+    .exits(0);
+    let text = "rules = [\"phi.wasm\"]
+[[case]]
+name = \"c\"
+expect = { phi = \"violated\" }
+witnesses = { phi = [\"s\"] }
+spans = [{ id = \"s\", name = \"phi.access\" }]
+";
+    fs::write(folder.path().join("phi.test.toml"), text).unwrap();
+    betrace_in(folder.path(), &["test", "."], b"").exits(0);
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    TestText,
+    TestText, compare,
     file::{self, Input},
     mistake, run,
 };
@@ -53,7 +53,8 @@ pub fn cases(test: &TestText<'_>) -> Vec<CaseTrace> {
         let ids = trace.spans.iter().map(|record| &record.span.span_id);
         let span_names = ids
             .map(|id| {
-                SpanId::from_bytes(id).map_or_else(String::new, |id| run::named(&case.input, id))
+                SpanId::from_bytes(id)
+                    .map_or_else(String::new, |id| compare::named(&case.input, id))
             })
             .collect();
         let source = case.source.as_ref().or(file.source.as_ref());

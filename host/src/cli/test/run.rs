@@ -1,7 +1,6 @@
 //! Runs the cases of a test file: the same compiler, sandbox, assembly, block and judge as everywhere.
 
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -11,26 +10,38 @@ use betrace_dsl::{Color, Compiled, Source, render};
 
 use super::{
     TestText,
+    compare::compare,
     file::{Case, Input, TestFile, Word},
     mistake::{Mistake, closest},
-    spans::TestSpan,
+    trace,
 };
 use crate::{
     assemble::{Arrival, AssembleOptions, Assembler},
-    block::{Block, BlockBuilder},
-    cli::packs,
+    block::BlockBuilder,
+    cli::{
+        packs,
+        source::{self, DenyArgs},
+        spans::SpanView,
+    },
     clock::UnixNanos,
     ingest::file::Reader,
-    judge::{JudgeOptions, judge, message},
+    judge::{JudgeOptions, judge},
     rules::PublishedRule,
     sandbox::{LoadError, PackPre, Sandbox},
     tenant::TenantId,
-    trace::{SealedTrace, SpanId},
-    verdict::{RuleVerdicts, Verdict},
+    trace::SealedTrace,
 };
 
-/// What came of a case: why it failed, or nothing.
+/// Why a case failed; nothing where it did not.
 pub(super) type Failures = Vec<String>;
+
+/// What came of a case.
+#[derive(Debug, Default)]
+pub(super) struct CaseResult {
+    pub(super) failures: Failures,
+    /// Of a case that failed: its trace.
+    pub(super) trace: Vec<SpanView>,
+}
 
 /// A file's cases could not be run.
 #[derive(Debug)]
@@ -56,10 +67,11 @@ pub(super) struct Runner<'a> {
     source_name: String,
     /// Rules that the file does not name.
     given: Option<Source<'a>>,
+    deny: DenyArgs,
 }
 
 impl<'a> Runner<'a> {
-    pub(super) fn new(sandbox: &'a Sandbox, test: &TestText<'a>) -> Self {
+    pub(super) fn new(sandbox: &'a Sandbox, test: &TestText<'a>, deny: DenyArgs) -> Self {
         let name = test.path.file_name().unwrap_or_default().to_string_lossy();
         let stem = name.strip_suffix(".test.toml").unwrap_or(&name);
         Self {
@@ -67,14 +79,15 @@ impl<'a> Runner<'a> {
             folder: test.path.parent().unwrap_or(Path::new("")).to_owned(),
             source_name: format!("{stem}.btr"),
             given: test.rules,
+            deny,
         }
     }
 
-    /// Returns each case's failures, in order.
-    pub(super) fn run(&self, file: &TestFile) -> Result<Vec<Failures>, Broken> {
+    /// Returns what came of each case, in order.
+    pub(super) fn run(&self, file: &TestFile) -> Result<Vec<CaseResult>, Broken> {
         let mut shared = Vec::new();
         if let Some(Source { name, text }) = self.given {
-            let component = compile_text(name, text).map_err(Broken::Said)?;
+            let component = self.compile_text(name, text).map_err(Broken::Said)?;
             shared.extend(self.load(name, &component)?);
         }
         for path in &file.rules {
@@ -91,7 +104,10 @@ impl<'a> Runner<'a> {
         for case in &file.cases {
             let own = case.source.as_ref().or(source);
             if let Some(error) = &case.error {
-                results.push(self.must_not_compile(own, error));
+                results.push(CaseResult {
+                    failures: self.must_not_compile(own, error),
+                    trace: Vec::new(),
+                });
                 continue;
             }
             let rules = match &case.source {
@@ -131,14 +147,15 @@ impl<'a> Runner<'a> {
         let component = if packs::is_component(&file, &bytes) {
             bytes
         } else {
-            compile_text(&name, &bytes).map_err(Broken::Said)?
+            self.compile_text(&name, &bytes).map_err(Broken::Said)?
         };
         self.load(&name, &component)
     }
 
     fn compile(&self, source: &Word) -> Result<Vec<PublishedRule>, Broken> {
-        let component =
-            compile_text(&self.source_name, source.text.as_bytes()).map_err(Broken::Said)?;
+        let component = self
+            .compile_text(&self.source_name, source.text.as_bytes())
+            .map_err(Broken::Said)?;
         self.load(&self.source_name, &component)
     }
 
@@ -153,7 +170,11 @@ impl<'a> Runner<'a> {
         let Some(source) = source else {
             return vec!["there is no source that could fail to compile".to_owned()];
         };
-        match compile_text(&self.source_name, source.text.as_bytes()) {
+        match compiled(
+            &self.source_name,
+            source.text.as_bytes(),
+            DenyArgs::default(),
+        ) {
             Ok(_) => vec![format!(
                 "expected a compile error with `{}`, and it compiles",
                 error.text
@@ -166,9 +187,18 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn judge_case(&self, case: &Case, rules: &Rules) -> Result<Failures, Broken> {
+    fn compile_text(&self, name: &str, text: &[u8]) -> Result<Vec<u8>, String> {
+        compiled(name, text, self.deny)
+    }
+
+    fn judge_case(&self, case: &Case, rules: &Rules) -> Result<CaseResult, Broken> {
         let sealed = match &case.input {
-            Input::None => return Ok(vec!["there are no spans".to_owned()]),
+            Input::None => {
+                return Ok(CaseResult {
+                    failures: vec!["there are no spans".to_owned()],
+                    trace: Vec::new(),
+                });
+            }
             Input::Spans(spans) => seal(spans.iter().map(|span| span.record.clone()).collect()),
             Input::Otlp(path) => otlp(&self.folder, path)?,
         };
@@ -192,10 +222,16 @@ impl<'a> Runner<'a> {
             .map_err(|error| failed(&error))?;
         let mut failures = Vec::new();
         for (rule, judged) in rules.rules.iter().zip(&verdicts) {
-            let compared = compare(case, rules, rule, judged, &block);
+            let compared = compare(case, rules.inline, rule, judged, &block);
             failures.extend(compared.map_err(|error| failed(&error))?);
         }
-        Ok(failures)
+        let trace = if failures.is_empty() {
+            Vec::new()
+        } else {
+            let sealed = block.spans(0).map_err(|error| failed(&error))?;
+            trace::failed(case, &rules.rules, &verdicts, &sealed)
+        };
+        Ok(CaseResult { failures, trace })
     }
 }
 
@@ -225,14 +261,18 @@ pub(super) fn seal(records: Vec<crate::trace::SpanRecord>) -> Vec<SealedTrace> {
     sealed.into_iter().map(|sealed| sealed.trace).collect()
 }
 
-fn compile_text(name: &str, text: &[u8]) -> Result<Vec<u8>, String> {
+fn compiled(name: &str, text: &[u8], deny: DenyArgs) -> Result<Vec<u8>, String> {
     let source = Source { name, text };
     let (compiled, diagnostics) = betrace_dsl::compile(&source);
+    let said = || render(&diagnostics, &source, Color::Plain);
     match compiled {
+        Some(_) if deny.refuses(&diagnostics) => Err(format!(
+            "{}{}",
+            said(),
+            source::refused(name, diagnostics.len())
+        )),
         Some(Compiled { component, .. }) => Ok(component),
-        None => Err(render(&diagnostics, &source, Color::Plain)
-            .trim_end()
-            .to_owned()),
+        None => Err(said().trim_end().to_owned()),
     }
 }
 
@@ -263,111 +303,4 @@ fn unknown_rules(case: &Case, rules: &[PublishedRule]) -> Vec<Mistake> {
             }
         })
         .collect()
-}
-
-fn compare(
-    case: &Case,
-    rules: &Rules,
-    rule: &PublishedRule,
-    judged: &RuleVerdicts,
-    block: &Block,
-) -> anyhow::Result<Failures> {
-    let id = rule.id.as_str();
-    let got = judged
-        .verdicts
-        .first()
-        .copied()
-        .unwrap_or(Verdict::Inconclusive);
-    let expected = case.expect.iter().find(|(word, _)| word.text == id);
-    let mut failures = Vec::new();
-    match expected {
-        Some((_, expected)) if *expected != got => {
-            let why = why(rule, judged, block)?;
-            failures.push(format!(
-                "{id}: expected {}, got {}{why}",
-                expected.name(),
-                got.name()
-            ));
-        }
-        None if rules.inline && got == Verdict::Violated => {
-            let why = why(rule, judged, block)?;
-            failures.push(format!("{id}: violated, and `expect` does not say so{why}"));
-        }
-        Some(_) | None => {}
-    }
-    if let Some((_, expected)) = case.messages.iter().find(|(word, _)| word.text == id) {
-        failures.extend(compare_message(&expected.text, rule, judged, block)?);
-    }
-    let Some((_, expected)) = case.witnesses.iter().find(|(word, _)| word.text == id) else {
-        return Ok(failures);
-    };
-    let expected: BTreeSet<&str> = expected.iter().map(|word| word.text.as_str()).collect();
-    let got = witnesses(case, judged, block)?;
-    if expected != got.iter().map(String::as_str).collect() {
-        let list = |ids: Vec<&str>| {
-            if ids.is_empty() {
-                "none".to_owned()
-            } else {
-                ids.join(", ")
-            }
-        };
-        failures.push(format!(
-            "{id}: expected the witnesses {}, got {}",
-            list(expected.into_iter().collect()),
-            list(got.iter().map(String::as_str).collect())
-        ));
-    }
-    Ok(failures)
-}
-
-fn compare_message(
-    expected: &str,
-    rule: &PublishedRule,
-    judged: &RuleVerdicts,
-    block: &Block,
-) -> anyhow::Result<Option<String>> {
-    let id = rule.id.as_str();
-    let Some(violation) = judged.violations.first() else {
-        return Ok(Some(format!(
-            "{id}: expected the message `{expected}`, and it is not violated"
-        )));
-    };
-    let got = message(rule.description(), block, violation)?;
-    Ok((got != expected).then(|| format!("{id}: expected the message `{expected}`, got `{got}`")))
-}
-
-/// Says what is known of an unexpected verdict.
-fn why(rule: &PublishedRule, judged: &RuleVerdicts, block: &Block) -> anyhow::Result<String> {
-    if let Some(violation) = judged.violations.first() {
-        let message = message(rule.description(), block, violation)?;
-        return Ok(format!(" ({}: {message})", violation.clause.name()));
-    }
-    let reason = judged
-        .inconclusive
-        .first()
-        .map(|(_, reason)| format!(" ({})", reason.name()));
-    Ok(reason.unwrap_or_default())
-}
-
-/// Returns the witnesses by the names that the case gives its spans.
-fn witnesses(case: &Case, judged: &RuleVerdicts, block: &Block) -> anyhow::Result<Vec<String>> {
-    let ids = block.span_ids()?;
-    let rows = judged
-        .violations
-        .iter()
-        .flat_map(|violation| &violation.witnesses);
-    let span_ids = rows.filter_map(|row| ids.get(*row as usize));
-    Ok(span_ids.map(|id| named(&case.input, SpanId(*id))).collect())
-}
-
-/// Returns what a case calls a span.
-pub(super) fn named(input: &Input, id: SpanId) -> String {
-    let Input::Spans(spans) = input else {
-        return id.to_string();
-    };
-    let same = |span: &&TestSpan| span.record.span.span_id == id.0;
-    spans
-        .iter()
-        .find(same)
-        .map_or_else(|| id.to_string(), |span| span.id.clone())
 }

@@ -9,9 +9,17 @@ use super::{Mistake, Reader, Value, Word, closest};
 impl<'a> Reader<'a> {
     /// Notes every key that is not known here.
     pub(in super::super) fn keys(&mut self, table: &DeTable<'a>, known: &[&str], of: &str) {
+        let takes_attributes = known.contains(&"attributes");
+        if takes_attributes {
+            self.outside_attributes(table, known, of);
+        }
         for key in table.keys() {
             let name = key.get_ref().as_ref();
             if known.contains(&name) {
+                continue;
+            }
+            // `outside_attributes` has told of it.
+            if takes_attributes && table.get(name).is_some_and(|v| v.get_ref().is_table()) {
                 continue;
             }
             let message = format!("`{name}` is not a key of {of}");
@@ -139,7 +147,44 @@ impl<'a> Reader<'a> {
         value: &Value<'a>,
         what: &str,
     ) {
-        // Follows the first way down to a value: that is one dotted key, and one is enough to show.
+        let key = self.dotted(first, at, value);
+        let quoted = key.quoted;
+        let message = format!("{what} with dots is quoted, or TOML makes tables of it");
+        let mistake = Mistake::new(key.range.clone(), message);
+        let mistake = if key.in_one {
+            mistake.mend(key.range, quoted)
+        } else {
+            let written = self.text.get(key.value).unwrap_or("…");
+            mistake.help(format!("write {quoted} = {written}"))
+        };
+        self.mistakes.push(mistake);
+    }
+
+    /// Notes keys with dots that were not quoted and stand beside `attributes` in place of inside it.
+    fn outside_attributes(&mut self, table: &DeTable<'a>, known: &[&str], of: &str) {
+        for (first, value) in table {
+            if known.contains(&first.get_ref().as_ref()) || !value.get_ref().is_table() {
+                continue;
+            }
+            let key = self.dotted(first.get_ref(), first.span(), value);
+            let message = format!(
+                "`{}` is not a key of {of}: attributes stand under `attributes`, a key with dots quoted",
+                first.get_ref()
+            );
+            let written = self.text.get(key.value.clone()).unwrap_or("…");
+            let mended = format!("attributes = {{ {} = {written} }}", key.quoted);
+            let mistake = Mistake::new(key.range.clone(), message);
+            let mistake = if key.in_one && !table.contains_key("attributes") {
+                mistake.mend(key.range.start..key.value.end, mended)
+            } else {
+                mistake.help(format!("write {mended}"))
+            };
+            self.mistakes.push(mistake);
+        }
+    }
+
+    /// Follows the first way down from a key to a value: that is one dotted key, and one is enough to show.
+    fn dotted(&self, first: &str, at: Range<usize>, value: &Value<'a>) -> Dotted {
         let mut path = vec![first.to_owned()];
         let mut last = at.clone();
         let mut value = value;
@@ -152,17 +197,24 @@ impl<'a> Reader<'a> {
             last = key.span();
             value = inner;
         }
-        let quoted = format!("\"{}\"", path.join("."));
-        let message = format!("{what} with dots is quoted, or TOML makes tables of it");
         let between = self.text.get(at.start..last.end).unwrap_or_default();
-        let mut mistake = Mistake::new(at.start..last.end.max(at.end), message);
-        let dotted = !between.is_empty() && !between.contains(['{', '=', '\n', ',', '[']);
-        mistake = if dotted {
-            mistake.mend(at.start..last.end, quoted)
-        } else {
-            let written = self.text.get(value.span()).unwrap_or("…");
-            mistake.help(format!("write {quoted} = {written}"))
-        };
-        self.mistakes.push(mistake);
+        Dotted {
+            quoted: format!("\"{}\"", path.join(".")),
+            in_one: !between.is_empty() && !between.contains(['{', '=', '\n', ',', '[']),
+            range: at.start..last.end.max(at.end),
+            value: value.span(),
+        }
     }
+}
+
+/// A key with dots that TOML took for a way through tables.
+struct Dotted {
+    /// As it should be.
+    quoted: String,
+    /// Whether it was written in one piece, and not as a table.
+    in_one: bool,
+    /// Where the key stands.
+    range: Range<usize>,
+    /// Where its value stands.
+    value: Range<usize>,
 }
