@@ -10,6 +10,7 @@ use crate::{
     ir::{self, Body, Severity, SpanSet},
     limits::{DIAGNOSTICS_MAX, RULE_SETS_MAX},
     parser::Refused,
+    pattern::Tables,
     source::Span,
 };
 
@@ -39,9 +40,15 @@ pub(crate) struct Input<'s> {
 }
 
 /// Checks a file. There is a pack exactly if no diagnostic is an error.
-pub(crate) fn check(file: &ast::File, input: Input<'_>) -> (Option<ir::Pack>, Vec<Diagnostic>) {
+/// `patterns` come to hold the tables of those that are met.
+pub(crate) fn check(
+    file: &ast::File,
+    input: Input<'_>,
+    patterns: &mut Tables,
+) -> (Option<ir::Pack>, Vec<Diagnostic>) {
     let mut checker = Checker {
         input,
+        patterns,
         diagnostics: Vec::new(),
         sets: Vec::new(),
         set_ids: HashMap::new(),
@@ -65,6 +72,7 @@ pub(crate) fn check(file: &ast::File, input: Input<'_>) -> (Option<ir::Pack>, Ve
 
 struct Checker<'s> {
     input: Input<'s>,
+    patterns: &'s mut Tables,
     diagnostics: Vec<Diagnostic>,
     /// The sets of the rule at hand, and their numbers.
     sets: Vec<SpanSet>,

@@ -17,6 +17,7 @@
 use crate::{
     ir::{Body, Cond, Filter, Pack, Rule, Test, Zone},
     limits::{COMPONENT_BYTES_PER_RULE_MAX, PACK_NAMES_MAX},
+    pattern::Tables,
     reads::{Distinct, PackReads, visit_tests},
 };
 use frame::Plan;
@@ -53,9 +54,19 @@ pub(crate) enum TooLarge {
 const LOCALS_MAX: usize = 49_000;
 
 /// Returns the core module of a pack.
-pub(crate) fn emit(pack: &Pack, reads: &PackReads) -> Result<Vec<u8>, TooLarge> {
+pub(crate) fn emit(
+    pack: &Pack,
+    reads: &PackReads,
+    tables: &mut Tables,
+) -> Result<Vec<u8>, TooLarge> {
     if reads.names.items.len() > PACK_NAMES_MAX {
         return Err(TooLarge::Names);
+    }
+    for (index, rule) in pack.rules.iter().enumerate() {
+        let bytes = tables_of(rule, tables).ok_or(TooLarge::Rule(index))?;
+        if bytes > COMPONENT_BYTES_PER_RULE_MAX {
+            return Err(TooLarge::Rule(index));
+        }
     }
     let uses = Uses::of(pack);
     let mut builder = Builder::new(uses.predicates.items.len() as u32);
@@ -63,7 +74,7 @@ pub(crate) fn emit(pack: &Pack, reads: &PackReads) -> Result<Vec<u8>, TooLarge> 
     let runtime = Runtime::declare(&mut builder, &uses);
     let plan = Plan::declare(&mut builder, reads, &uses, runtime);
     runtime::define(&mut builder, &runtime, &uses);
-    text::define(&mut builder, &plan, &uses.predicates);
+    text::define(&mut builder, &plan, &uses.predicates, tables);
     test::define_searches(&mut builder, &plan, &uses.searches);
     zone::define(&mut builder, &plan, &uses.zones);
     let mut rules = Vec::new();
@@ -107,6 +118,19 @@ fn emit_rule(
     builder.define(weigh, weighing.finish());
     builder.define(judge, judging.finish());
     Some(judge)
+}
+
+/// Makes the tables of a rule's patterns, and says how many bytes they take together.
+fn tables_of(rule: &Rule, tables: &mut Tables) -> Option<usize> {
+    let mut uses = Uses::default();
+    uses.rule(rule);
+    let mut bytes = 0;
+    for predicate in &uses.predicates.items {
+        if let Predicate::Matches(pattern) = predicate {
+            bytes += tables.compile(&pattern.0).ok()?.size_bytes();
+        }
+    }
+    Some(bytes)
 }
 
 /// What the rules of a pack use beside what every pack has, each once.

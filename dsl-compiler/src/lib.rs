@@ -30,6 +30,7 @@ pub use ir::Severity;
 pub use source::{Position, Source, Span};
 
 use limits::{PACK_NAMES_MAX, SOURCE_BYTES_MAX};
+use pattern::Tables;
 
 mod ast;
 mod check;
@@ -43,6 +44,7 @@ pub mod limits;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 mod parser;
+mod pattern;
 mod pending;
 mod reads;
 mod source;
@@ -75,7 +77,8 @@ pub struct RuleHeader {
 
 /// Compiles a source. There is a pack exactly if no diagnostic is an error.
 pub fn compile(source: &Source<'_>) -> (Option<Compiled>, Vec<Diagnostic>) {
-    let (front, mut diagnostics) = front(source);
+    let mut tables = Tables::default();
+    let (front, mut diagnostics) = front(source, &mut tables);
     let Some((pack, spans)) = front else {
         return (None, diagnostics);
     };
@@ -91,7 +94,7 @@ pub fn compile(source: &Source<'_>) -> (Option<Compiled>, Vec<Diagnostic>) {
         return (None, diagnostics);
     }
     let reads = reads::pack_reads(&pack);
-    match codegen::emit(&pack, &reads) {
+    match codegen::emit(&pack, &reads, &mut tables) {
         Ok(module) => {
             #[expect(
                 clippy::expect_used,
@@ -142,11 +145,14 @@ pub fn compile(source: &Source<'_>) -> (Option<Compiled>, Vec<Diagnostic>) {
 
 /// Says what is wrong with a source, without compiling it.
 pub fn check(source: &Source<'_>) -> Vec<Diagnostic> {
-    front(source).1
+    front(source, &mut Tables::default()).1
 }
 
-/// Text to IR, with the places of the rules.
-fn front(source: &Source<'_>) -> (Option<(ir::Pack, Vec<Span>)>, Vec<Diagnostic>) {
+/// Text to IR, with the places of the rules; `tables` come to hold those of its patterns.
+fn front(
+    source: &Source<'_>,
+    tables: &mut Tables,
+) -> (Option<(ir::Pack, Vec<Span>)>, Vec<Diagnostic>) {
     let text = match read_text(source) {
         Ok(text) => text,
         Err(diagnostic) => return (None, vec![*diagnostic]),
@@ -160,7 +166,7 @@ fn front(source: &Source<'_>) -> (Option<(ir::Pack, Vec<Span>)>, Vec<Diagnostic>
         text,
         header: &lexed.header,
     };
-    let (pack, mut checked) = check::check(&file, input);
+    let (pack, mut checked) = check::check(&file, input, tables);
     diagnostics.append(&mut checked);
     diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.span, diagnostic.severity));
     // A definition is parsed wherever it is used, and a mistake in it is still one.

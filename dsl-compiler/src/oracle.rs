@@ -69,7 +69,7 @@ pub struct Rules {
 impl Rules {
     /// Reads a source, if nothing is wrong with it.
     pub fn read(source: &Source<'_>) -> Option<Self> {
-        let (pack, _) = crate::front(source).0?;
+        let (pack, _) = crate::front(source, &mut crate::pattern::Tables::default()).0?;
         let regexes = pattern::compile_all(&pack)?;
         Some(Self { pack, regexes })
     }

@@ -2,9 +2,10 @@
 
 use crate::{
     ir::{
-        Arithmetic, Body, Compare, Cond, Expr, Field, Filter, Number, Order, Pack, Part, Place,
-        Rule, Scope, Selector, Severity, SpanSet, Table, Term, Test, Value, Whole, Zone,
+        Arithmetic, Body, Compare, Cond, Expr, Field, Filter, Number, Order, Pack, Part, Pattern,
+        Place, Rule, Scope, Selector, Severity, SpanSet, Table, Term, Test, Value, Whole, Zone,
     },
+    pattern::Tables,
     reads::pack_reads,
 };
 
@@ -70,6 +71,15 @@ fn tests_of(left: &Field, right: &Field) -> Vec<Test> {
             value: Value::Text(text.clone()),
             text,
         },
+        Test::Matches {
+            field: left.clone(),
+            pattern: Pattern("^a|b$".to_owned()),
+        },
+        Test::ContainsFolded {
+            field: left.clone(),
+            string: Pattern("(?i)a".to_owned()),
+            element: Pattern("(?i)^a$".to_owned()),
+        },
         Test::Compute {
             left: sum,
             op: Compare::Unequal,
@@ -106,7 +116,7 @@ fn assert_valid(tests: Vec<Test>) {
     let pack = Pack {
         rules: vec![rule(filter)],
     };
-    let module = super::emit(&pack, &pack_reads(&pack)).unwrap();
+    let module = super::emit(&pack, &pack_reads(&pack), &mut Tables::default()).unwrap();
     wasmparser::validate(&module).unwrap();
 }
 

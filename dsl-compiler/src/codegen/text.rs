@@ -2,8 +2,6 @@
 //!
 //! The memo of a predicate has a byte for each text: 0 not looked at, 1 false, 2 true.
 
-use wasm_encoder::ValType::I32;
-
 use super::{
     asm::{Asm, Local, at},
     frame::Plan,
@@ -11,8 +9,14 @@ use super::{
 };
 use crate::{
     ir::{Order, Pattern, Place, Test, Value},
+    pattern::Tables,
     reads::Distinct,
 };
+use find::{emit_find, emit_has_edge};
+use matcher::emit_match;
+
+mod find;
+mod matcher;
 
 /// A question about a text alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,17 +56,34 @@ impl Predicate {
     }
 }
 
-pub(super) fn define(builder: &mut Builder, plan: &Plan<'_>, predicates: &Distinct<Predicate>) {
+pub(super) fn define(
+    builder: &mut Builder,
+    plan: &Plan<'_>,
+    predicates: &Distinct<Predicate>,
+    tables: &Tables,
+) {
     for (index, predicate) in predicates.items.iter().enumerate() {
-        let function = emit_predicate(builder, plan, predicate, MEMOS_BASE + 4 * index as u32);
-        builder.define(plan.predicate(predicate), function.finish());
+        let mut asm = Asm::new(1);
+        emit_memo(
+            &mut asm,
+            plan,
+            MEMOS_BASE + 4 * index as u32,
+            |asm, start, len| {
+                emit_answer(builder, asm, plan, predicate, tables, [start, len]);
+            },
+        );
+        builder.define(plan.predicate(predicate), asm.finish());
     }
 }
 
-/// `text number -> 0 or 1`
-fn emit_predicate(builder: &mut Builder, plan: &Plan<'_>, predicate: &Predicate, slot: u32) -> Asm {
+/// `text number -> 0 or 1`, which `answer` leaves of a text that was not looked at.
+fn emit_memo(
+    asm: &mut Asm,
+    plan: &Plan<'_>,
+    slot: u32,
+    answer: impl FnOnce(&mut Asm, Local, Local),
+) {
     let number = Asm::param(0);
-    let mut asm = Asm::new(1);
     let (memo, known, start, len) = (asm.i32(), asm.i32(), asm.i32(), asm.i32());
     asm.int(0).op().i32_load(at(slot));
     asm.tee(memo).op().i32_eqz();
@@ -79,31 +100,8 @@ fn emit_predicate(builder: &mut Builder, plan: &Plan<'_>, predicate: &Predicate,
     asm.if_(|asm| {
         asm.get(known).int(1).op().i32_sub().return_();
     });
-    emit_text(&mut asm, number, start, len);
-    match predicate {
-        Predicate::Has(Place::Anywhere, needle) => {
-            emit_find(builder, &mut asm, needle.as_bytes(), start, len);
-        }
-        Predicate::Has(place, needle) => emit_has_edge(
-            builder,
-            plan,
-            &mut asm,
-            (*place, needle.as_bytes()),
-            start,
-            len,
-        ),
-        Predicate::Is(order, text) => {
-            let address = builder.text(text.as_bytes());
-            asm.get(start)
-                .get(len)
-                .int(address)
-                .int(text.len() as u32)
-                .op()
-                .call(plan.runtime.compare_bytes.0);
-            emit_order(&mut asm, *order);
-        }
-        Predicate::Matches(_) => crate::later(),
-    }
+    emit_text(asm, number, start, len);
+    answer(asm, start, len);
     asm.set(known);
     asm.get(memo)
         .get(known)
@@ -112,7 +110,45 @@ fn emit_predicate(builder: &mut Builder, plan: &Plan<'_>, predicate: &Predicate,
         .i32_add()
         .i32_store8(at(0));
     asm.get(known);
-    asm
+}
+
+/// Leaves what the predicate says of a text.
+fn emit_answer(
+    builder: &mut Builder,
+    asm: &mut Asm,
+    plan: &Plan<'_>,
+    predicate: &Predicate,
+    tables: &Tables,
+    [start, len]: [Local; 2],
+) {
+    match predicate {
+        Predicate::Has(Place::Anywhere, needle) => {
+            emit_find(builder, asm, needle.as_bytes(), start, len);
+        }
+        Predicate::Has(place, needle) => {
+            emit_has_edge(builder, plan, asm, (*place, needle.as_bytes()), start, len)
+        }
+        Predicate::Is(order, text) => {
+            let address = builder.text(text.as_bytes());
+            asm.get(start)
+                .get(len)
+                .int(address)
+                .int(text.len() as u32)
+                .op()
+                .call(plan.runtime.compare_bytes.0);
+            emit_order(asm, *order);
+        }
+        Predicate::Matches(pattern) => {
+            let table = tables.get(&pattern.0);
+            debug_assert!(
+                table.is_some(),
+                "`emit` has made the tables of all patterns"
+            );
+            if let Some(table) = table {
+                emit_match(builder, asm, table, start, len);
+            }
+        }
+    }
 }
 
 /// Sets the address and length of a text by its number.
@@ -140,99 +176,4 @@ pub(super) fn emit_order(asm: &mut Asm, order: Order) {
         Order::Greater => asm.op().i32_const(1).i32_eq(),
         Order::GreaterOrEqual => asm.op().i32_const(2).i32_lt_u(),
     };
-}
-
-/// Leaves whether the text begins, or ends, with the needle.
-fn emit_has_edge(
-    builder: &mut Builder,
-    plan: &Plan<'_>,
-    asm: &mut Asm,
-    (place, needle): (Place, &[u8]),
-    start: Local,
-    len: Local,
-) {
-    let (address, needle_len) = (builder.text(needle), needle.len() as u32);
-    asm.get(len).int(needle_len).op().i32_lt_u();
-    asm.if_else(
-        I32,
-        |asm| {
-            asm.int(0);
-        },
-        |asm| {
-            asm.get(start);
-            if place == Place::End {
-                asm.get(len).op().i32_add();
-                asm.int(needle_len).op().i32_sub();
-            }
-            asm.int(needle_len)
-                .int(address)
-                .int(needle_len)
-                .op()
-                .call(plan.runtime.compare_bytes.0)
-                .i32_eqz();
-        },
-    );
-}
-
-/// Leaves whether the needle stands somewhere in the text: Knuth, Morris and Pratt, so that no text makes it slow.
-fn emit_find(builder: &mut Builder, asm: &mut Asm, needle: &[u8], start: Local, len: Local) {
-    if needle.is_empty() {
-        asm.int(1);
-        return;
-    }
-    let address = builder.text(needle);
-    let borders: Vec<u8> = borders(needle)
-        .into_iter()
-        .flat_map(u32::to_le_bytes)
-        .collect();
-    let borders = builder.place(&borders);
-    let (end, byte, matched, found) = (asm.i32(), asm.i32(), asm.i32(), asm.i32());
-    asm.get(start).get(len).op().i32_add();
-    asm.set(end);
-    asm.while_(
-        |asm| {
-            asm.get(start).get(end).op().i32_lt_u();
-            asm.get(found).op().i32_eqz().i32_and();
-        },
-        |asm| {
-            asm.get(start).op().i32_load8_u(at(0));
-            asm.set(byte);
-            // Falls back to the longest beginning of the needle that goes on with this byte.
-            asm.while_(
-                |asm| {
-                    asm.get(matched).op().i32_load8_u(at(address));
-                    asm.get(byte).op().i32_ne();
-                    asm.get(matched).int(0).op().i32_ne().i32_and();
-                },
-                |asm| {
-                    asm.get(matched).int(2).op().i32_shl().i32_load(at(borders));
-                    asm.set(matched);
-                },
-            );
-            asm.get(matched).get(matched).op().i32_load8_u(at(address));
-            asm.get(byte).op().i32_eq().i32_add();
-            asm.tee(matched);
-            asm.int(needle.len() as u32).op().i32_eq();
-            asm.set(found);
-            asm.bump(start, 1);
-        },
-    );
-    asm.get(found);
-}
-
-/// For each length k: the longest text that both begins and ends the first k bytes, and is not all of them.
-fn borders(needle: &[u8]) -> Vec<u32> {
-    let mut borders = vec![0_u32; needle.len().max(1)];
-    let mut len = 0_usize;
-    for index in 1..needle.len().saturating_sub(1) {
-        let byte = needle.get(index);
-        while len > 0 && needle.get(len) != byte {
-            len = borders.get(len).copied().unwrap_or(0) as usize;
-        }
-        len += usize::from(needle.get(len) == byte);
-        if let Some(border) = borders.get_mut(index + 1) {
-            *border = len as u32;
-        }
-    }
-    borders
 }

@@ -132,6 +132,8 @@ codes! {
     DurationWithoutUnit = "duration-without-unit";
     /// A text that is no regular expression: `matches "("`. The place in the pattern is underlined. The syntax is that of the `regex` crate; a character that means something in it is written with a backslash, `\\(`.
     BadPattern = "bad-pattern";
+    /// A regular expression whose table would not fit the component: `\\w{200}`. Less is needed of `[0-9]` than of `\\d`, and of `+` than of a large count.
+    PatternTooLarge = "pattern-too-large";
     /// A time that is not RFC 3339. Write `"2026-03-01T19:30:00Z"`.
     BadTime = "bad-time";
     /// A date that is not of the form `"2026-03-01"`.

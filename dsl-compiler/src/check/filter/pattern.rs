@@ -6,6 +6,8 @@ use crate::{
     diagnostic::{Code, Diagnostic},
     ir::Pattern,
     lexer::literal_offset,
+    limits::{PACK_TABLES_BYTES_MAX, PATTERN_TABLE_BYTES_MAX},
+    pattern::PatternError,
     source::Span,
 };
 
@@ -46,17 +48,16 @@ impl Checker<'_> {
         pattern: &str,
         span: Span,
     ) -> Checked<Pattern> {
-        let (what, start, end) = match regex_syntax::parse(pattern) {
+        let (what, start, end) = match self.patterns.compile(pattern) {
             Ok(_) => return Ok(Pattern(pattern.to_owned())),
-            Err(regex_syntax::Error::Parse(error)) => {
-                let at = error.span();
-                (error.kind().to_string(), at.start.offset, at.end.offset)
+            Err(PatternError::Syntax {
+                start,
+                end,
+                message,
+            }) => (message, start, end),
+            Err(error @ (PatternError::TooLarge | PatternError::TooMany)) => {
+                return self.refuse_large_pattern(&error, span);
             }
-            Err(regex_syntax::Error::Translate(error)) => {
-                let at = error.span();
-                (error.kind().to_string(), at.start.offset, at.end.offset)
-            }
-            Err(error) => (error.to_string(), 0, pattern.len()),
         };
         let literal = self.source(span);
         let place = Span {
@@ -72,5 +73,23 @@ impl Checker<'_> {
         self.refuse(
             diagnostic.help("a character that means something in patterns is written with a backslash before it, as `\\.` or `\\(`"),
         )
+    }
+
+    fn refuse_large_pattern<T>(&mut self, error: &PatternError, span: Span) -> Checked<T> {
+        let message = if *error == PatternError::TooMany {
+            format!(
+                "the patterns of the file take more than {} MiB of tables together",
+                PACK_TABLES_BYTES_MAX >> 20
+            )
+        } else {
+            format!(
+                "the pattern needs a table of more than {} MiB, or too much to make one",
+                PATTERN_TABLE_BYTES_MAX >> 20
+            )
+        };
+        let diagnostic = Diagnostic::error(Code::PatternTooLarge, span, message, "this pattern");
+        self.refuse(diagnostic.help(
+            r"write what is meant in ASCII, `[0-9]` for `\d` and `[A-Za-z0-9_]` for `\w`, which know the digits and letters of all scripts; and counts like `{1,64}` as `+`",
+        ))
     }
 }

@@ -6,6 +6,7 @@ use crate::{
         Arithmetic, Body, Compare, Cond, Expr, Field, Filter, Number, Order, Pattern, Place, Scope,
         Table, Term, Test, TextIntrinsic, Value, Whole,
     },
+    pattern::Tables,
 };
 
 /// The filter of the one set of a source.
@@ -14,7 +15,7 @@ fn set_filter(text: &str) -> Filter {
         name: "x.btr",
         text: text.as_bytes(),
     };
-    let (front, diagnostics) = front(&source);
+    let (front, diagnostics) = front(&source, &mut Tables::default());
     let (pack, _) = front.unwrap_or_else(|| panic!("{text}: {diagnostics:?}"));
     let [rule] = pack.rules.as_slice() else {
         panic!("{text}: more than one rule");
