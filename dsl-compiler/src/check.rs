@@ -55,6 +55,7 @@ pub(crate) fn check(
         tables: Vec::new(),
         aliases: Vec::new(),
         scope: None,
+        zones: HashMap::new(),
     };
     let signal = checker.check_header(file);
     let mut rules: Vec<ir::Rule> = Vec::new();
@@ -83,6 +84,8 @@ struct Checker<'s> {
     aliases: Vec<alias::Alias>,
     /// The one of them that is seen at present.
     scope: Option<usize>,
+    /// The timezones that rules of the file name.
+    zones: HashMap<String, ir::Zone>,
 }
 
 impl Checker<'_> {
@@ -128,6 +131,7 @@ impl Checker<'_> {
         self.set_ids.clear();
         self.collect_aliases(rule);
         let identity = self.check_identity(rule, header);
+        let zone = self.check_zone(rule.timezone.as_ref());
         let body = self.check_body(rule);
         let message = match (&rule.message, &body) {
             (Some(message), Ok(_)) => self.check_message(message),
@@ -136,7 +140,7 @@ impl Checker<'_> {
         if body.is_ok() {
             self.warn_unused_aliases();
         }
-        let ((id, signal, severity), body, message) = (identity?, body?, message?);
+        let ((id, signal, severity), zone, body, message) = (identity?, zone?, body?, message?);
         Ok(ir::Rule {
             id,
             signal,
@@ -149,7 +153,7 @@ impl Checker<'_> {
             message,
             controls: rule.controls.clone(),
             labels: rule.labels.clone(),
-            zone: None,
+            zone,
             sets: std::mem::take(&mut self.sets),
             body,
         })

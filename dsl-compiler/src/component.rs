@@ -11,26 +11,41 @@ const WIT: [(&str, &str); 2] = [
     ("world.wit", include_str!("../../wit/world.wit")),
 ];
 
-/// Wraps a core module that exports what the world `rule-pack` asks for.
+/// The custom section that names the version of the timezone database, where a rule has a timezone.
+const TZ_SECTION: &str = "betrace:tzdata";
+
+/// Wraps a core module that exports what the world `rule-pack` asks for. `tz`: the version of the timezone database
+/// that its rules were compiled with.
 ///
 /// # Errors
 /// None that a rule can cause: an error is a mistake in `codegen`, as text.
-pub(crate) fn encode(mut module: Vec<u8>) -> Result<Vec<u8>, String> {
+pub(crate) fn encode(mut module: Vec<u8>, tz: Option<&str>) -> Result<Vec<u8>, String> {
     let metadata = metadata()?;
     let section = wasm_encoder::CustomSection {
         name: "component-type".into(),
         data: metadata.into(),
     };
-    module.push(wasm_encoder::Section::id(&section));
-    wasm_encoder::Encode::encode(&section, &mut module);
+    append(&section, &mut module);
     let encoder = ComponentEncoder::default()
         .validate(false)
         .module(&module)
         .map_err(|error| format!("{error:#}"))?;
-    let component = { encoder }.encode().map_err(|error| format!("{error:#}"))?;
+    let mut component = { encoder }.encode().map_err(|error| format!("{error:#}"))?;
+    if let Some(version) = tz {
+        let section = wasm_encoder::CustomSection {
+            name: TZ_SECTION.into(),
+            data: version.as_bytes().into(),
+        };
+        append(&section, &mut component);
+    }
     #[cfg(debug_assertions)]
     validate(&component)?;
     Ok(component)
+}
+
+fn append(section: &wasm_encoder::CustomSection<'_>, bytes: &mut Vec<u8>) {
+    bytes.push(wasm_encoder::Section::id(section));
+    wasm_encoder::Encode::encode(section, bytes);
 }
 
 /// Checks a component with the features that the sandbox allows.
@@ -74,4 +89,34 @@ fn encode_world() -> Result<Vec<u8>, String> {
         .map_err(|error| format!("{error:#}"))?;
     wit_component::metadata::encode(&resolve, world, StringEncoding::UTF8, None)
         .map_err(|error| format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmparser::{Parser, Payload};
+
+    use super::{TZ_SECTION, encode};
+    use crate::{Source, codegen, front, pattern::Tables, reads};
+
+    #[test]
+    fn the_version_of_the_timezones_stands_in_a_section_of_its_own() {
+        let source = Source {
+            name: "a.btr",
+            text: b"a",
+        };
+        let mut tables = Tables::default();
+        let (pack, _) = front(&source, &mut tables).0.unwrap();
+        let module = codegen::emit(&pack, &reads::pack_reads(&pack), &mut tables).unwrap();
+        let version = |tz| {
+            let component = encode(module.clone(), tz).unwrap();
+            Parser::new(0).parse_all(&component).find_map(|payload| {
+                let Ok(Payload::CustomSection(section)) = payload else {
+                    return None;
+                };
+                (section.name() == TZ_SECTION).then(|| section.data().to_vec())
+            })
+        };
+        assert_eq!(version(Some("2026a")), Some(b"2026a".to_vec()));
+        assert_eq!(version(None), None);
+    }
 }

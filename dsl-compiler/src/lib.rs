@@ -28,6 +28,7 @@ pub use diagnostic::{
 pub use format::format;
 pub use ir::Severity;
 pub use source::{Position, Source, Span};
+pub use zone::tz_version;
 
 use limits::{PACK_NAMES_MAX, SOURCE_BYTES_MAX};
 use pattern::Tables;
@@ -50,6 +51,7 @@ mod reads;
 mod source;
 mod suggest;
 mod token;
+mod zone;
 
 /// A pack, ready to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,14 +96,16 @@ pub fn compile(source: &Source<'_>) -> (Option<Compiled>, Vec<Diagnostic>) {
         return (None, diagnostics);
     }
     let reads = reads::pack_reads(&pack);
+    let has_zone = pack.rules.iter().any(|rule| rule.zone.is_some());
+    let tz = has_zone.then(tz_version);
     match codegen::emit(&pack, &reads, &mut tables) {
         Ok(module) => {
             #[expect(
                 clippy::expect_used,
                 reason = "a module that codegen emits has what the world asks for; the tests encode every construct"
             )]
-            let component =
-                component::encode(module).expect("codegen emits a module that fits the contract");
+            let component = component::encode(module, tz)
+                .expect("codegen emits a module that fits the contract");
             let headers = pack
                 .rules
                 .into_iter()

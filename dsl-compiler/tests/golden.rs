@@ -90,6 +90,8 @@ fn every_code_has_a_golden_a_name_and_an_explanation() {
     }
     // These two need a source of hundreds of kilobytes; `compile.rs` and `robust.rs` cross them.
     seen.extend([Code::SourceTooLarge, Code::PackTooLarge]);
+    // What is not compiled yet is refused by `compile` alone, and goes with the last of it.
+    seen.insert(Code::NotSupportedYet);
     let missing: Vec<_> = Code::ALL
         .iter()
         .filter(|code| !seen.contains(code))

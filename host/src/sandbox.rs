@@ -30,6 +30,7 @@ mod precheck;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod tzdata;
 mod want;
 
 use std::{
@@ -53,6 +54,7 @@ pub use self::{
     error::{CallError, LoadError, RuleFault, SandboxError},
     limits::SandboxLimits,
     pack::{PackPlan, PackPre, RuleUses},
+    tzdata::tz_version,
     want::{FixedColumn, Form, Table, TextColumn, Want, WantColumn, WantScope},
 };
 

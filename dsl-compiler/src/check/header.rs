@@ -4,10 +4,11 @@ use super::{Checked, Checker};
 use crate::{
     ast::{self, At},
     diagnostic::{Code, Diagnostic},
-    ir::{MessagePart, Selector, Severity},
+    ir::{MessagePart, Selector, Severity, Zone},
     limits::RULE_ID_BYTES_MAX,
     parser::severity,
     source::Span,
+    zone,
 };
 
 const SIGNAL_HELP: &str =
@@ -96,6 +97,31 @@ impl Checker<'_> {
             None => (to_signal(&id.value), Severity::Medium),
         };
         Ok((id.value.clone(), signal, severity))
+    }
+
+    /// Looks a timezone up; `None` is UTC.
+    pub(super) fn check_zone(&mut self, zone: Option<&At<String>>) -> Checked<Option<Zone>> {
+        let Some(name) = zone.filter(|zone| !zone::is_utc(&zone.value)) else {
+            return Ok(None);
+        };
+        if let Some(known) = self.zones.get(&name.value) {
+            return Ok(Some(known.clone()));
+        }
+        if let Some(zone) = zone::zone(&name.value) {
+            self.zones.insert(name.value.clone(), zone.clone());
+            return Ok(Some(zone));
+        }
+        let message = format!("there is no timezone `{}`", name.value);
+        let label = format!("not in the IANA database, version {}", zone::tz_version());
+        let diagnostic = Diagnostic::error(Code::UnknownTimezone, name.span, message, label);
+        self.refuse(match zone::nearest(&name.value) {
+            Some(near) => diagnostic
+                .help(format!("did you mean `{near}`?"))
+                .fix(name.span, format!("\"{near}\"")),
+            None => diagnostic.help(
+                "name a city of the zone, as \"America/New_York\" or \"Europe/Berlin\", or \"UTC\"",
+            ),
+        })
     }
 
     /// Splits a message into text and placeholders.

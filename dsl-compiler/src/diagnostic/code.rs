@@ -90,6 +90,8 @@ codes! {
     ReservedWord = "reserved-word";
     /// A property that rules do not have. They are signal, summary, message, controls, labels, timezone, when, always, never and match.
     UnknownProperty = "unknown-property";
+    /// A timezone that the IANA database does not have. Write a city of the zone as the database does: `timezone "America/New_York"`, or `"UTC"`.
+    UnknownTimezone = "unknown-timezone";
     /// A property or clause given twice in a rule.
     Duplicate = "duplicate";
     /// `when` with neither `always` nor `never`: it says when, and not what must hold then. Add `always { ... }` or `never { ... }`.

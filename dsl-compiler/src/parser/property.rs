@@ -52,7 +52,7 @@ impl Parser<'_> {
             "message" => rule.message = Some(self.parse_text("the message, in quotes")?),
             "controls" => rule.controls = self.parse_controls()?,
             "labels" => rule.labels = self.parse_labels()?,
-            _ => self.parse_timezone()?,
+            _ => rule.timezone = Some(self.parse_text("the timezone, in quotes")?),
         }
         Ok(())
     }
@@ -159,21 +159,5 @@ impl Parser<'_> {
         };
         self.advance();
         Ok(part)
-    }
-
-    fn parse_timezone(&mut self) -> Parsed<()> {
-        let zone = self.parse_text("the timezone, in quotes")?;
-        if matches!(zone.value.as_str(), "UTC" | "Etc/UTC" | "Z") {
-            return Ok(());
-        }
-        let what = format!("the timezone `{}`", zone.value);
-        let diagnostic = Diagnostic::error(
-            Code::NotSupportedYet,
-            zone.span,
-            format!("{what} is not supported yet"),
-            "only \"UTC\" is, for now",
-        )
-        .help("write the hours in UTC and `timezone \"UTC\"`");
-        self.refuse(diagnostic)
     }
 }

@@ -13,7 +13,7 @@ use super::{
     table::one_line,
     target::{Format, one_shot_sandbox},
 };
-use crate::sandbox::{MessagePart, PackPre, RuleDescription};
+use crate::sandbox::{self, MessagePart, PackPre, RuleDescription};
 
 mod want;
 
@@ -37,6 +37,9 @@ pub struct Args {
 struct Pack {
     digest: String,
     size_bytes: usize,
+    /// The version of the IANA timezone database that the rules were compiled with, if one of them has a timezone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timezones: Option<String>,
     rules: Vec<Rule>,
 }
 
@@ -75,7 +78,7 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
         .load(&component)
         .with_context(|| format!("`{name}` would not be loaded"))
         .map_err(Failure::wrong)?;
-    let pack = describe(&pack, component.len());
+    let pack = describe(&pack, &component);
     match args.output {
         Format::Human => print(&pack, console)?,
         Format::Json => console.json(&pack)?,
@@ -87,10 +90,11 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
     Ok(Exit::Fine)
 }
 
-fn describe(pack: &PackPre, size_bytes: usize) -> Pack {
+fn describe(pack: &PackPre, component: &[u8]) -> Pack {
     Pack {
         digest: pack.digest().to_string(),
-        size_bytes,
+        size_bytes: component.len(),
+        timezones: sandbox::tz_version(component),
         rules: pack.rules().iter().map(rule).collect(),
     }
 }
@@ -128,6 +132,9 @@ fn print(pack: &Pack, console: &mut Console) -> io::Result<()> {
         "{}  {} bytes  {n_rules} rules",
         pack.digest, pack.size_bytes
     ))?;
+    if let Some(version) = &pack.timezones {
+        console.line(format_args!("timezones of IANA {version}"))?;
+    }
     for rule in &pack.rules {
         let paint = console.paint();
         console.line(format_args!("\n{}", paint.bold(&rule.id)))?;

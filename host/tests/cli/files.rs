@@ -115,6 +115,21 @@ fn the_same_source_gives_the_same_bytes_and_inspect_says_what_they_hold() {
 }
 
 #[test]
+fn inspect_shows_the_timezone_database_of_rules_that_have_a_timezone() {
+    let rule = |zone: &str| {
+        format!("rule late {{ timezone \"{zone}\" match {{ a.where(timestamp.hour >= 18) }} }}")
+    };
+    let zoned = with("x.btr", &rule("Asia/Kolkata"), &["inspect", "x.btr"])
+        .exits(0)
+        .stdout;
+    assert!(zoned.contains("timezones of IANA 20"), "{zoned}");
+    let utc = with("x.btr", &rule("UTC"), &["inspect", "x.btr", "-o", "json"])
+        .exits(0)
+        .stdout;
+    assert!(!utc.contains("timezones"), "{utc}");
+}
+
+#[test]
 fn standard_input_is_a_file_too() {
     let run = betrace_in(Path::new("/"), &["check", "-"], RULE.as_bytes()).exits(0);
     assert_eq!(run.stdout, "stdin.btr: hipaa-164-312-b-violation\n");
