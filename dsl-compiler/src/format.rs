@@ -2,7 +2,7 @@
 //!
 //! | step | module | from -> to |
 //! |---|---|---|
-//! | 1 | `sheet` | tokens and the gaps between them -> pieces: a token with the comments before it |
+//! | 1 | `crate::sheet` | tokens and the gaps between them -> pieces: a token with the comments before it |
 //! | 2 | `tree` | the pieces of a condition -> what may be broken, and where |
 //! | 3 | `file`, `condition` | pieces -> lines, through `writer` |
 //!
@@ -14,16 +14,15 @@
 use crate::{
     diagnostic::Diagnostic,
     lexer, limits, parser,
+    sheet::Sheet,
     source::Source,
     token::{Kind, Token},
 };
 
-use sheet::Sheet;
 use writer::Writer;
 
 mod condition;
 mod file;
-mod sheet;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -85,6 +85,16 @@ pub(crate) fn is_reserved(word: &str) -> bool {
     RESERVED.contains(&word) || relation::relation_kind(word).is_some()
 }
 
+/// All words that mean something to the parser, for the test of the reference.
+#[cfg(test)]
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    RESERVED
+        .into_iter()
+        .chain(relation::RELATIONS.map(|(name, _)| name))
+        .chain(operator::OPERATORS)
+        .chain(property::PROPERTIES)
+}
+
 struct Parser<'s> {
     text: &'s str,
     tokens: &'s [Token<'s>],

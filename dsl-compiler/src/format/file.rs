@@ -12,20 +12,6 @@ const PROPERTY_COLUMNS: usize = 9;
 /// The same for the clauses of a rule without braces, of which `always` is the longest.
 const CLAUSE_COLUMNS: usize = 7;
 
-/// Words that join what follows them to an operand before them.
-const CONTINUES: [&str; 10] = [
-    "in",
-    "contains",
-    "contains_i",
-    "starts_with",
-    "ends_with",
-    "matches",
-    "as",
-    "within",
-    "by",
-    "where",
-];
-
 impl Writer<'_, '_> {
     /// Writes all of it.
     pub(super) fn write_file(&mut self) {
@@ -73,7 +59,7 @@ impl Writer<'_, '_> {
     /// Writes `let NAME = ...`, and returns where it ends.
     fn write_definition(&mut self, at: usize) -> usize {
         let start = at + 3;
-        let end = self.definition_end(start);
+        let end = self.sheet.definition_end(start);
         self.row(at..start, inside(0));
         let node = tree::read(self.sheet, start..end);
         let has_room = self.sheet.is_plain(&node.range)
@@ -89,36 +75,6 @@ impl Writer<'_, '_> {
             }
         }
         end
-    }
-
-    /// Where a definition ends: an operand is complete, and what follows does not go on with it.
-    fn definition_end(&self, start: usize) -> usize {
-        let mut depth = 0_usize;
-        for at in start..self.sheet.end() {
-            if depth == 0 && at > start && self.sheet.ends_operand(at - 1) && self.begins_anew(at) {
-                return at;
-            }
-            if self.sheet.is_mark(at, '(') || self.sheet.is_mark(at, '[') {
-                depth += 1;
-            } else if self.sheet.is_mark(at, ')') || self.sheet.is_mark(at, ']') {
-                depth = depth.saturating_sub(1);
-            }
-        }
-        self.sheet.end()
-    }
-
-    /// Whether a token behind a complete operand belongs to something else.
-    fn begins_anew(&self, at: usize) -> bool {
-        use crate::token::Kind;
-        match self.sheet.get(at).map(|piece| piece.kind) {
-            Some(Kind::Text(_) | Kind::Number(_) | Kind::Duration(_) | Kind::Mark('~' | '[')) => {
-                true
-            }
-            Some(Kind::Mark('(')) => !self.sheet.is_call(at),
-            Some(Kind::Word("not")) => self.sheet.word(at + 1) != Some("in"),
-            Some(Kind::Word(word)) => tree::link(word).is_none() && !CONTINUES.contains(word),
-            Some(Kind::Compare(_) | Kind::Mark(_) | Kind::Bad | Kind::End) | None => false,
-        }
     }
 
     /// Writes `rule NAME { ... }`, and returns where it ends.

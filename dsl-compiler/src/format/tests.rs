@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use super::{Sheet, format};
-use crate::{Source, compile, lexer, source::Span};
+use super::format;
+use crate::{Source, compile, lexer, sheet::Sheet, source::Span};
 
 fn formatted(text: &str) -> String {
     let source = Source {
@@ -108,6 +108,7 @@ fn relations_and_aggregates_have_their_layout() {
             "~\"^GET\" before trace.has(~\"x\")",
             "~\"^GET\" before trace.has(~\"x\")\n",
         ),
+        ("a then(b or c)then (d)", "a then (b or c) then (d)\n"),
         (
             "let a = b after c within 5m every d with count(e)<= 2*count(f)",
             "let a = b after c within 5m\n\nevery d with count(e) <= 2 * count(f)\n",
@@ -127,6 +128,15 @@ fn relations_and_aggregates_have_their_layout() {
             super::says_the_same(text, &lexer::lex(text).tokens, &out),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn lines_break_before_the_relations_of_the_language() {
+    for word in &crate::reference::WORDS {
+        let is_relation = word.topic == crate::reference::Topic::Relation;
+        let is_broken_at = super::tree::link(word.word) == Some(super::tree::Link::Relation);
+        assert_eq!(is_relation, is_broken_at, "{}", word.word);
     }
 }
 
@@ -238,7 +248,13 @@ fn check(text: &str) -> Result<(), TestCaseError> {
 }
 
 /// Parts of sources, which together make most of the language.
-const CONDITIONS: [&str; 10] = [
+const CONDITIONS: [&str; 16] = [
+    "every a.where(x) as p after (b or c) within 15m",
+    "no limit before trace.has(b.c)",
+    "(a or limit) then b then (c)",
+    "sum(a or b, span:duration) + 2s * 3 > max(c, span:self_duration) - 5ms",
+    "every a as o with count(b.where(order.id == o.order.id)) <= 3",
+    "count(a by order.id) > 2 and trace:root in [\"x\", y]",
     "a",
     "trace.has(b.c)",
     "not trace.has(\"x y\").where(k == \"v\\u{e9}\" and not x in [1, 2.5, true])",

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::sheet::Sheet;
+use crate::sheet::Sheet;
 
 /// A part of a condition.
 #[derive(Debug)]

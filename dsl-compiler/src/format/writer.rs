@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{COLUMNS_MAX, INDENT_COLUMNS, sheet::Sheet};
+use super::{COLUMNS_MAX, INDENT_COLUMNS};
+use crate::sheet::Sheet;
 
 /// What comes before a token.
 #[derive(Debug, Clone, Copy)]

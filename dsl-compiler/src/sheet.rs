@@ -1,4 +1,6 @@
-//! A source as the formatter sees it: tokens with the comments before them, and how wide they are.
+//! A source as the formatter and editors see it: tokens with the comments before them, and how wide they are.
+//!
+//! It has no tree, so it serves while a source is being written, and says of a place only what its neighbours tell.
 //!
 //! The lexer keeps no comments, and needs not: between two tokens there is nothing else but blanks.
 
@@ -11,30 +13,30 @@ use crate::{
 
 /// A comment, with its slashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Comment<'s> {
-    pub(super) text: &'s str,
+pub(crate) struct Comment<'s> {
+    pub(crate) text: &'s str,
     /// Whether it stands behind a token, on its line.
-    pub(super) is_trailing: bool,
+    pub(crate) is_trailing: bool,
     /// Whether there is a blank line above it.
-    pub(super) is_apart: bool,
+    pub(crate) is_apart: bool,
 }
 
 /// A token and what stands before it.
 #[derive(Debug)]
-pub(super) struct Piece<'s> {
-    pub(super) kind: &'s Kind<'s>,
+pub(crate) struct Piece<'s> {
+    pub(crate) kind: &'s Kind<'s>,
     /// As it is written.
-    pub(super) text: &'s str,
-    pub(super) comments: Vec<Comment<'s>>,
+    pub(crate) text: &'s str,
+    pub(crate) comments: Vec<Comment<'s>>,
     /// Whether there is a blank line above it, below its comments.
-    pub(super) is_apart: bool,
+    pub(crate) is_apart: bool,
     /// Whether nothing stands between it and the token before.
     is_joined: bool,
 }
 
 /// The pieces of a source; the last is its end.
 #[derive(Debug)]
-pub(super) struct Sheet<'s> {
+pub(crate) struct Sheet<'s> {
     pieces: Vec<Piece<'s>>,
     /// In which column each token ends if all stand on one line.
     ends: Vec<usize>,
@@ -45,7 +47,7 @@ pub(super) struct Sheet<'s> {
 }
 
 impl<'s> Sheet<'s> {
-    pub(super) fn new(text: &'s str, tokens: &'s [Token<'s>]) -> Self {
+    pub(crate) fn new(text: &'s str, tokens: &'s [Token<'s>]) -> Self {
         let mut sheet = Self {
             pieces: Vec::with_capacity(tokens.len()),
             ends: Vec::with_capacity(tokens.len()),
@@ -88,16 +90,16 @@ impl<'s> Sheet<'s> {
         sheet
     }
 
-    pub(super) fn get(&self, at: usize) -> Option<&Piece<'s>> {
+    pub(crate) fn get(&self, at: usize) -> Option<&Piece<'s>> {
         self.pieces.get(at)
     }
 
     /// The place of the end of the source.
-    pub(super) fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.pieces.len().saturating_sub(1)
     }
 
-    pub(super) fn comments(&self) -> impl Iterator<Item = &'s str> {
+    pub(crate) fn comments(&self) -> impl Iterator<Item = &'s str> {
         self.pieces
             .iter()
             .flat_map(|piece| &piece.comments)
@@ -105,12 +107,12 @@ impl<'s> Sheet<'s> {
     }
 
     /// Whether a blank stands between a token and the one before on the same line.
-    pub(super) fn blank_before(&self, at: usize) -> bool {
+    pub(crate) fn blank_before(&self, at: usize) -> bool {
         self.blanks.get(at).copied().unwrap_or_default()
     }
 
     /// How many columns tokens take on one line, without a blank before them.
-    pub(super) fn width(&self, range: &Range<usize>) -> usize {
+    pub(crate) fn width(&self, range: &Range<usize>) -> usize {
         let end_of = |at: usize| self.ends.get(at).copied().unwrap_or_default();
         let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else {
             return 0;
@@ -121,18 +123,18 @@ impl<'s> Sheet<'s> {
     }
 
     /// Whether no comment stands between these tokens.
-    pub(super) fn is_plain(&self, range: &Range<usize>) -> bool {
+    pub(crate) fn is_plain(&self, range: &Range<usize>) -> bool {
         let n_until = |at: usize| self.n_comments.get(at).copied().unwrap_or_default();
         range.end <= range.start + 1 || n_until(range.start) == n_until(range.end - 1)
     }
 
-    pub(super) fn is_mark(&self, at: usize, mark: char) -> bool {
+    pub(crate) fn is_mark(&self, at: usize, mark: char) -> bool {
         self.get(at)
             .is_some_and(|piece| *piece.kind == Kind::Mark(mark))
     }
 
     /// The word at a place, unless it is what a `.` or `:` speaks of.
-    pub(super) fn word(&self, at: usize) -> Option<&'s str> {
+    pub(crate) fn word(&self, at: usize) -> Option<&'s str> {
         let before = at.checked_sub(1);
         if before.is_some_and(|before| self.is_mark(before, '.') || self.is_mark(before, ':')) {
             return None;
@@ -150,7 +152,7 @@ impl<'s> Sheet<'s> {
     }
 
     /// Whether something is complete with this token, so that what follows joins it to something or begins anew.
-    pub(super) fn ends_operand(&self, at: usize) -> bool {
+    pub(crate) fn ends_operand(&self, at: usize) -> bool {
         match self.get(at).map(|piece| piece.kind) {
             Some(Kind::Text(_) | Kind::Number(_) | Kind::Duration(_) | Kind::Mark(')' | ']')) => {
                 true
@@ -161,12 +163,41 @@ impl<'s> Sheet<'s> {
     }
 
     /// Whether an opening parenthesis belongs to the word before it: `count(`, `.where(`.
-    pub(super) fn is_call(&self, at: usize) -> bool {
+    pub(crate) fn is_call(&self, at: usize) -> bool {
         let before = at.checked_sub(1).and_then(|before| self.get(before));
         self.is_mark(at, '(')
             && before.is_some_and(
                 |before| matches!(before.kind, Kind::Word(word) if !is_word_of_the_language(word)),
             )
+    }
+
+    /// Where a definition ends: an operand is complete, and what follows does not go on with it.
+    pub(crate) fn definition_end(&self, start: usize) -> usize {
+        let mut depth = 0_usize;
+        for at in start..self.end() {
+            if depth == 0 && at > start && self.ends_operand(at - 1) && self.begins_anew(at) {
+                return at;
+            }
+            if self.is_mark(at, '(') || self.is_mark(at, '[') {
+                depth += 1;
+            } else if self.is_mark(at, ')') || self.is_mark(at, ']') {
+                depth = depth.saturating_sub(1);
+            }
+        }
+        self.end()
+    }
+
+    /// Whether a token behind a complete operand belongs to something else.
+    fn begins_anew(&self, at: usize) -> bool {
+        match self.get(at).map(|piece| piece.kind) {
+            Some(Kind::Text(_) | Kind::Number(_) | Kind::Duration(_) | Kind::Mark('~' | '[')) => {
+                true
+            }
+            Some(Kind::Mark('(')) => !self.is_call(at),
+            Some(Kind::Word("not")) => self.word(at + 1) != Some("in"),
+            Some(Kind::Word(word)) => !goes_on(word),
+            Some(Kind::Compare(_) | Kind::Mark(_) | Kind::Bad | Kind::End) | None => false,
+        }
     }
 
     fn opens_labels(&self, at: usize) -> bool {
@@ -218,7 +249,16 @@ impl<'s> Sheet<'s> {
 /// Whether a word joins, begins or compares, and so is no name before `(`.
 fn is_word_of_the_language(word: &str) -> bool {
     (is_reserved(word) && !matches!(word, "any" | "true" | "false"))
-        || matches!(word, "contains_i" | "by")
+        || matches!(word, "contains_i" | "by" | "then")
+}
+
+/// Whether a word joins what follows it to an operand before it.
+fn goes_on(word: &str) -> bool {
+    let begins = matches!(
+        word,
+        "let" | "rule" | "when" | "always" | "never" | "match" | "every" | "no" | "not" | "exists"
+    );
+    is_word_of_the_language(word) && !begins
 }
 
 /// Reads the comments between two tokens, and whether a blank line ends them.
