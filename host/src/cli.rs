@@ -25,6 +25,7 @@ pub mod import;
 pub mod inspect;
 mod interrupt;
 mod logs;
+pub mod lsp;
 mod packs;
 pub mod replay;
 pub mod rules;
@@ -90,6 +91,7 @@ enum Command {
     Rules(rules::Args),
     Signals(signals::Args),
     Traces(traces::Args),
+    Lsp(lsp::Args),
     Completions(completions::Args),
 }
 
@@ -138,6 +140,7 @@ fn run(command: Command, console: &mut Console) -> Outcome {
         Command::Rules(args) => rules::run(args, console),
         Command::Signals(args) => signals::run(args, console),
         Command::Traces(args) => traces::run(args, console),
+        Command::Lsp(args) => lsp::run(&args, console),
         Command::Completions(args) => completions::run(&args, console),
     }
 }

@@ -11,7 +11,7 @@ use super::run::betrace;
 #[test]
 fn every_command_has_help_with_examples() {
     let mut pages = String::new();
-    let commands: [&[&str]; 26] = [
+    let commands: [&[&str]; 27] = [
         &[],
         &["serve"],
         &["demo"],
@@ -38,6 +38,7 @@ fn every_command_has_help_with_examples() {
         &["traces"],
         &["traces", "show"],
         &["traces", "list"],
+        &["lsp"],
     ];
     for command in commands {
         let mut args = command.to_vec();
