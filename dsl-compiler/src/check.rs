@@ -6,9 +6,9 @@ use std::collections::HashMap;
 
 use crate::{
     ast::{self, At, ClauseKind},
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{self, Code, Diagnostic},
     ir::{self, Body, Severity, SpanSet},
-    limits::{DIAGNOSTICS_MAX, RULE_SETS_MAX},
+    limits::RULE_SETS_MAX,
     parser::Refused,
     pattern::Tables,
     source::Span,
@@ -19,8 +19,11 @@ mod alias;
 mod amount;
 mod condition;
 mod constant;
+mod contradiction;
+mod doubt;
 mod filter;
 mod header;
+mod join;
 mod operand;
 mod relation;
 mod time;
@@ -90,9 +93,7 @@ struct Checker<'s> {
 
 impl Checker<'_> {
     fn report(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() < DIAGNOSTICS_MAX {
-            self.diagnostics.push(diagnostic);
-        }
+        diagnostic::add(&mut self.diagnostics, diagnostic);
     }
 
     fn refuse<T>(&mut self, diagnostic: Diagnostic) -> Checked<T> {
@@ -166,6 +167,11 @@ impl Checker<'_> {
             conditions.push((clause.kind, self.check_condition(&clause.condition), clause));
         }
         structure?;
+        let sound: Vec<(&ast::Clause, &ir::Cond)> = conditions
+            .iter()
+            .filter_map(|(_, condition, clause)| Some((*clause, condition.as_ref().ok()?)))
+            .collect();
+        self.warn_doubts(&sound);
         let mut body = (None, None, None, None);
         for (kind, condition, clause) in conditions {
             let condition = condition?;

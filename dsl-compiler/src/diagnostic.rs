@@ -4,7 +4,7 @@ pub use code::Code;
 pub use page::Page;
 pub use render::{Color, render};
 
-use crate::source::Span;
+use crate::{limits::DIAGNOSTICS_MAX, source::Span};
 
 mod code;
 mod page;
@@ -115,5 +115,29 @@ impl Diagnostic {
     /// Whether this keeps the source from compiling.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
+    }
+}
+
+/// Adds a diagnostic to those of a run, of which there are at most `DIAGNOSTICS_MAX`; an error takes the place of a warning.
+pub(crate) fn add(diagnostics: &mut Vec<Diagnostic>, diagnostic: Diagnostic) {
+    if diagnostics.len() < DIAGNOSTICS_MAX {
+        diagnostics.push(diagnostic);
+    } else if diagnostic.is_error()
+        && let Some(warning) = diagnostics.iter_mut().rev().find(|other| !other.is_error())
+    {
+        *warning = diagnostic;
+    }
+}
+
+/// Puts diagnostics in order of place, and leaves `DIAGNOSTICS_MAX` of them, errors before warnings.
+pub(crate) fn order(diagnostics: &mut Vec<Diagnostic>) {
+    let by_place = |diagnostic: &Diagnostic| (diagnostic.primary.span, diagnostic.severity);
+    diagnostics.sort_by_key(by_place);
+    // A definition is parsed wherever it is used, and a mistake in it is still one.
+    diagnostics.dedup();
+    if diagnostics.len() > DIAGNOSTICS_MAX {
+        diagnostics.sort_by_key(|diagnostic| diagnostic.severity);
+        diagnostics.truncate(DIAGNOSTICS_MAX);
+        diagnostics.sort_by_key(by_place);
     }
 }

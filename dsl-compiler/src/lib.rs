@@ -90,12 +90,15 @@ pub fn compile(source: &Source<'_>) -> (Option<Compiled>, Vec<Diagnostic>) {
     if let Some((index, what)) = pending::find(&pack) {
         let span = spans.get(index).copied().unwrap_or_default();
         let message = format!("{what} is not supported yet");
-        diagnostics.push(Diagnostic::error(
-            Code::NotSupportedYet,
-            span,
-            message,
-            "this version does not compile it",
-        ));
+        diagnostic::add(
+            &mut diagnostics,
+            Diagnostic::error(
+                Code::NotSupportedYet,
+                span,
+                message,
+                "this version does not compile it",
+            ),
+        );
         return (None, diagnostics);
     }
     let reads = reads::pack_reads(&pack);
@@ -128,25 +131,27 @@ pub fn compile(source: &Source<'_>) -> (Option<Compiled>, Vec<Diagnostic>) {
                 diagnostics,
             )
         }
-        Err(codegen::TooLarge::Names) => {
+        Err(large) => {
+            diagnostic::add(&mut diagnostics, too_large(&large, &spans));
+            (None, diagnostics)
+        }
+    }
+}
+
+fn too_large(large: &codegen::TooLarge, spans: &[Span]) -> Diagnostic {
+    match large {
+        codegen::TooLarge::Names => {
             let message = format!("the file speaks of more than {PACK_NAMES_MAX} span names");
-            diagnostics.push(
-                Diagnostic::error(Code::PackTooLarge, Span::default(), message, "this file")
-                    .help("split it"),
-            );
-            (None, diagnostics)
+            Diagnostic::error(Code::PackTooLarge, Span::default(), message, "this file")
+                .help("split it")
         }
-        Err(codegen::TooLarge::Rule(index)) => {
-            let span = spans.get(index).copied().unwrap_or_default();
-            let diagnostic = Diagnostic::error(
-                Code::RuleTooLarge,
-                span,
-                "the rule's component would be larger than 4 MiB",
-                "this rule",
-            );
-            diagnostics.push(diagnostic.help("split it into several rules"));
-            (None, diagnostics)
-        }
+        codegen::TooLarge::Rule(index) => Diagnostic::error(
+            Code::RuleTooLarge,
+            spans.get(*index).copied().unwrap_or_default(),
+            "the rule's component would be larger than 4 MiB",
+            "this rule",
+        )
+        .help("split it into several rules"),
     }
 }
 
@@ -175,10 +180,7 @@ fn front(
     };
     let (pack, mut checked) = check::check(&file, input, tables);
     diagnostics.append(&mut checked);
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.span, diagnostic.severity));
-    // A definition is parsed wherever it is used, and a mistake in it is still one.
-    diagnostics.dedup();
-    diagnostics.truncate(limits::DIAGNOSTICS_MAX);
+    diagnostic::order(&mut diagnostics);
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     let spans = file.rules.iter().map(|rule| rule.span).collect();
     (

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use crate::{
     ast::{Cond, File},
-    diagnostic::{Code, Diagnostic},
-    limits::{DIAGNOSTICS_MAX, NESTING_MAX, RULE_NODES_MAX},
+    diagnostic::{self, Code, Diagnostic},
+    limits::{NESTING_MAX, RULE_NODES_MAX},
     source::Span,
     suggest::suggest,
     token::{Kind, Token},
@@ -256,9 +256,7 @@ impl<'s> Parser<'s> {
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() < DIAGNOSTICS_MAX {
-            self.diagnostics.push(diagnostic);
-        }
+        diagnostic::add(&mut self.diagnostics, diagnostic);
     }
 
     /// Runs `parse` one level deeper.

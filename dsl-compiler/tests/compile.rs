@@ -207,3 +207,33 @@ fn lets_that_double_each_other_end_at_the_limit() {
     });
     assert_eq!(diagnostics.first().unwrap().code, Code::RuleTooLarge);
 }
+
+#[test]
+fn rules_behind_a_hundred_warnings_are_compiled_and_their_errors_reported() {
+    let warned = (0..150).fold(String::new(), |text, n| {
+        text + &format!("rule r{n} {{ match {{ a.b.c.d > {n} and b and not b }} }}\n")
+    });
+    let source = |text: &str| {
+        compile(&Source {
+            name: "x.btr",
+            text: text.as_bytes(),
+        })
+    };
+    let (compiled, diagnostics) = source(&warned);
+    assert!(
+        compiled.is_some(),
+        "{:?}",
+        diagnostics.iter().find(|found| found.is_error())
+    );
+    assert_eq!(
+        (compiled.unwrap().rules.len(), diagnostics.len()),
+        (150, 100)
+    );
+    let (compiled, diagnostics) = source(&(warned + "rule bad { match { a.where(x == 1s) } }"));
+    assert!(compiled.is_none());
+    assert!(
+        diagnostics
+            .iter()
+            .any(|found| found.code == Code::DurationAgainstAttribute)
+    );
+}

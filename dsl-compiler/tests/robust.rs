@@ -8,17 +8,20 @@ use std::{
 use betrace_dsl::{Code, Color, Source, check, compile, render};
 use proptest::{collection::vec, prelude::*, sample::select};
 
-const SEEDS: [&str; 6] = [
+const SEEDS: [&str; 9] = [
     "// Signal: X (high)\ntrace.has(a.b).where(k == \"v\\u{e9}\" and not x in [1, 2.5, true]) and not count(c) >= 3",
     "rule a { signal S (low) summary \"s\" message \"m {a.k} {{\" controls [\"C\"] labels { t: x } timezone \"UTC\" when { any } always { b } never { c } }",
     "when { (a or b) } never { \"x y\".k contains -5 or d.where(timestamp.hour < 6 or span:start > \"2026-03-01T00:00:00Z\") }",
     "every a after (b or c) within 5m and count(a by k) > sum(b, c) / 2",
+    "when { o } always { every o as p with count(i.where(k == p.\"k\" and j < p.j + 1)) <= 3 * trace:services } never { (a or b) then c then d and trace:root in [x, y] }",
+    "let d = 5m let few = count(a) - 1 < 2 no (a or \"b c\") as x child_of c.where(k == x.k) within d and (few or (sum(a, span:duration) + trace:duration) / 2s >= 1)",
+    "rule r { message \"{p.k}\" when { a.where(o.id == 1) } always { every a as p before any.where(k == p.k) and not a.where(o.id == 1) } never { a and count(a) == 0 } }",
     "let x = 5\nrule r { match { a.where(span:kind == server and span.a < resource.b) } }",
     "a.where(((((b)))) or not not not exists c and d starts_with \"e\" and f ends_with g)",
 ];
 
 /// Words and marks that mean something, so that what is made of them goes deep.
-const WORDS: [&str; 48] = [
+const WORDS: [&str; 76] = [
     "a",
     "b.c",
     "trace.has(",
@@ -67,6 +70,34 @@ const WORDS: [&str; 48] = [
     ".",
     "~",
     "\n",
+    "no",
+    "as",
+    "within",
+    "before",
+    "after",
+    "overlaps",
+    "under",
+    "child_of",
+    "sibling_of",
+    "with",
+    "then",
+    "by",
+    "sum(",
+    "distinct(",
+    "trace:",
+    "duration",
+    "root",
+    "span_count",
+    "+",
+    "-",
+    "*",
+    "/",
+    "x.k",
+    "x",
+    "2h",
+    "span:duration",
+    "NOT",
+    "trace.count(",
 ];
 
 /// Compiles, renders, and checks what is true of every answer.
@@ -207,6 +238,30 @@ fn the_largest_sources_are_answered_within_a_second_each() {
                 "rule a { match { a } labels {",
                 |n| format!("l{n}:x "),
                 "} }",
+            ),
+        ),
+        ("open sums", repeat("count(a) > ", "(", "")),
+        ("open filters", repeat("a.where(", "(", "")),
+        ("a sum", repeat("count(a) > 1", "+1", "")),
+        ("links", repeat("a", " then a", "")),
+        (
+            "relations",
+            numbered(
+                "a before b",
+                |n| format!(" or every a{n} as x after b.where(k == x.k{n})"),
+                "",
+            ),
+        ),
+        (
+            "bounds",
+            numbered("a", |n| format!(" and sum(a,x{n})>{n}"), ""),
+        ),
+        (
+            "clauses",
+            numbered(
+                "when { a.where(o.id == 1) } always { a",
+                |n| format!(" and b{n}"),
+                " }",
             ),
         ),
         (

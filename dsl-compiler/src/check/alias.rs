@@ -2,9 +2,9 @@
 
 use super::{Checked, Checker};
 use crate::{
-    ast::{self, At},
+    ast::{self, At, ClauseKind},
     diagnostic::{Code, Diagnostic},
-    ir::Field,
+    ir::{Field, MessagePart, Quantifier},
     source::Span,
 };
 
@@ -14,6 +14,16 @@ pub(super) struct Alias {
     pub(super) name: String,
     pub(super) span: Span,
     used: bool,
+    witness: Option<Witness>,
+}
+
+/// By which name the host finds the span that an alias stands for, once a violation has its witnesses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Witness {
+    /// The spans of its left side have one name.
+    Named(String),
+    /// All witnesses are spans of its left side: the relation is an `every`, and nothing else can break.
+    First,
 }
 
 impl Checker<'_> {
@@ -21,9 +31,54 @@ impl Checker<'_> {
     pub(super) fn collect_aliases(&mut self, rule: &ast::Rule) {
         self.aliases.clear();
         self.scope = None;
+        let never = rule
+            .clauses
+            .iter()
+            .any(|clause| clause.kind == ClauseKind::Never);
         for clause in &rule.clauses {
-            collect(&clause.condition, &mut self.aliases);
+            let alone = clause.kind == ClauseKind::Always && !never;
+            collect(&clause.condition, alone, &mut self.aliases);
         }
+    }
+
+    /// What `{NAME.KEY}` of a message is filled from where NAME is such a name; `None` where it is none.
+    pub(super) fn check_alias_placeholder(
+        &mut self,
+        inside: &str,
+        message: Span,
+    ) -> Checked<Option<MessagePart>> {
+        let Some((name, key)) = inside.split_once('.').filter(|(_, key)| !key.is_empty()) else {
+            return Ok(None);
+        };
+        let mut witnesses = Vec::new();
+        for alias in self.aliases.iter_mut().filter(|alias| alias.name == name) {
+            alias.used = true;
+            if !witnesses.contains(&alias.witness) {
+                witnesses.push(alias.witness.clone());
+            }
+        }
+        let found = match witnesses.as_slice() {
+            [] => return Ok(None),
+            [Some(Witness::Named(found))] => found.clone(),
+            [Some(Witness::First)] => String::new(),
+            [None] | [_, _, ..] => {
+                let diagnostic = Diagnostic::error(
+                    Code::BadPlaceholder,
+                    message,
+                    format!(
+                        "`{name}` may stand for spans of several names, of which a violation shows others too"
+                    ),
+                    "in this message",
+                );
+                return self.refuse(diagnostic.help(format!(
+                    "write the name of the span that is meant in place of `{name}`: `{{order.placed.{key}}}`"
+                )));
+            }
+        };
+        Ok(Some(MessagePart::Value {
+            name: found,
+            key: key.to_owned(),
+        }))
     }
 
     /// Checks what may read the left span of a relation by its name.
@@ -125,20 +180,25 @@ impl Checker<'_> {
     }
 }
 
-/// Adds the names that a condition gives.
-fn collect(condition: &ast::Cond, aliases: &mut Vec<Alias>) {
+/// Adds the names that a condition gives; `alone` if nothing beside it can be what is broken.
+fn collect(condition: &ast::Cond, alone: bool, aliases: &mut Vec<Alias>) {
     match condition {
-        ast::Cond::And(conditions) | ast::Cond::Or(conditions) => conditions
-            .iter()
-            .for_each(|condition| collect(condition, aliases)),
-        ast::Cond::Not(inner) => collect(inner, aliases),
+        ast::Cond::And(conditions) | ast::Cond::Or(conditions) => {
+            for condition in conditions {
+                collect(condition, false, aliases);
+            }
+        }
+        ast::Cond::Not(inner) => collect(inner, false, aliases),
         ast::Cond::Relation(relation) => {
-            let known = |span| aliases.iter().any(|alias: &Alias| alias.span == span);
-            if let Some(alias) = relation.alias.as_ref().filter(|alias| !known(alias.span)) {
+            let Some(alias) = &relation.alias else {
+                return;
+            };
+            if !aliases.iter().any(|known| known.span == alias.span) {
                 aliases.push(Alias {
                     name: alias.value.clone(),
                     span: alias.span,
                     used: false,
+                    witness: witness(relation, alone),
                 });
             }
         }
@@ -147,4 +207,25 @@ fn collect(condition: &ast::Cond, aliases: &mut Vec<Alias>) {
         | ast::Cond::Root { .. }
         | ast::Cond::Then(_) => {}
     }
+}
+
+fn witness(relation: &ast::Relation, alone: bool) -> Option<Witness> {
+    let mut names = relation
+        .left
+        .sets
+        .iter()
+        .map(|set| match &set.selector.value {
+            ast::Selector::Name(name) => Some(name),
+            ast::Selector::Any | ast::Selector::Pattern(_) => None,
+        });
+    if let Some(Some(first)) = names.next()
+        && names.all(|name| name == Some(first))
+    {
+        return Some(Witness::Named(first.clone()));
+    }
+    let every = relation
+        .quantifier
+        .as_ref()
+        .is_some_and(|quantifier| quantifier.value == Quantifier::Every);
+    (alone && every).then_some(Witness::First)
 }

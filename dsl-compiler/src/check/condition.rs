@@ -1,38 +1,49 @@
 //! Conditions over the trace.
 
-use super::{Checked, Checker};
+use super::{Checked, Checker, contradiction::Chain, doubt::span_of};
 use crate::{
     ast::{self, At, Operand},
     ir::{self, Cond, Part, Quantifier, SetId, SpanSet},
     parser::Refused,
+    source::Span,
 };
 
 impl Checker<'_> {
     pub(super) fn check_condition(&mut self, condition: &ast::Cond) -> Checked<Cond> {
         match condition {
-            ast::Cond::And(all) => self.check_all(all).map(|all| {
-                // What parentheses or a `let` kept apart is one `and` all the same.
+            ast::Cond::And(all) => {
+                let checked = self.check_all(all)?;
                 let mut operands = Vec::new();
-                for operand in all {
-                    if let Cond::All(inner) = operand {
-                        operands.extend(inner);
+                for (condition, written) in checked.into_iter().zip(all) {
+                    let span = span_of(written);
+                    // What parentheses or a `let` kept apart is one `and` all the same.
+                    if let Cond::All(inner) = condition {
+                        operands.extend(inner.into_iter().map(|inner| (span, inner)));
                     } else {
-                        operands.push(operand);
+                        operands.push((span, condition));
                     }
                 }
-                Cond::All(operands)
-            }),
-            ast::Cond::Or(any) => self.check_all(any).map(|any| {
+                self.warn_chain(Chain::And, &operands);
+                Ok(Cond::All(
+                    operands.into_iter().map(|(_, cond)| cond).collect(),
+                ))
+            }
+            ast::Cond::Or(any) => {
+                let checked = self.check_all(any)?;
                 let mut operands = Vec::new();
-                for operand in any {
-                    if let Cond::Any(inner) = operand {
-                        operands.extend(inner);
+                for (condition, written) in checked.into_iter().zip(any) {
+                    let span = span_of(written);
+                    if let Cond::Any(inner) = condition {
+                        operands.extend(inner.into_iter().map(|inner| (span, inner)));
                     } else {
-                        operands.push(operand);
+                        operands.push((span, condition));
                     }
                 }
-                Cond::Any(operands)
-            }),
+                self.warn_chain(Chain::Or, &operands);
+                Ok(Cond::Any(
+                    operands.into_iter().map(|(_, cond)| cond).collect(),
+                ))
+            }
             ast::Cond::Not(inner) => Ok(Cond::Not(Box::new(self.check_condition(inner)?))),
             ast::Cond::Set(set) => self.check_sets(std::slice::from_ref(set)).map(Cond::Exists),
             ast::Cond::Compare { left, op, right } => self.check_amounts(left, op, right),
@@ -57,6 +68,11 @@ impl Checker<'_> {
                 ))
             }
         }
+    }
+
+    fn warn_chain(&mut self, chain: Chain, operands: &[(Span, Cond)]) {
+        let operands: Vec<_> = operands.iter().map(|(span, cond)| (*span, cond)).collect();
+        self.warn_contradiction(chain, &operands);
     }
 
     /// Checks conditions to the last, whichever of them fail.

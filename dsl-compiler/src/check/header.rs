@@ -6,8 +6,9 @@ use crate::{
     diagnostic::{Code, Diagnostic},
     ir::{MessagePart, Selector, Severity, Zone},
     limits::RULE_ID_BYTES_MAX,
-    parser::severity,
+    parser::{Refused, severity},
     source::Span,
+    suggest::suggest,
     zone,
 };
 
@@ -127,6 +128,7 @@ impl Checker<'_> {
     /// Splits a message into text and placeholders.
     pub(super) fn check_message(&mut self, message: &At<String>) -> Checked<Vec<MessagePart>> {
         let mut parts = Vec::new();
+        let mut refused = false;
         let mut rest = message.value.as_str();
         while let Some((text, tail)) = rest.split_once('{') {
             if !text.is_empty() {
@@ -146,11 +148,17 @@ impl Checker<'_> {
                 );
                 return self.refuse(diagnostic.help("write `{{` for a brace itself"));
             };
-            parts.push(self.check_placeholder(inside, message.span)?);
+            match self.check_placeholder(inside, message.span) {
+                Ok(part) => parts.push(part),
+                Err(Refused) => refused = true,
+            }
             rest = tail;
         }
         if !rest.is_empty() {
             parts.push(MessagePart::Text(rest.to_owned()));
+        }
+        if refused {
+            return Err(Refused);
         }
         Ok(parts)
     }
@@ -174,7 +182,13 @@ impl Checker<'_> {
                 .strip_prefix(**name)
                 .is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
         };
-        if let Some(name) = names.iter().filter(fits).max_by_key(|name| name.len()) {
+        let longest = names.iter().filter(fits).max_by_key(|name| name.len());
+        // A name that `as` gives has no dots: whatever is longer is the name of a span.
+        let dot = inside.find('.').unwrap_or(inside.len());
+        let longest = longest.filter(|name| {
+            name.len() > dot || !self.aliases.iter().any(|alias| alias.name == **name)
+        });
+        if let Some(name) = longest {
             let key = inside.get(name.len() + 1..).unwrap_or_default().to_owned();
             let any = *name == "any"
                 && !self
@@ -191,13 +205,23 @@ impl Checker<'_> {
                 key,
             });
         }
-        let message = format!("`{{{inside}}}` begins with no span name of this rule");
-        let diagnostic = Diagnostic::error(Code::BadPlaceholder, span, message, "in this message");
         let known: Vec<String> = names
             .iter()
             .take(5)
             .map(|name| format!("`{{{name}.key}}`"))
             .collect();
+        let near = inside.match_indices('.').find_map(|(dot, _)| {
+            let (name, key) = inside.split_at_checked(dot)?;
+            Some(format!("{{{}{key}}}", suggest(name, &names)?))
+        });
+        if let Some(part) = self.check_alias_placeholder(inside, span)? {
+            return Ok(part);
+        }
+        let message = format!("`{{{inside}}}` begins with no span name of this rule");
+        let diagnostic = Diagnostic::error(Code::BadPlaceholder, span, message, "in this message");
+        if let Some(near) = near {
+            return self.refuse(diagnostic.help(format!("did you mean `{near}`?")));
+        }
         self.refuse(diagnostic.help(format!(
             "write the span's name and one of its attributes: {}",
             known.join(", ")

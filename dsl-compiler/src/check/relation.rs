@@ -1,6 +1,6 @@
 //! Order and structure: relations, joins, and comparisons for each span (section 5 of the language).
 
-use super::{Checked, Checker};
+use super::{Checked, Checker, join::sets_of};
 use crate::{
     ast,
     ir::{Cond, Each, Quantifier, Relation},
@@ -18,6 +18,7 @@ impl Checker<'_> {
             ast::Right::Operands(operands) => {
                 let right = self.in_scope(alias, |checker| checker.check_sets(&operands.sets));
                 let (left, right) = (left?, right?);
+                self.warn_slow_join(relation, &[right], operands.span);
                 Ok(Cond::Relation(Relation {
                     quantifier,
                     left,
@@ -38,6 +39,8 @@ impl Checker<'_> {
                 let comparison =
                     self.in_scope(alias, |checker| checker.check_comparison(one, op, other));
                 let (left, comparison) = (left?, comparison?);
+                let place = one.span().to(other.span());
+                self.warn_slow_join(relation, &sets_of(&comparison), place);
                 Ok(Cond::Each(Each {
                     quantifier,
                     left,

@@ -66,6 +66,10 @@ codes! {
     AliasScope = "alias-scope";
     /// A name that `as` gives and nothing reads. Remove it, or compare with it on the right side: `b.where(key == x.key)`.
     UnusedAlias = "unused-alias";
+    /// A join without an equality: every span of the left side is compared with every one of the right. Write `b.where(key == x.key and ...)`.
+    SlowJoin = "slow-join";
+    /// One span is asked for where one for each seems to be meant. Write `every a ...`; in `match` and `never`, write `not every a ...` or leave `every` out.
+    OneForMany = "one-for-many";
     /// `within` without a duration above zero, or behind what is no relation of two spans. Write `a before b within 5m`.
     BadWithin = "bad-within";
     /// An aggregate of no spans: `count()`. Write `count(http.retry)`, or `count(any)` for all of them.

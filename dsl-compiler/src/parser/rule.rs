@@ -28,7 +28,7 @@ impl Parser<'_> {
         self.parse_definitions();
         match self.kind() {
             // What was refused above took the rest with it.
-            Kind::End if !self.diagnostics.is_empty() => {}
+            Kind::End if self.diagnostics.iter().any(Diagnostic::is_error) => {}
             Kind::End => {
                 let help = "write a rule, as `trace.has(phi.access) and not trace.has(audit.log)`";
                 self.report(
@@ -63,7 +63,7 @@ impl Parser<'_> {
     }
 
     fn parse_named_rules(&mut self, file: &mut File) {
-        while *self.kind() != Kind::End && self.diagnostics.len() < DIAGNOSTICS_MAX {
+        while *self.kind() != Kind::End && !self.is_full() {
             if self.word() == Some("rule") {
                 if file.rules.len() >= PACK_RULES_MAX {
                     let message = format!("a file holds at most {PACK_RULES_MAX} rules");
@@ -99,6 +99,12 @@ impl Parser<'_> {
             self.advance();
             self.skip_to_rule();
         }
+    }
+
+    /// Whether no more errors are reported. Warnings do not count: rules behind them would go unseen.
+    fn is_full(&self) -> bool {
+        let errors = self.diagnostics.iter().filter(|found| found.is_error());
+        errors.count() >= DIAGNOSTICS_MAX
     }
 
     /// Parses a rule without `rule NAME { }`.
@@ -188,7 +194,7 @@ impl Parser<'_> {
             if named && self.eat_mark('}') {
                 return;
             }
-            if self.diagnostics.len() >= DIAGNOSTICS_MAX {
+            if self.is_full() {
                 rule.broken = true;
                 self.at = self.tokens.len();
                 return;

@@ -36,6 +36,9 @@ impl Parser<'_> {
             Kind::Word("true") => Value::Bool(true),
             Kind::Word("false") => Value::Bool(false),
             Kind::Word(word) => {
+                if let Some(value) = self.parse_quoted_alias_key(word) {
+                    return Ok(value);
+                }
                 let scoped =
                     (self.is_mark_ahead(1, ':') || self.is_mark_ahead(1, '.')) && self.is_joined(1);
                 if scoped || split_prefix(word).is_some() {
@@ -63,6 +66,23 @@ impl Parser<'_> {
         };
         self.advance();
         Ok(At { value, span })
+    }
+
+    /// Parses `p."http.route"`, where `as p` stands on the left side of the relation.
+    fn parse_quoted_alias_key(&mut self, word: &str) -> Option<At<Value>> {
+        let is_alias = self.aliases.iter().any(|alias| alias == word);
+        if !(is_alias && self.is_mark_ahead(1, '.') && self.is_joined(1)) {
+            return None;
+        }
+        let Kind::Text(key) = self.kind_ahead(2) else {
+            return None;
+        };
+        let span = self.span().to(self.span_ahead(2));
+        self.at += 3;
+        Some(At {
+            value: Value::Word(format!("{word}.{key}")),
+            span,
+        })
     }
 
     fn parse_list(&mut self) -> Parsed<At<Value>> {
