@@ -8,6 +8,8 @@
 //! | `text` | a function for each text predicate, with its memo |
 //! | `bound`, `test`, `filter` | comparisons, and filters in two forms (below) |
 //! | `judge` | for each rule, the function that passes over the traces |
+//! | `leaf`, `relation` | relations and comparisons of aggregates, which have functions of their own |
+//! | `tool`, `list` | what these call: scratch memory, sorting, sums |
 //! | `weigh` | for each rule, the function that explains a violation and judges incomplete traces |
 //!
 //! A rule is emitted twice. `judge` is what runs: exact, inlined, short-circuiting, one pass over a trace. Where it finds
@@ -21,9 +23,11 @@ use crate::{
     reads::{Distinct, PackReads, visit_tests},
 };
 use frame::Plan;
+use member::Members;
 use module::{Builder, FuncId, INTERFACE};
 use runtime::Runtime;
 use text::Predicate;
+use tool::Shop;
 
 mod asm;
 mod bound;
@@ -31,13 +35,18 @@ mod describe;
 mod filter;
 mod frame;
 mod judge;
+mod leaf;
+mod list;
+mod member;
 mod module;
 mod number;
+mod relation;
 mod runtime;
 mod test;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tool;
 mod weigh;
 mod zone;
 
@@ -78,11 +87,12 @@ pub(crate) fn emit(
     test::define_searches(&mut builder, &plan, &uses.searches);
     zone::define(&mut builder, &plan, &uses.zones);
     let mut rules = Vec::new();
+    let mut shop = Shop::new(&mut builder, &plan);
     for (index, (rule, needs)) in pack.rules.iter().zip(&reads.rules).enumerate() {
-        let before = builder.size_bytes();
-        let functions = emit_rule(&mut builder, &plan, rule, needs);
-        let Some(judge) =
-            functions.filter(|_| builder.size_bytes() - before <= COMPONENT_BYTES_PER_RULE_MAX)
+        let before = shop.builder.size_bytes();
+        let functions = emit_rule(&mut shop, rule, needs);
+        let Some(judge) = functions
+            .filter(|_| shop.builder.size_bytes() - before <= COMPONENT_BYTES_PER_RULE_MAX)
         else {
             return Err(TooLarge::Rule(index));
         };
@@ -101,22 +111,18 @@ pub(crate) fn emit(
     Ok(builder.finish(&rules, &exports))
 }
 
-fn emit_rule(
-    builder: &mut Builder,
-    plan: &Plan<'_>,
-    rule: &Rule,
-    needs: &crate::reads::Reads,
-) -> Option<FuncId> {
-    let weigh = weigh::declare(builder);
-    let judge = judge::declare(builder);
-    let members = weigh::define_members(builder, plan, rule);
-    let weighing = weigh::emit(plan, rule, &members);
-    let judging = judge::emit(plan, rule, needs, weigh);
+fn emit_rule(shop: &mut Shop<'_, '_>, rule: &Rule, needs: &crate::reads::Reads) -> Option<FuncId> {
+    let weigh = weigh::declare(shop.builder);
+    let judge = judge::declare(shop.builder);
+    let members = Members::define(shop.builder, shop.plan, rule);
+    let leaves = leaf::define(shop, rule, &members)?;
+    let weighing = weigh::emit(shop, rule, &members, &leaves);
+    let judging = judge::emit(shop.plan, rule, needs, weigh, &leaves);
     if weighing.locals_len() > LOCALS_MAX || judging.locals_len() > LOCALS_MAX {
         return None;
     }
-    builder.define(weigh, weighing.finish());
-    builder.define(judge, judging.finish());
+    shop.builder.define(weigh, weighing.finish());
+    shop.builder.define(judge, judging.finish());
     Some(judge)
 }
 

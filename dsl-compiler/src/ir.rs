@@ -115,7 +115,7 @@ pub(crate) type SetId = usize;
 ///
 /// Its witnesses, where it is true: of `All` and `Any` those of the operands that are true; of `Not`, `Every` and `No` none;
 /// else as each variant says. On an incomplete trace too they are among what is surely there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Cond {
     /// True where all are; so where there are none.
     All(Vec<Cond>),
@@ -150,7 +150,7 @@ pub(crate) enum Cond {
 }
 
 /// A number that a trace has, where counts and literals are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Amount {
     Count(SetId),
     Number(Number),
@@ -199,6 +199,21 @@ pub(crate) enum RelationKind {
     SiblingOf,
     /// Both are in the trace.
     With,
+}
+
+impl RelationKind {
+    /// Whether it is read off parents, not times.
+    pub(crate) fn is_of_tree(self) -> bool {
+        match self {
+            Self::Before
+            | Self::After
+            | Self::StartsBefore
+            | Self::StartsAfter
+            | Self::Overlaps
+            | Self::With => false,
+            Self::Under | Self::Over | Self::ChildOf | Self::ParentOf | Self::SiblingOf => true,
+        }
+    }
 }
 
 /// `[every | no] left as NAME with comparison`: the sets of the comparison may read the left span, and have it as a member
@@ -374,6 +389,16 @@ pub(crate) enum Quantity {
     Fold { fold: Fold, set: SetId, value: Term },
     /// The latest end minus the earliest start, in ns; of a trace without spans: no value.
     Duration,
+}
+
+impl Quantity {
+    /// The set that it is a number of.
+    pub(crate) fn set(&self) -> Option<SetId> {
+        match self {
+            Self::Count(set) | Self::Groups { set, .. } | Self::Fold { set, .. } => Some(*set),
+            Self::Duration => None,
+        }
+    }
 }
 
 /// How values become one.

@@ -3,8 +3,8 @@
 //! Whoever teaches `codegen` a construct removes it from here. It goes when nothing is left in it.
 
 use crate::{
-    ir::{Body, Cond, Filter, Pack, Rule, Test},
-    reads::order_number,
+    ir::{Cond, Filter, Pack, Rule, Test},
+    reads::{order_number, visit_conditions},
 };
 
 /// The first rule of which something is not compiled yet, and what that is.
@@ -16,38 +16,14 @@ pub(crate) fn find(pack: &Pack) -> Option<(usize, &'static str)> {
 }
 
 fn in_rule(rule: &Rule) -> Option<&'static str> {
-    let conditions: Vec<&Cond> = match &rule.body {
-        Body::Match {
-            situation,
-            condition,
-        } => vec![situation, condition],
-        Body::Clauses {
-            when,
-            always,
-            never,
-        } => [Some(when), always.as_ref(), never.as_ref()]
-            .into_iter()
-            .flatten()
-            .collect(),
-    };
     let parts = rule.sets.iter().flat_map(|set| &set.parts);
-    conditions
-        .into_iter()
-        .find_map(in_condition)
-        .or_else(|| parts.into_iter().find_map(|part| in_filter(&part.filter)))
-}
-
-fn in_condition(condition: &Cond) -> Option<&'static str> {
-    match condition {
-        Cond::All(conditions) | Cond::Any(conditions) => conditions.iter().find_map(in_condition),
-        Cond::Not(inner) => in_condition(inner),
-        Cond::Exists(_) | Cond::Count { .. } => None,
-        Cond::Compare(_) => Some("this comparison of amounts"),
-        Cond::Root(_) => Some("`trace:root`"),
-        Cond::Relation(_) => Some("a relation"),
-        Cond::Each(_) => Some("a comparison for each span"),
-        Cond::Chain(_) => Some("`then`"),
-    }
+    let mut filters: Vec<&Filter> = parts.map(|part| &part.filter).collect();
+    visit_conditions(rule, &mut |condition| {
+        if let Cond::Root(filter) = condition {
+            filters.push(filter);
+        }
+    });
+    filters.into_iter().find_map(in_filter)
 }
 
 fn in_filter(filter: &Filter) -> Option<&'static str> {

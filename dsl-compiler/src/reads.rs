@@ -2,14 +2,19 @@
 
 use std::{collections::HashMap, hash::Hash};
 
-use crate::ir::{Filter, Pack, Rule, Selector, SpanSet, Term, Test};
+use crate::ir::{Filter, Pack, Rule, Selector, SpanSet, Test};
 use any_of::any_of;
+pub(crate) use conditions::{
+    Use, condition_facts, parent_want, quantity_reads_alias, reads_alias, set_reads_alias, uses,
+    visit_conditions,
+};
 pub(crate) use wants::{
     declared_names, element, ends, equality_form, exists_form, order_number, presence, want,
     whole_want,
 };
 
 mod any_of;
+mod conditions;
 mod wants;
 
 /// The bits of `facts` (of `wit/pack.wit`) that concern every rule: cut, parents missing, a fragment. Spans may be missing.
@@ -66,7 +71,7 @@ pub(crate) struct Reads {
 }
 
 /// What a rule needs, as far as it is known.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Needs {
     names: Distinct<String>,
     all_spans: bool,
@@ -123,12 +128,6 @@ impl Needs {
             }
         }
     }
-
-    /// What a value that is computed with needs.
-    #[expect(dead_code, reason = "called for the values of aggregates")]
-    fn term(&mut self, term: &Term) {
-        wants::term_wants(term, &mut |want| self.want(want));
-    }
 }
 
 /// Calls `visit` with every test of a filter.
@@ -146,14 +145,9 @@ pub(crate) fn visit_tests<'f>(filter: &'f Filter, visit: &mut impl FnMut(&'f Tes
 
 /// Says what a rule needs.
 pub(crate) fn reads(rule: &Rule) -> Reads {
-    let mut needs = Needs {
-        names: Distinct::default(),
-        all_spans: false,
-        wants: Distinct::default(),
-        literals: Distinct::default(),
-        facts: SPANS_MISSING,
-    };
+    let mut needs = Needs::default();
     rule.sets.iter().for_each(|set| needs.set(set));
+    visit_conditions(rule, &mut |condition| needs.condition(condition));
     let (any_of, otherwise) = any_of(rule);
     Reads {
         names: needs.names.items,
@@ -162,7 +156,7 @@ pub(crate) fn reads(rule: &Rule) -> Reads {
         otherwise,
         wants: needs.wants.items,
         literals: needs.literals.items,
-        facts: needs.facts,
+        facts: needs.facts | SPANS_MISSING,
     }
 }
 

@@ -13,13 +13,14 @@ use wasm_encoder::{BlockType, ValType::I32};
 use super::{
     asm::{Asm, Local, at},
     frame::{Base, Frame, Plan},
+    leaf::Leaves,
     module::{Builder, FuncId, Global},
 };
 mod condition;
 
 use crate::{
-    ir::{Amount, Body, Cond, Filter, Rule, Selector, SetId, SpanSet},
-    reads::{Form, Reads, Want},
+    ir::{Filter, Rule, Selector, SetId, SpanSet},
+    reads::{Form, Reads, Use, Want, uses},
 };
 
 /// Names whose numbers fit a 64-bit mask.
@@ -45,6 +46,8 @@ enum State {
     Count(Local),
     /// Whether there are spans: one of these bits of `seen`, or the local if there is one.
     Found { mask: u64, local: Option<Local> },
+    /// Nothing: the pass does not look for it.
+    Unasked,
 }
 
 /// What is done with a row of some name.
@@ -63,15 +66,25 @@ struct Judge<'p, 'r> {
     any: Vec<Step<'r>>,
     /// Counted sets of several parts: a span that is in two of them counts once.
     unions: Vec<(SetId, &'r SpanSet)>,
+    /// The rows of the trace, which the functions of conditions are called with.
+    first: Local,
+    end: Local,
+    leaves: &'r Leaves<'r>,
 }
 
-pub(super) fn emit(plan: &Plan<'_>, rule: &Rule, needs: &Reads, weigh: FuncId) -> Asm {
+pub(super) fn emit(
+    plan: &Plan<'_>,
+    rule: &Rule,
+    needs: &Reads,
+    weigh: FuncId,
+    leaves: &Leaves<'_>,
+) -> Asm {
     let (position, verdicts) = (Asm::param(0), Asm::param(1));
     let mut asm = Asm::new(2);
     let [trace, row, first, end, facts, verdict] = [(); 6].map(|()| asm.i32());
     let mut frame = Frame::new(asm, plan, rule, row);
     preload(&mut frame, needs);
-    let mut judge = Judge::new(frame, rule);
+    let mut judge = Judge::new(frame, rule, leaves, (first, end));
 
     let asm = &mut judge.frame.asm;
     asm.op().block(BlockType::Empty).loop_(BlockType::Empty);
@@ -93,7 +106,7 @@ pub(super) fn emit(plan: &Plan<'_>, rule: &Rule, needs: &Reads, weigh: FuncId) -
     asm.get(trace).op().i32_add().i32_load8_u(at(0));
     asm.int(needs.facts).op().i32_and();
     asm.tee(facts).op().i32_eqz().if_(BlockType::Empty);
-    judge.pass(end);
+    judge.pass();
     judge.verdict(&rule.body);
     let asm = &mut judge.frame.asm;
     asm.set(verdict);
@@ -148,7 +161,12 @@ fn preload(frame: &mut Frame<'_>, needs: &Reads) {
 }
 
 impl<'p, 'r> Judge<'p, 'r> {
-    fn new(mut frame: Frame<'p>, rule: &'r Rule) -> Self {
+    fn new(
+        mut frame: Frame<'p>,
+        rule: &'r Rule,
+        leaves: &'r Leaves<'r>,
+        (first, end): (Local, Local),
+    ) -> Self {
         let seen = frame.asm.i64();
         let mut judge = Self {
             frame,
@@ -157,13 +175,15 @@ impl<'p, 'r> Judge<'p, 'r> {
             by_name: BTreeMap::new(),
             any: Vec::new(),
             unions: Vec::new(),
+            first,
+            end,
+            leaves,
         };
-        let counted = counted_sets(rule);
-        for (id, set) in rule.sets.iter().enumerate() {
-            let state = if counted.get(id).copied().unwrap_or(false) {
-                judge.plan_count(id, set)
-            } else {
-                judge.plan_found(id, set)
+        for (id, (set, asked)) in rule.sets.iter().zip(uses(rule)).enumerate() {
+            let state = match asked {
+                Use::Counted => judge.plan_count(id, set),
+                Use::Found => judge.plan_found(id, set),
+                Use::Elsewhere => State::Unasked,
             };
             judge.states.push(state);
         }
@@ -222,8 +242,16 @@ impl<'p, 'r> Judge<'p, 'r> {
         self.frame.plan.reads.names.items.len() <= MASK_NAMES_MAX
     }
 
-    /// Emits the pass over the rows up to `end`.
-    fn pass(&mut self, end: Local) {
+    /// Emits the pass over the rows, if it looks for anything.
+    fn pass(&mut self) {
+        if self
+            .states
+            .iter()
+            .all(|state| matches!(state, State::Unasked))
+        {
+            return;
+        }
+        let end = self.end;
         self.frame.asm.op().i64_const(0);
         self.frame.asm.set(self.seen);
         for state in self.states.clone() {
@@ -294,8 +322,10 @@ impl<'p, 'r> Judge<'p, 'r> {
                     self.frame.asm.op().i32_add();
                     self.frame.asm.set(local);
                 }
-                State::Found { local, .. } => {
-                    let Some(local) = local else { continue };
+                State::Unasked | State::Found { local: None, .. } => {}
+                State::Found {
+                    local: Some(local), ..
+                } => {
                     // What was found needs no second span.
                     self.frame
                         .asm
@@ -340,45 +370,4 @@ impl<'p, 'r> Judge<'p, 'r> {
         self.frame.asm.op().i32_add();
         self.frame.asm.set(count);
     }
-}
-
-/// Which sets of a rule are counted somewhere.
-fn counted_sets(rule: &Rule) -> Vec<bool> {
-    fn visit(condition: &Cond, counted: &mut Vec<bool>) {
-        match condition {
-            Cond::All(conditions) | Cond::Any(conditions) => conditions
-                .iter()
-                .for_each(|condition| visit(condition, counted)),
-            Cond::Not(inner) => visit(inner, counted),
-            Cond::Exists(_) => {}
-            Cond::Count { left, right, .. } => {
-                for amount in [left, right] {
-                    if let Amount::Count(set) = amount
-                        && let Some(slot) = counted.get_mut(*set)
-                    {
-                        *slot = true;
-                    }
-                }
-            }
-            _ => crate::later(),
-        }
-    }
-    let mut counted = vec![false; rule.sets.len()];
-    match &rule.body {
-        Body::Match {
-            situation,
-            condition,
-        } => [situation, condition]
-            .into_iter()
-            .for_each(|condition| visit(condition, &mut counted)),
-        Body::Clauses {
-            when,
-            always,
-            never,
-        } => [Some(when), always.as_ref(), never.as_ref()]
-            .into_iter()
-            .flatten()
-            .for_each(|condition| visit(condition, &mut counted)),
-    }
-    counted
 }

@@ -55,9 +55,16 @@ pub(super) enum Global {
     Witnesses,
     WitnessesLen,
     WitnessesMax,
+    /// The chunk of scratch memory: where it begins, where it is free, where it ends.
+    ScratchBase,
+    ScratchTop,
+    ScratchEnd,
+    /// A byte for each row of a trace, and how many there is room for.
+    Marks,
+    MarksMax,
 }
 
-const GLOBALS_LEN: u32 = Global::WitnessesMax as u32 + 1;
+const GLOBALS_LEN: u32 = Global::MarksMax as u32 + 1;
 
 /// The module.
 #[derive(Debug)]

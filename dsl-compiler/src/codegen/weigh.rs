@@ -6,20 +6,26 @@
 
 use wasm_encoder::{BlockType, ValType::I32};
 
+mod leaf;
+
 use super::{
     asm::{Asm, Local},
     bound::unsigned_bound,
     filter::{MAY, MUST, TRUE, emit_not},
-    frame::{Frame, Plan},
+    frame::Plan,
     judge::{HELD, UNDECIDED, VIOLATED},
+    leaf::Leaves,
+    member::Members,
     module::{Builder, FuncId, Global},
     test::{emit_unsigned_test, unsigned_compare},
+    tool::Shop,
 };
 use crate::{
-    ir::{Amount, Body, Compare, Cond, Number, Order, Rule, Selector, SetId, SpanSet},
+    ir::{Amount, Body, Compare, Cond, Number, Order, Rule, SetId},
     limits::WITNESSES_MAX,
-    reads::SPANS_MISSING,
+    reads::{SPANS_MISSING, Use, uses},
 };
+use leaf::{Marks, is_shown};
 
 /// More spans than a trace can have.
 const MANY: i64 = 1 << 40;
@@ -27,42 +33,6 @@ const MANY: i64 = 1 << 40;
 /// `position, trace, first row, end, facts that concern the rule -> verdict`
 pub(super) fn declare(builder: &mut Builder) -> FuncId {
     builder.declare(&[I32; 5], &[I32])
-}
-
-/// The functions `row, facts -> three-valued` that say whether a span belongs to each set.
-pub(super) fn define_members(builder: &mut Builder, plan: &Plan<'_>, rule: &Rule) -> Vec<FuncId> {
-    let define = |set| {
-        let id = builder.declare(&[I32, I32], &[I32]);
-        builder.define(id, emit_member(plan, rule, set).finish());
-        id
-    };
-    rule.sets.iter().map(define).collect()
-}
-
-fn emit_member(plan: &Plan<'_>, rule: &Rule, set: &SpanSet) -> Asm {
-    let (row, facts) = (Asm::param(0), Asm::param(1));
-    let mut frame = Frame::new(Asm::new(2), plan, rule, row);
-    for (index, part) in set.parts.iter().enumerate() {
-        match &part.selector {
-            Selector::Name(name) => {
-                let number = plan.name_number(name);
-                frame.name();
-                frame
-                    .asm
-                    .int(number)
-                    .op()
-                    .i32_eq()
-                    .if_(BlockType::Result(I32));
-                frame.weigh_filter(&part.filter, facts);
-                frame.asm.op().else_().i32_const(0).end();
-            }
-            Selector::Any => frame.weigh_filter(&part.filter, facts),
-        }
-        if index > 0 {
-            frame.asm.op().i32_or();
-        }
-    }
-    frame.asm
 }
 
 /// What is known of a set.
@@ -84,26 +54,52 @@ struct Weighed<'r> {
     operands: Vec<Weighed<'r>>,
 }
 
-struct Weigh<'p> {
+struct Weigh<'w> {
     asm: Asm,
-    plan: &'p Plan<'p>,
-    states: Vec<State>,
+    plan: &'w Plan<'w>,
+    /// Of the sets that are counted.
+    states: Vec<Option<State>>,
+    leaves: &'w Leaves<'w>,
+    first: Local,
+    end: Local,
+    facts: Local,
+    marks: Option<Marks>,
 }
 
-pub(super) fn emit(plan: &Plan<'_>, rule: &Rule, members: &[FuncId]) -> Asm {
+pub(super) fn emit(
+    shop: &mut Shop<'_, '_>,
+    rule: &Rule,
+    members: &Members,
+    leaves: &Leaves<'_>,
+) -> Asm {
     let [position, trace, first, end, facts] = [0, 1, 2, 3, 4].map(Asm::param);
     let mut asm = Asm::new(5);
     let [row, clause] = [(); 2].map(|()| asm.i32());
-    let states = members
-        .iter()
-        .map(|member| State {
-            member: *member,
-            least: asm.i64(),
-            most: asm.i64(),
-            active: asm.i32(),
+    let states = uses(rule)
+        .into_iter()
+        .enumerate()
+        .map(|(set, asked)| {
+            let member = members.of(set).filter(|_| asked != Use::Elsewhere)?;
+            Some(State {
+                member,
+                least: asm.i64(),
+                most: asm.i64(),
+                active: asm.i32(),
+            })
         })
         .collect();
-    let mut weigh = Weigh { asm, plan, states };
+    let marks = (!leaves.is_empty()).then(|| Marks::emit(&mut asm, shop, first, end));
+    let plan = shop.plan;
+    let mut weigh = Weigh {
+        asm,
+        plan,
+        states,
+        leaves,
+        first,
+        end,
+        facts,
+        marks,
+    };
     weigh.asm.get(first).set(row);
     weigh.count(row, end, facts);
     weigh.decide(&rule.body, clause);
@@ -141,7 +137,7 @@ impl Weigh<'_> {
             .block(BlockType::Empty)
             .loop_(BlockType::Empty);
         self.asm.get(row).get(end).op().i32_ge_u().br_if(1);
-        for state in self.states.clone() {
+        for state in self.states.clone().into_iter().flatten() {
             self.asm.get(row).get(facts).op().call(state.member.0);
             self.asm.set(member);
             for (count, bit) in [(state.least, MUST), (state.most, MAY)] {
@@ -160,7 +156,7 @@ impl Weigh<'_> {
         }
         self.asm.bump(row, 1);
         self.asm.op().br(0).end().end();
-        let states = self.states.clone();
+        let states: Vec<State> = self.states.iter().copied().flatten().collect();
         self.asm.get(facts).int(SPANS_MISSING).op().i32_and();
         self.asm.if_(|asm| {
             for state in states {
@@ -186,6 +182,8 @@ impl Weigh<'_> {
             } => {
                 let (always_broken, never_broken) = (self.asm.i32(), self.asm.i32());
                 let when = self.weigh(when);
+                // Whether the spans that made the rule apply are to show that it is broken.
+                let unshown = self.asm.i32();
                 if let Some(always) = always {
                     let always = self.weigh(always);
                     self.asm
@@ -194,7 +192,12 @@ impl Weigh<'_> {
                         .op()
                         .i32_and()
                         .i32_eqz();
-                    self.asm.set(always_broken);
+                    self.asm.tee(always_broken).set(unshown);
+                    if is_shown(always.condition) {
+                        self.asm.get(always_broken).op().if_(BlockType::Empty);
+                        self.blame(&always, unshown);
+                        self.asm.op().end();
+                    }
                 }
                 if let Some(never) = never {
                     let never = self.weigh(never);
@@ -208,8 +211,7 @@ impl Weigh<'_> {
                     self.asm.set(never_broken);
                     self.activate(&never);
                 }
-                // A broken `always` is shown by the spans that made the rule apply.
-                self.asm.get(always_broken).op().if_(BlockType::Empty);
+                self.asm.get(unshown).op().if_(BlockType::Empty);
                 self.activate(&when);
                 self.asm.op().end();
                 // 1 `always`, 2 `never`; where both break, `never`.
@@ -260,7 +262,11 @@ impl Weigh<'_> {
                 Amount::Number(Number::Int(0)),
             ),
             Cond::Count { left, op, right } => self.weigh_comparison(*left, *op, *right),
-            _ => crate::later(),
+            Cond::Compare(_)
+            | Cond::Root(_)
+            | Cond::Relation(_)
+            | Cond::Each(_)
+            | Cond::Chain(_) => self.weigh_leaf(condition),
         }
         self.asm.set(answer);
         Weighed {
@@ -302,10 +308,9 @@ impl Weigh<'_> {
 
     /// Leaves how one end of the left compares with the other end of the right.
     fn ends(&mut self, left: Amount, op: Compare, right: Amount, left_least: bool) {
-        let end = |states: &[State], set: SetId, least: bool| {
-            states
-                .get(set)
-                .map(|state| if least { state.least } else { state.most })
+        let end = |states: &[Option<State>], set: SetId, least: bool| {
+            let state = states.get(set).copied().flatten();
+            state.map(|state| if least { state.least } else { state.most })
         };
         match (left, right) {
             (Amount::Count(set), Amount::Number(number)) => {
@@ -344,7 +349,6 @@ impl Weigh<'_> {
     fn activate(&mut self, weighed: &Weighed<'_>) {
         let mut sets: Vec<SetId> = Vec::new();
         match weighed.condition {
-            Cond::All(_) | Cond::Any(_) => {}
             Cond::Not(_) => return,
             Cond::Exists(set) => sets.push(*set),
             Cond::Count { left, right, .. } => {
@@ -354,7 +358,15 @@ impl Weigh<'_> {
                     }
                 }
             }
-            _ => crate::later(),
+            // Their functions mark witnesses; those of `every` and `no` show what is false.
+            Cond::Relation(_) | Cond::Each(_) if is_shown(weighed.condition) => return,
+            Cond::All(_)
+            | Cond::Any(_)
+            | Cond::Compare(_)
+            | Cond::Root(_)
+            | Cond::Relation(_)
+            | Cond::Each(_)
+            | Cond::Chain(_) => {}
         }
         self.asm
             .get(weighed.answer)
@@ -363,10 +375,11 @@ impl Weigh<'_> {
             .i32_and()
             .if_(BlockType::Empty);
         for set in sets {
-            if let Some(state) = self.states.get(set).copied() {
+            if let Some(state) = self.states.get(set).copied().flatten() {
                 self.asm.int(1).set(state.active);
             }
         }
+        self.mark_leaf(weighed.condition);
         for operand in &weighed.operands {
             self.activate(operand);
         }
@@ -387,8 +400,11 @@ impl Weigh<'_> {
         self.asm.get(row).get(end).op().i32_ge_u();
         self.asm.op().global_get(Global::WitnessesLen as u32);
         self.asm.get(limit).op().i32_ge_u().i32_or().br_if(1);
-        self.asm.int(0);
-        for state in self.states.clone() {
+        match self.marks {
+            Some(marks) => self.asm.u8_at(marks.base, row),
+            None => self.asm.int(0),
+        };
+        for state in self.states.clone().into_iter().flatten() {
             self.asm.get(state.active).op().if_(BlockType::Result(I32));
             self.asm
                 .get(row)

@@ -6,7 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::ir::{Amount, Body, Compare, Cond, Number, Order, Rule, Selector, SetId};
+use crate::ir::{
+    Amount, Body, Compare, Comparison, Cond, Expr, Fold, Number, Order, Quantifier, Quantity, Rule,
+    Selector, SetId,
+};
 
 /// How many groups `any_of` has at most: each costs a look-up in every block.
 const ANY_OF_GROUPS_MAX: usize = 8;
@@ -59,7 +62,6 @@ fn required<'r>(rule: &'r Rule, condition: &Cond) -> Vec<BTreeSet<&'r str>> {
                 .into_iter()
                 .collect()
         }
-        Cond::Not(_) => Vec::new(),
         Cond::Exists(set) => literal_names(rule, *set).into_iter().collect(),
         Cond::Count { left, op, right } => match (left, right) {
             (Amount::Count(set), Amount::Number(number)) if refuses_zero(*op, *number) => {
@@ -78,8 +80,59 @@ fn required<'r>(rule: &'r Rule, condition: &Cond) -> Vec<BTreeSet<&'r str>> {
                 Vec::new()
             }
         },
-        _ => crate::later(),
+        Cond::Compare(comparison) => required_by(rule, comparison),
+        // What a root is called is not told by the names of sets.
+        Cond::Not(_) | Cond::Root(_) => Vec::new(),
+        Cond::Relation(relation) => match relation.quantifier {
+            Quantifier::Some => [relation.left, relation.right]
+                .into_iter()
+                .filter_map(|set| literal_names(rule, set))
+                .collect(),
+            Quantifier::Every | Quantifier::No => Vec::new(),
+        },
+        Cond::Each(each) => match each.quantifier {
+            Quantifier::Some => {
+                let mut groups = required_by(rule, &each.comparison);
+                groups.extend(literal_names(rule, each.left));
+                groups
+            }
+            Quantifier::Every | Quantifier::No => Vec::new(),
+        },
+        Cond::Chain(sets) => sets
+            .iter()
+            .filter_map(|set| literal_names(rule, *set))
+            .collect(),
     }
+}
+
+/// The names of the sets of which a comparison is false where they are empty: it has no value, or it refuses 0.
+fn required_by<'r>(rule: &'r Rule, comparison: &Comparison) -> Vec<BTreeSet<&'r str>> {
+    let mut sets = Vec::new();
+    comparison.visit(&mut |quantity| match quantity {
+        Quantity::Groups { set, .. }
+        | Quantity::Fold {
+            fold: Fold::Min | Fold::Max | Fold::Avg,
+            set,
+            ..
+        } => sets.push(*set),
+        Quantity::Count(_)
+        | Quantity::Fold {
+            fold: Fold::Sum | Fold::Distinct,
+            ..
+        }
+        | Quantity::Duration => {}
+    });
+    let Comparison { left, op, right } = comparison;
+    for (expr, op, other) in [(left, *op, right), (right, op.flipped(), left)] {
+        if let (Expr::Term(quantity), Expr::Number(number)) = (expr, other)
+            && refuses_zero(op, *number)
+        {
+            sets.extend(quantity.set());
+        }
+    }
+    sets.into_iter()
+        .filter_map(|set| literal_names(rule, set))
+        .collect()
 }
 
 /// Whether `0 op number` is false.

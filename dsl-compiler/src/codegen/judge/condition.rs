@@ -103,7 +103,29 @@ impl Judge<'_, '_> {
                     self.frame.asm.int(0);
                 }
             },
-            _ => crate::later(),
+            Cond::Compare(_)
+            | Cond::Root(_)
+            | Cond::Relation(_)
+            | Cond::Each(_)
+            | Cond::Chain(_) => self.leaf(condition),
+        }
+    }
+
+    /// Calls the condition's function; nothing is missing, and no witnesses are asked for.
+    fn leaf(&mut self, condition: &Cond) {
+        let asm = &mut self.frame.asm;
+        match self.leaves.get(condition) {
+            Some(leaf) => {
+                asm.get(self.first)
+                    .get(self.end)
+                    .int(0)
+                    .int(0)
+                    .op()
+                    .call(leaf.function.0);
+            }
+            None => {
+                asm.op().unreachable();
+            }
         }
     }
 
@@ -151,7 +173,7 @@ impl Judge<'_, '_> {
                     }
                 }
             }
-            None => {
+            Some(State::Unasked) | None => {
                 self.frame.asm.int(0);
             }
         }
@@ -165,7 +187,7 @@ fn count(states: &[State], set: SetId) -> impl FnOnce(&mut Asm) + use<> {
         Some(State::Count(local)) => {
             asm.get(local).op().i64_extend_i32_u();
         }
-        Some(State::Found { .. }) | None => {
+        Some(State::Found { .. } | State::Unasked) | None => {
             asm.op().i64_const(0);
         }
     }
