@@ -130,10 +130,11 @@ pub fn made_rules(seed: u64, n: usize) -> Vec<Rule> {
     rules.into_iter().map(|made| made.of).collect()
 }
 
-/// With which code a rule is refused. A compiler that panics has not refused it.
+/// With which code a rule is refused.
 fn refusal(rule: &Rule) -> Option<&'static str> {
     let text = pack(std::slice::from_ref(rule));
-    let (_, diagnostics) = catch_unwind(|| compile(&source(&text))).ok()?;
+    let answered = catch_unwind(|| compile(&source(&text)).1);
+    let diagnostics = answered.unwrap_or_else(|_| panic!("the compiler panics:\n{text}"));
     let mut errors = diagnostics
         .iter()
         .filter(|diagnostic| diagnostic.is_error());
@@ -216,11 +217,12 @@ fn check_any_of(pack: &Pack, traces: &[&Trace], expected: &[Vec<Judged>]) -> Res
 fn explain(seed: u64, rules: &[Made<Rule>], traces: &[Made<Trace>], how: &str) -> ! {
     for made in rules {
         for on in traces {
-            if alone(&made.of, &on.of).is_err() {
+            if agree(&made.of, &on.of).is_err() {
                 let of_rule = |tape: &[u32]| rule(&mut Choices::replayed(tape.to_vec()));
                 let of_trace = |tape: &[u32]| trace(&mut Choices::replayed(tape.to_vec()));
                 let fails = |rule: &Rule, trace: &Trace| {
-                    refusal(rule).is_none() && alone(rule, trace).is_err()
+                    let is_refused = catch_unwind(|| is_refused(rule));
+                    is_refused.is_ok_and(|refused| !refused) && agree(rule, trace).is_err()
                 };
                 let on = shrink(&on.tape, SHRINK_TRIES, |tape| {
                     fails(&made.of, &of_trace(tape))
@@ -228,7 +230,7 @@ fn explain(seed: u64, rules: &[Made<Rule>], traces: &[Made<Trace>], how: &str) -
                 let on = of_trace(&on);
                 let made = shrink(&made.tape, SHRINK_TRIES, |tape| fails(&of_rule(tape), &on));
                 let made = of_rule(&made);
-                let why = alone(&made, &on).err().unwrap_or_default();
+                let why = agree(&made, &on).err().unwrap_or_default();
                 panic!("seed {seed:#x}\n{}\n{on:#?}\n{why}", pack(&[made]));
             }
         }
@@ -237,8 +239,17 @@ fn explain(seed: u64, rules: &[Made<Rule>], traces: &[Made<Trace>], how: &str) -
     panic!("seed {seed:#x}: {how}\nonly in this pack\n{}", pack(&rules));
 }
 
+/// Whether the compiler refuses a rule.
+pub fn is_refused(rule: &Rule) -> bool {
+    refusal(rule).is_some()
+}
+
 /// Compares one rule on one trace.
-fn alone(rule: &Rule, trace: &Trace) -> Result<(), String> {
+///
+/// # Errors
+///
+/// What each of the two says, where they disagree.
+pub fn agree(rule: &Rule, trace: &Trace) -> Result<(), String> {
     let text = pack(std::slice::from_ref(rule));
     let compared = catch_unwind(|| {
         let (pack, oracle) = build(&text);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the binary as its users drive it | `server`, `client` |
 //! | the compiler against its oracle | `generated`, `contract`, `agreement` |
+//! | fuzzing the compiler | `fuzz` |
 
 #[expect(
     clippy::unwrap_used,
@@ -20,6 +21,7 @@ pub mod client;
     reason = "a test stops at the first surprise"
 )]
 pub mod contract;
+pub mod fuzz;
 #[expect(
     clippy::indexing_slicing,
     reason = "choices are taken modulo what there is to choose from"

@@ -24,7 +24,10 @@ const ROOMS: [(&str, &[&str]); 7] = [
         "wasm_encoder::",
         &["dsl-compiler/src/codegen", "dsl-compiler/src/component"],
     ),
-    ("wasmparser::", &["host/src/sandbox", "dsl-compiler/"]),
+    (
+        "wasmparser::",
+        &["host/src/sandbox", "dsl-compiler/", "tests/src/fuzz"],
+    ),
 ];
 
 fn root() -> PathBuf {

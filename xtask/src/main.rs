@@ -1,5 +1,5 @@
 //! The project's tooling, so that a fresh machine needs nothing but cargo:
-//! `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`.
+//! `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz`.
 
 use std::{
     io::{self, Write},
@@ -7,6 +7,7 @@ use std::{
 };
 
 mod check;
+mod fuzz;
 mod steps;
 mod test;
 
@@ -15,7 +16,8 @@ usage: cargo xtask COMMAND
 
   check   formatting, lints and documentation, warnings denied; licences and advisories where cargo-deny is installed
   test    finds what the tests need, then runs all of them (arguments after -- go to the test runner)
-  bench   runs the benches (arguments after -- go to them)";
+  bench   runs the benches (arguments after -- go to them)
+  fuzz    runs each fuzz target for 60 s, or as many as are given, where cargo-fuzz is installed";
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         "check" => check::run(),
         "test" => test::run(&rest),
         "bench" => test::bench(&rest),
+        "fuzz" => fuzz::run(&rest),
         "" | "help" | "--help" | "-h" => {
             say(USAGE);
             ExitCode::SUCCESS

@@ -150,7 +150,7 @@ fn relation(c: &mut Choices, names: &Names) -> String {
         ("", operand(c, names, PLAIN))
     };
     let within = if c.chance(30) {
-        format!(" within {}", duration(c))
+        format!(" within {}", c.pick(&["1ns", "1500us", "1s", "2h", "3h"]))
     } else {
         String::new()
     };

@@ -2,7 +2,11 @@
 //!
 //! Guarantees: for every rule and trace the two agree on verdict, clause and witnesses; and the component's answer is the
 //! same whichever other traces, rules and unread rows are beside it, and wherever `any-of` rules a trace out.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use betrace_dsl::oracle::{Judged, Trace, Verdict};
 use betrace_tests::{
