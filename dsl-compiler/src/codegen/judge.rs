@@ -275,7 +275,10 @@ impl<'p, 'r> Judge<'p, 'r> {
             .block(BlockType::Empty)
             .loop_(BlockType::Empty);
         self.frame.asm.get(row).get(end).op().i32_ge_u().br_if(1);
-        if reads_names || !self.by_name.is_empty() || !self.unions.is_empty() {
+        // A union of parts that are all `any` asks for no names, and has no column of them.
+        let mut parts = self.unions.iter().flat_map(|(_, set)| &set.parts);
+        let in_unions = parts.any(|part| matches!(part.selector, Selector::Name(_)));
+        if reads_names || !self.by_name.is_empty() || in_unions {
             self.frame.name();
             self.frame.asm.set(name);
         }
