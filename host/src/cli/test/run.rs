@@ -77,7 +77,9 @@ impl<'a> Runner<'a> {
         Self {
             sandbox,
             folder: test.path.parent().unwrap_or(Path::new("")).to_owned(),
-            source_name: format!("{stem}.btr"),
+            source_name: test
+                .rules
+                .map_or_else(|| format!("{stem}.btr"), |rules| rules.name.to_owned()),
             given: test.rules,
             deny,
         }
