@@ -268,3 +268,6 @@ impl Checker<'_> {
 
 /// A literal or operand and its place.
 type Placed<'a, T> = &'a At<T>;
+
+#[cfg(test)]
+mod tests;

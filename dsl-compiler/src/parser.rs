@@ -25,6 +25,8 @@ mod operator;
 mod property;
 pub(crate) use property::severity;
 mod relation;
+#[cfg(test)]
+pub(crate) use relation::RELATIONS;
 mod rule;
 mod set;
 mod side;
@@ -90,7 +92,7 @@ pub(crate) fn is_reserved(word: &str) -> bool {
 pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     RESERVED
         .into_iter()
-        .chain(relation::RELATIONS.map(|(name, _)| name))
+        .chain(RELATIONS.map(|(name, _)| name))
         .chain(operator::OPERATORS)
         .chain(property::PROPERTIES)
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The relations between two spans.
-pub(super) const RELATIONS: [(&str, RelationKind); 11] = [
+pub(crate) const RELATIONS: [(&str, RelationKind); 11] = [
     ("before", RelationKind::Before),
     ("after", RelationKind::After),
     ("starts_before", RelationKind::StartsBefore),
