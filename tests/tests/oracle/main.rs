@@ -16,6 +16,7 @@ use betrace_tests::{
 };
 
 mod host;
+mod large;
 
 const SIZE: Size = Size {
     packs: 25,
