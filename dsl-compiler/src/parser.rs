@@ -377,6 +377,18 @@ impl<'s> Parser<'s> {
             format!("expected `and`, `or` or {end}, found `{word}`"),
             format!("expected `and`, `or` or {end}"),
         );
+        let before = self.source(self.last_span());
+        let help = match before.to_ascii_lowercase().as_str() {
+            "all" | "each" | "forall" => Some(format!("write `every {word} ...` for each of them")),
+            "some" | "any" | "exists" => Some(format!(
+                "leave out `{before}`: a set or relation asks for one"
+            )),
+            "none" => Some(format!("write `not {word}`, or `no {word} before ...`")),
+            _ => None,
+        };
+        if let Some(help) = help {
+            return self.refuse(diagnostic.help(help));
+        }
         let near = suggest(word, &["and", "or", "then", "within"])
             .or_else(|| relation::near_relation(word));
         self.refuse(match near {

@@ -155,6 +155,10 @@ impl Checker<'_> {
         )
         .also(alias.span, format!("`{}` is named here", alias.name));
         let rest = rest.1;
+        // That nothing reads the name is no news then.
+        if let Some(alias) = self.scope.and_then(|scope| self.aliases.get_mut(scope)) {
+            alias.used = true;
+        }
         self.report(diagnostic.help(format!("exchange the sides: `{rest} == {key}`; for an attribute of that name, write `\"{key}\"`")));
     }
 

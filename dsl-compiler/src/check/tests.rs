@@ -186,6 +186,7 @@ fn the_filters_of_the_right_side_read_the_left_span() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn amounts_that_are_no_counts_are_comparisons_of_their_own() {
     let fold = |fold, value| {
         Expr::Term(Quantity::Fold {
@@ -287,9 +288,11 @@ fn the_situation_is_what_is_not_negated() {
             "count(a) > 3 and every b under c",
         ),
     ] {
-        let expected = match bare(situation).1 {
-            Cond::All(all) => all,
-            one => vec![one],
+        let (_, expected) = bare(situation);
+        let expected = if let Cond::All(all) = expected {
+            all
+        } else {
+            vec![expected]
         };
         // The numbers of the sets are those of the whole rule, in which what stands first is numbered first.
         let (Cond::All(found), condition) = bare(text) else {

@@ -58,6 +58,12 @@ impl Parser<'_> {
                     .help(format!("quote it if the text is meant: `\"{word}\"`"));
                     return self.refuse(diagnostic);
                 }
+                if matches!(
+                    word.to_ascii_lowercase().as_str(),
+                    "null" | "nil" | "undefined"
+                ) {
+                    return self.refuse_null(word);
+                }
                 Value::Word((*word).to_owned())
             }
             Kind::Compare(_) | Kind::Mark(_) | Kind::Bad | Kind::End => {
@@ -66,6 +72,21 @@ impl Parser<'_> {
         };
         self.advance();
         Ok(At { value, span })
+    }
+
+    /// Refuses the value that other languages have for what is not there: as a text it would never be equal to it.
+    fn refuse_null<T>(&mut self, word: &str) -> Parsed<T> {
+        let diagnostic = Diagnostic::error(
+            Code::ForeignOperator,
+            self.span(),
+            format!(
+                "`{word}` is no value of this language: what is missing is not there to compare"
+            ),
+            "not a value",
+        );
+        self.refuse(diagnostic.help(format!(
+            "write `not exists key` where it is missing and `exists key` where it is there, or `\"{word}\"` for the text"
+        )))
     }
 
     /// Parses `p."http.route"`, where `as p` stands on the left side of the relation.
