@@ -418,7 +418,7 @@ fn changes_at_places_that_are_none_are_taken() {
 fn a_thousand_rules_are_checked_in_well_under_a_second() {
     let mut editor = Editor::running();
     let mut rules: String = (0..1_000)
-        .map(|n| format!("rule r{n} {{\n  signal   S_{n} (high)\n  when     {{ phi.access.where(user.id == u{n}) }}\n  always   {{ audit.log and not count(x.y{n}) > 3 }}\n}}\n\n"))
+        .map(|n| format!("rule r{n} {{\n  signal   S_{n} (high)\n  when     {{ phi.access.where(user.role == u{n}) }}\n  always   {{ audit.log and not count(x.y{n}) > 3 }}\n}}\n\n"))
         .collect();
     rules.push_str("rule broken { match { a && b } }");
     #[expect(
