@@ -31,7 +31,7 @@ pub(super) enum Tool {
     Marks,
     /// `rows, length, column of u64, value -> index` of the first row whose cell is not less; the cells ascend.
     AtLeast,
-    /// `records, end`: sorts records (16 bytes) by their two u64.
+    /// `records, end`: sorts records (16 bytes, see `keys`) by key and tag.
     Sort,
     /// `from, to, left rows, right rows -> from, lefts, rights`: takes the records of the first key off.
     NextBucket,

@@ -5,7 +5,7 @@
 //! first, and the strings beside an int take its key.
 //!
 //! ```text
-//! text record, 16 bytes:  symbol (u64) 0    8: address of the value's own record | 1 << 32 if it is a string
+//! text record, 16 bytes:  symbol (u64) 0    8: address of the value's own record | 1 << 56 if it is a string
 //! ```
 
 use wasm_encoder::{BlockType, ValType::I32};
@@ -20,7 +20,7 @@ use super::{
 /// Kinds of the form `value`.
 const INT: u32 = 2;
 const STRING: u32 = 4;
-const IS_STRING: i64 = 1 << 32;
+const IS_STRING: i64 = 1 << 56;
 /// The bits of a record's low half that are not its tag.
 const LOW_MASK: i64 = (1 << 56) - 1;
 
