@@ -36,6 +36,8 @@ mod second;
 /// What the rules of a page are called where the compiler speaks of them.
 const RULES_NAME: &str = "rule.btr";
 const INDEX: &str = "README.md";
+/// How many lines a page may have.
+const LINES_MAX: usize = 200;
 
 /// Runs pages, and gathers what is wrong with them.
 struct Spec {
@@ -62,6 +64,10 @@ impl Spec {
 
     fn run(&mut self, name: &str, text: &str) {
         let page = Page::read(text);
+        let n_lines = text.lines().count();
+        if n_lines > LINES_MAX {
+            self.fail(name, n_lines, "a page that is too long to be read at once");
+        }
         for (line, mistake) in &page.mistakes {
             self.fail(name, *line, mistake);
         }
