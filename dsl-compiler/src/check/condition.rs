@@ -134,6 +134,9 @@ impl Checker<'_> {
             .collect();
         let selected = self.check_selector(&set.selector);
         let mut filters: Vec<ir::Filter> = filters.into_iter().collect::<Result<_, Refused>>()?;
+        if filters.len() > 1 {
+            self.warn_never(set.filters.iter().zip(&filters));
+        }
         let (selector, matching) = selected?;
         if let Some(test) = matching {
             filters.insert(0, ir::Filter::Test(test));

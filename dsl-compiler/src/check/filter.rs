@@ -18,7 +18,9 @@ use crate::{
 };
 
 mod computed;
+mod contradiction;
 mod literal;
+mod meant;
 mod pair;
 mod pattern;
 mod unequal;
@@ -119,8 +121,16 @@ impl Checker<'_> {
 
     fn check_filter(&mut self, filter: &ast::Filter) -> Checked<Filter> {
         match filter {
-            ast::Filter::And(all) => self.check_filters(all).map(Filter::All),
-            ast::Filter::Or(any) => self.check_filters(any).map(Filter::Any),
+            ast::Filter::And(all) => {
+                let checked = self.check_filters(all)?;
+                self.warn_never(all.iter().zip(&checked));
+                Ok(Filter::All(checked))
+            }
+            ast::Filter::Or(any) => {
+                let checked = self.check_filters(any)?;
+                self.warn_always(any.iter().zip(&checked));
+                Ok(Filter::Any(checked))
+            }
             ast::Filter::Not(inner) => Ok(Filter::Not(Box::new(self.check_filter(inner)?))),
             ast::Filter::Truth(operand) => {
                 let checked = self.check_truth(operand)?;
@@ -180,6 +190,7 @@ impl Checker<'_> {
         self.tables.push(table);
         let checked = self.check_filter(filter);
         self.tables.pop();
+        self.warn_unread(table, filter, span);
         Ok(Filter::Some {
             table,
             filter: Box::new(checked?),
@@ -251,6 +262,8 @@ impl Checker<'_> {
 
     fn check_comparison_of_span(&mut self, comparison: Comparison<'_>) -> Checked<Filter> {
         let left = self.check_operand(comparison.left)?;
+        self.warn_intrinsic(comparison);
+        self.warn_quoted(comparison);
         if let Some(field) = self.check_alias(comparison.right)? {
             return self.check_pair(comparison, left, Subject::Field(field));
         }

@@ -5,7 +5,7 @@ use crate::{
     ast::{self, At},
     diagnostic::{Code, Diagnostic},
     ir::{MessagePart, Selector, Severity, Zone},
-    limits::RULE_ID_BYTES_MAX,
+    limits::{DIAGNOSTICS_SHOWN_MAX, RULE_ID_BYTES_MAX},
     parser::{Refused, severity},
     source::Span,
     suggest::suggest,
@@ -115,7 +115,10 @@ impl Checker<'_> {
         let message = format!("there is no timezone `{}`", name.value);
         let label = format!("not in the IANA database, version {}", zone::tz_version());
         let diagnostic = Diagnostic::error(Code::UnknownTimezone, name.span, message, label);
-        self.refuse(match zone::nearest(&name.value) {
+        // Looked for among all names, and so only where somebody will read it.
+        let is_shown = self.diagnostics.len() < DIAGNOSTICS_SHOWN_MAX;
+        let near = is_shown.then(|| zone::nearest(&name.value)).flatten();
+        self.refuse(match near {
             Some(near) => diagnostic
                 .help(format!("did you mean `{near}`?"))
                 .fix(name.span, format!("\"{near}\"")),

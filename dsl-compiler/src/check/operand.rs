@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Something that is read of a span.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
     Field(Field),
     Whole(Whole),

@@ -150,9 +150,15 @@ codes! {
     UnequalSkipsMissing = "unequal-skips-missing";
     /// A key that begins with the name of a scope, as `event.action`, reads that scope: here an attribute `action` of the span's events. Quote it for the attribute of that whole name: `"event.action"`.
     PrefixedKey = "prefixed-key";
+    /// An attribute is read where the span itself carries something of that name: `status == error` reads an attribute `status`. Write `span:status == error`, or quote the name if the attribute is meant.
+    IntrinsicMeant = "intrinsic-meant";
+    /// A string on the left of a comparison is the name of an attribute: `"contractor" == role` reads the attribute `contractor`. Write `role == contractor`.
+    QuotedAttribute = "quoted-attribute";
+    /// An `event.where( )` or `link.where( )` in which nothing reads the event or link: names without a prefix are attributes of the span, there too. Write `event.where(event.level == fatal)`.
+    RowUnread = "row-unread";
     /// A direct comparison takes the last segment as the attribute: `http.request.method.name == x` reads `name` of spans `http.request.method`. Where more was meant, write `.where( )`.
     SplitName = "split-name";
-    /// A condition that no trace can fulfil, or that every trace does: `count(x) >= 0`, `timestamp.weekday == 0` (Sunday is 7).
+    /// A condition that no trace can fulfil, or that every trace does: `count(x) >= 0`, `timestamp.weekday == 0` (Sunday is 7). Or two comparisons that exclude each other, `x == 1 and x == 2`, or of which one is always true, `x != 1 or x != 2`.
     ConstantCondition = "constant-condition";
     /// A `// Signal:` comment above named rules, which say their own: `signal NAME (critical)` inside the braces.
     UnusedSignalHeader = "unused-signal-header";

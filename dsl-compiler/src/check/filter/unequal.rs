@@ -1,5 +1,7 @@
 //! The warning about `!=`, which passes by what is missing.
 
+use std::collections::{BTreeSet, HashMap};
+
 use super::{Checker, Comparison};
 use crate::{
     ast::{self, Op, Operand},
@@ -20,6 +22,14 @@ impl Checker<'_> {
             | ast::Filter::Compute { .. }
             | ast::Filter::Some { .. } => return,
         };
+        let mut mentions: HashMap<&Operand, usize> = HashMap::new();
+        for operand in operands {
+            let mut mentioned = BTreeSet::new();
+            collect(operand, &mut mentioned);
+            for operand in mentioned {
+                *mentions.entry(operand).or_default() += 1;
+            }
+        }
         for operand in operands {
             let ast::Filter::Compare { left, op, right } = operand else {
                 continue;
@@ -32,13 +42,9 @@ impl Checker<'_> {
                         ..
                     }
             );
-            let mentions = operands
-                .iter()
-                .filter(|other| mentions(other, &left.value))
-                .count();
             if !matches!(op.value, Op::Compare(Compare::Unequal) | Op::NotIn)
                 || !is_attribute
-                || mentions > 1
+                || mentions.get(&left.value).is_some_and(|count| *count > 1)
                 || matches!(right.value, ast::Value::Operand(_))
             {
                 continue;
@@ -53,16 +59,21 @@ impl Checker<'_> {
     }
 }
 
-fn mentions(filter: &ast::Filter, operand: &Operand) -> bool {
+/// Collects the operands of which something is asked that their absence would answer.
+fn collect<'f>(filter: &'f ast::Filter, mentioned: &mut BTreeSet<&'f Operand>) {
     match filter {
         ast::Filter::And(all) | ast::Filter::Or(all) => {
-            all.iter().any(|inner| mentions(inner, operand))
+            for inner in all {
+                collect(inner, mentioned);
+            }
         }
-        ast::Filter::Not(inner) => mentions(inner, operand),
+        ast::Filter::Not(inner) => collect(inner, mentioned),
         ast::Filter::Truth(left)
         | ast::Filter::Exists(left)
-        | ast::Filter::Compare { left, .. } => left.value == *operand,
+        | ast::Filter::Compare { left, .. } => {
+            mentioned.insert(&left.value);
+        }
         // A computed comparison is false where the attribute is missing, whatever its operator.
-        ast::Filter::Compute { .. } | ast::Filter::Some { .. } => false,
+        ast::Filter::Compute { .. } | ast::Filter::Some { .. } => {}
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     suggest::suggest,
 };
 
-const KINDS: [&str; 6] = [
+pub(super) const KINDS: [&str; 6] = [
     "unspecified",
     "internal",
     "server",
@@ -18,7 +18,7 @@ const KINDS: [&str; 6] = [
     "producer",
     "consumer",
 ];
-const STATUSES: [&str; 3] = ["unset", "ok", "error"];
+pub(super) const STATUSES: [&str; 3] = ["unset", "ok", "error"];
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// What a whole number is compared with.
