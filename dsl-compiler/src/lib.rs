@@ -25,6 +25,7 @@
 pub use diagnostic::{
     Code, Color, Diagnostic, Fix, Label, Page, Severity as DiagnosticSeverity, render,
 };
+pub use explain::{Explanation, Piece, Role, explain};
 pub use format::format;
 pub use ir::Severity;
 pub use source::{Position, Source, Span};
@@ -39,6 +40,7 @@ mod codegen;
 mod component;
 mod diagnostic;
 pub mod editor;
+mod explain;
 mod format;
 mod ir;
 mod lexer;

@@ -20,6 +20,7 @@ pub mod completions;
 pub mod console;
 pub mod demo;
 pub mod exit;
+pub mod explain;
 pub mod fmt;
 pub mod import;
 pub mod inspect;
@@ -71,6 +72,7 @@ Examples:
   betrace check rules/*.btr                       find the mistakes in rules
   betrace rules apply rules/                      publish rules to the running server
   betrace replay hipaa.btr --from 30d             try a rule on stored history
+  betrace explain hipaa.btr TRACE_ID              see why a trace has its verdict
   betrace signals watch                           see violations as they happen
 
 Exit status: 0 fine, 1 findings (failing tests; violations under --fail-on violated),
@@ -87,6 +89,7 @@ enum Command {
     Compile(compile::Args),
     Inspect(inspect::Args),
     Test(test::Args),
+    Explain(explain::Args),
     Replay(replay::Args),
     Rules(rules::Args),
     Signals(signals::Args),
@@ -136,6 +139,7 @@ fn run(command: Command, console: &mut Console) -> Outcome {
         Command::Compile(args) => compile::run(&args, console),
         Command::Inspect(args) => inspect::run(&args, console),
         Command::Test(args) => test::run(&args, console),
+        Command::Explain(args) => explain::run(&args, console),
         Command::Replay(args) => replay::run(&args, console),
         Command::Rules(args) => rules::run(args, console),
         Command::Signals(args) => signals::run(args, console),

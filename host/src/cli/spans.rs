@@ -10,7 +10,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{console::Paint, table::one_line};
-use crate::trace::{SealedTrace, SpanId, SpanRecord};
+use crate::{
+    rules::PublishedRule,
+    sandbox::{WantColumn, WantScope},
+    trace::{SealedTrace, SpanId, SpanRecord},
+};
 
 /// How deep the tree is drawn; deeper spans stand at this depth.
 pub(super) const DEPTH_MAX: usize = 40;
@@ -182,6 +186,23 @@ pub fn short(ns: u64) -> String {
     let number = format!("{:.3}", ns as f64 / per);
     let number = number.trim_end_matches('0').trim_end_matches('.');
     format!("{number}{unit}")
+}
+
+/// Returns the keys of the attributes of spans that a rule reads.
+pub fn attribute_keys(rule: &PublishedRule) -> impl Iterator<Item = &str> {
+    rule.description()
+        .reads
+        .iter()
+        .filter_map(|want| match &want.column {
+            WantColumn::Attribute { scope, key } => match scope {
+                WantScope::Span | WantScope::Resource | WantScope::Any => Some(key.as_str()),
+                WantScope::Scope | WantScope::Event | WantScope::Link => None,
+            },
+            WantColumn::SpanName
+            | WantColumn::Text(_)
+            | WantColumn::Fixed(_)
+            | WantColumn::ElementValue => None,
+        })
 }
 
 fn kind_word(kind: SpanKind) -> &'static str {

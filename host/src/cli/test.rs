@@ -30,6 +30,7 @@ mod spans;
 mod trace;
 
 pub use cases::{CaseTrace, cases};
+pub(super) use run::seal;
 use run::{Broken, CaseResult, Runner};
 
 /// Run rule tests (*.test.toml).

@@ -11,7 +11,7 @@ use super::run::betrace;
 #[test]
 fn every_command_has_help_with_examples() {
     let mut pages = String::new();
-    let commands: [&[&str]; 27] = [
+    let commands: [&[&str]; 28] = [
         &[],
         &["serve"],
         &["demo"],
@@ -21,6 +21,7 @@ fn every_command_has_help_with_examples() {
         &["compile"],
         &["inspect"],
         &["test"],
+        &["explain"],
         &["replay"],
         &["rules"],
         &["rules", "apply"],

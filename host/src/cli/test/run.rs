@@ -250,7 +250,7 @@ pub(super) fn otlp(folder: &Path, path: &Word) -> Result<Vec<SealedTrace>, Broke
 }
 
 /// Seals spans as assembly does: ordered, without repetitions, with what is missing worked out.
-pub(super) fn seal(records: Vec<crate::trace::SpanRecord>) -> Vec<SealedTrace> {
+pub(in crate::cli) fn seal(records: Vec<crate::trace::SpanRecord>) -> Vec<SealedTrace> {
     let mut assembler = Assembler::new(AssembleOptions::default());
     let arrival = Arrival {
         frame: None,

@@ -4,7 +4,6 @@ use super::{compare::named, file::Case};
 use crate::{
     cli::spans::{self, SpanView},
     rules::PublishedRule,
-    sandbox::{WantColumn, WantScope},
     trace::{SealedTrace, SpanId},
     verdict::RuleVerdicts,
 };
@@ -28,7 +27,9 @@ pub(super) fn failed(
         let judged = rules.iter().zip(verdicts);
         judged.filter(|(rule, judged)| asked(rule) || !judged.violations.is_empty())
     };
-    let mut keys: Vec<&str> = shown().flat_map(|(rule, _)| attribute_keys(rule)).collect();
+    let mut keys: Vec<&str> = shown()
+        .flat_map(|(rule, _)| spans::attribute_keys(rule))
+        .collect();
     keys.sort_unstable();
     keys.dedup();
     let of = |rule: &PublishedRule| match shown().count() {
@@ -58,21 +59,4 @@ pub(super) fn failed(
         marks
     };
     spans::views(trace, &|id| named(&case.input, id), &keys, &marks)
-}
-
-/// Returns the keys of the attributes of spans that a rule reads.
-fn attribute_keys(rule: &PublishedRule) -> impl Iterator<Item = &str> {
-    rule.description()
-        .reads
-        .iter()
-        .filter_map(|want| match &want.column {
-            WantColumn::Attribute { scope, key } => match scope {
-                WantScope::Span | WantScope::Resource | WantScope::Any => Some(key.as_str()),
-                WantScope::Scope | WantScope::Event | WantScope::Link => None,
-            },
-            WantColumn::SpanName
-            | WantColumn::Text(_)
-            | WantColumn::Fixed(_)
-            | WantColumn::ElementValue => None,
-        })
 }
