@@ -17,10 +17,10 @@
 //! and knows the witnesses. On a complete trace nothing is unknown, and the two agree; `weigh` traps if they do not.
 
 use crate::{
-    ir::{Body, Cond, Filter, Pack, Rule, Test, Zone},
+    ir::{Body, Cond, Each, Field, Filter, Pack, Place, Quantity, Rule, Term, Test, Zone},
     limits::{COMPONENT_BYTES_PER_RULE_MAX, PACK_NAMES_MAX},
     pattern::Tables,
-    reads::{Distinct, PackReads, visit_tests},
+    reads::{Distinct, PackReads, order_number, visit_tests},
 };
 use frame::Plan;
 use member::Members;
@@ -146,8 +146,10 @@ struct Uses {
     /// The tests that look into strings and arrays.
     searches: Distinct<Test>,
     zones: Distinct<Zone>,
-    /// Whether numbers are computed with.
+    /// Whether numbers are computed with, texts are read as decimal numbers, or one is looked for in another.
     computes: bool,
+    decimals: bool,
+    finds: bool,
 }
 
 impl Uses {
@@ -193,9 +195,31 @@ impl Uses {
             }
             Cond::Not(inner) => self.condition(inner),
             Cond::Root(filter) => self.filter(filter),
-            Cond::Compare(_) | Cond::Each(_) => self.computes = true,
+            Cond::Compare(comparison) | Cond::Each(Each { comparison, .. }) => {
+                self.computes = true;
+                for side in [&comparison.left, &comparison.right] {
+                    side.visit(&mut |quantity| {
+                        if let Quantity::Fold { value, .. } = quantity {
+                            self.term(value);
+                        }
+                    });
+                }
+            }
             Cond::Exists(_) | Cond::Count { .. } | Cond::Relation(_) | Cond::Chain(_) => {}
         }
+    }
+
+    fn term(&mut self, term: &Term) {
+        self.computes = true;
+        if let Term::Field(field) = term {
+            self.number(field);
+        }
+    }
+
+    /// A field that is read as a number.
+    fn number(&mut self, field: &Field) {
+        self.computes = true;
+        self.decimals |= !field.is_attribute();
     }
 
     fn filter(&mut self, filter: &Filter) {
@@ -208,11 +232,27 @@ impl Uses {
                     self.predicates.add(Predicate::Matches(element.clone()));
                     self.searches.add(test.clone());
                 }
-                Test::Contains { .. } | Test::TextFields { .. } => self.searches.add(test.clone()),
-                Test::Compute { .. } | Test::OrderFields { .. } => self.computes = true,
+                Test::Contains { .. } => self.searches.add(test.clone()),
+                Test::TextFields { at, .. } => {
+                    self.finds |= *at == Place::Anywhere;
+                    self.searches.add(test.clone());
+                }
+                Test::Compute { left, right, .. } => {
+                    for side in [left, right] {
+                        side.visit(&mut |term| self.term(term));
+                    }
+                }
+                Test::OrderFields { left, right, .. } => {
+                    self.number(left);
+                    self.number(right);
+                }
+                Test::Order { field, value, .. } => {
+                    if order_number(value).is_some() && !field.is_attribute() {
+                        self.number(field);
+                    }
+                }
                 Test::Exists(_)
                 | Test::In { .. }
-                | Test::Order { .. }
                 | Test::Text { .. }
                 | Test::Matches { .. }
                 | Test::EqualFields { .. }

@@ -49,7 +49,6 @@ pub mod limits;
 pub mod oracle;
 mod parser;
 mod pattern;
-mod pending;
 mod reads;
 pub mod reference;
 mod sheet;
@@ -89,20 +88,6 @@ pub fn compile(source: &Source<'_>) -> (Option<Compiled>, Vec<Diagnostic>) {
     let Some((pack, spans)) = front else {
         return (None, diagnostics);
     };
-    if let Some((index, what)) = pending::find(&pack) {
-        let span = spans.get(index).copied().unwrap_or_default();
-        let message = format!("{what} is not supported yet");
-        diagnostic::add(
-            &mut diagnostics,
-            Diagnostic::error(
-                Code::NotSupportedYet,
-                span,
-                message,
-                "this version does not compile it",
-            ),
-        );
-        return (None, diagnostics);
-    }
     let reads = reads::pack_reads(&pack);
     let has_zone = pack.rules.iter().any(|rule| rule.zone.is_some());
     let tz = has_zone.then(tz_version);
@@ -214,9 +199,4 @@ fn read_text<'a>(source: &Source<'a>) -> Result<&'a str, Box<Diagnostic>> {
         );
         Box::new(diagnostic.help("save the file as UTF-8"))
     })
-}
-
-/// Stands where a construct is still to be compiled.
-fn later<T>() -> T {
-    unreachable!("the parser does not build this yet")
 }

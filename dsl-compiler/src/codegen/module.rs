@@ -62,9 +62,12 @@ pub(super) enum Global {
     /// A byte for each row of a trace, and how many there is room for.
     Marks,
     MarksMax,
+    /// Room for the borders of a needle that is known only at run time, and for how many bytes of it.
+    Borders,
+    BordersMax,
 }
 
-const GLOBALS_LEN: u32 = Global::MarksMax as u32 + 1;
+const GLOBALS_LEN: u32 = Global::BordersMax as u32 + 1;
 
 /// The module.
 #[derive(Debug)]

@@ -113,8 +113,10 @@ impl Frame<'_> {
     pub(super) fn field_number(&mut self, field: &Field) {
         let row = self.row_of(field);
         if !field.is_attribute() {
-            // A text: without a value until it is read as a decimal number.
-            return crate::later();
+            self.u32(&Base::Values(want(field, Form::Text)), row);
+            // Text 0, which stands for none, is empty and so no decimal.
+            self.call(self.plan.runtime.decimals.of_text);
+            return;
         }
         let want = want(field, Form::Number);
         self.u8(&Base::Kinds(want.clone()), row);

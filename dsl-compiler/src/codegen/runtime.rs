@@ -5,7 +5,9 @@
 use wasm_encoder::ValType::{I32, I64};
 
 mod arithmetic;
+mod decimal;
 mod evaluate;
+mod find;
 mod number;
 
 use super::{
@@ -14,7 +16,9 @@ use super::{
     module::{Builder, FuncId, Global},
 };
 use arithmetic::Numbers;
+use decimal::Decimals;
 use evaluate::emit_evaluate;
+use find::emit_find;
 use number::emit_compare_numbers;
 
 /// Memory grows by at least a quarter of a MiB, since each growth is a system call; where that much is not to be had, by what is needed.
@@ -37,6 +41,10 @@ pub(super) struct Runtime {
     pub(super) compare_bytes: FuncId,
     /// What computes with numbers.
     pub(super) numbers: Numbers,
+    /// What reads texts as decimal numbers.
+    pub(super) decimals: Decimals,
+    /// `address, length, address of the needle, its length -> 0 or 1`: whether it is there.
+    pub(super) find: FuncId,
     /// Traps. Called where the plan has no function, which cannot be.
     pub(super) missing: FuncId,
 }
@@ -54,6 +62,12 @@ impl Runtime {
             compare_numbers: builder.declare(&[I32, I64, I32, I64], &[I32]),
             compare_bytes: builder.declare(&[I32; 4], &[I32]),
             numbers: Numbers::declare(builder, missing, uses.computes),
+            decimals: Decimals::declare(builder, missing, uses.decimals),
+            find: if uses.finds {
+                builder.declare(&[I32; 4], &[I32])
+            } else {
+                missing
+            },
             missing,
         }
     }
@@ -63,6 +77,12 @@ pub(super) fn define(builder: &mut Builder, runtime: &Runtime, uses: &Uses) {
     let memos = uses.predicates.items.len() as u32;
     if uses.computes {
         runtime.numbers.define(builder, runtime.compare_numbers);
+    }
+    if uses.decimals {
+        runtime.decimals.define(builder);
+    }
+    if uses.finds {
+        builder.define(runtime.find, emit_find(runtime).finish());
     }
     builder.define(runtime.alloc, emit_alloc().finish());
     builder.define(runtime.realloc, emit_realloc(runtime).finish());

@@ -3,7 +3,8 @@
 use crate::{
     ir::{
         Arithmetic, Body, Compare, Cond, Expr, Field, Filter, Number, Order, Pack, Part, Pattern,
-        Place, Rule, Scope, Selector, Severity, SpanSet, Table, Term, Test, Value, Whole, Zone,
+        Place, Rule, Scope, Selector, Severity, SpanSet, Table, Term, Test, TextIntrinsic, Value,
+        Whole, Zone,
     },
     pattern::Tables,
     reads::pack_reads,
@@ -38,6 +39,14 @@ fn rule(filter: Filter) -> Rule {
             situation: Cond::All(Vec::new()),
             condition: Cond::Exists(0),
         },
+    }
+}
+
+fn equal_fields(left: &Field, right: &Field) -> Test {
+    Test::EqualFields {
+        left: left.clone(),
+        right: right.clone(),
+        negated: false,
     }
 }
 
@@ -85,11 +94,17 @@ fn tests_of(left: &Field, right: &Field) -> Vec<Test> {
             op: Compare::Unequal,
             right: Expr::Term(Term::Field(right.clone())),
         },
-        Test::EqualFields {
+        Test::TextFields {
             left: left.clone(),
+            at: Place::Anywhere,
             right: right.clone(),
-            negated: false,
         },
+        Test::TextFields {
+            left: left.clone(),
+            at: Place::End,
+            right: right.clone(),
+        },
+        equal_fields(left, right),
         Test::OrderFields {
             left: left.clone(),
             op: Order::LessOrEqual,
@@ -130,7 +145,9 @@ fn every_test_of_every_field_is_valid() {
         Scope::Event,
         Scope::Link,
     ];
-    let fields = attributes.map(attribute);
+    let mut fields: Vec<Field> = attributes.map(attribute).into();
+    fields.push(Field::Intrinsic(TextIntrinsic::EventName));
+    fields.push(Field::Intrinsic(TextIntrinsic::Name));
     for left in &fields {
         for right in &fields {
             assert_valid(tests_of(left, right));

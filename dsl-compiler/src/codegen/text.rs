@@ -2,15 +2,18 @@
 //!
 //! The memo of a predicate has a byte for each text: 0 not looked at, 1 false, 2 true.
 
+use wasm_encoder::{BlockType, ValType::I32};
+
 use super::{
     asm::{Asm, Local, at},
     frame::Plan,
     module::{Builder, Global, MEMOS_BASE},
+    number::emit_number,
 };
 use crate::{
-    ir::{Order, Pattern, Place, Test, Value},
+    ir::{Number, Order, Pattern, Place, Test, Value},
     pattern::Tables,
-    reads::Distinct,
+    reads::{Distinct, order_number},
 };
 use find::{emit_find, emit_has_edge};
 use matcher::emit_match;
@@ -25,6 +28,8 @@ pub(super) enum Predicate {
     Has(Place, String),
     /// It stands in this order to the text, by bytes.
     Is(Order, String),
+    /// It stands in this order to the number, if it is a decimal number; if not, to the text, if there is one.
+    IsDecimal(Order, Number, Option<String>),
     Matches(Pattern),
 }
 
@@ -34,18 +39,25 @@ impl Predicate {
         match test {
             Test::Text { at, text, .. } => Some(Self::Has(*at, text.clone())),
             Test::Contains { text, .. } => Some(Self::Has(Place::Anywhere, text.clone())),
-            Test::Order {
-                op,
-                value: Value::Text(text),
-                ..
-            } => Some(Self::Is(*op, text.clone())),
+            Test::Order { field, op, value } => {
+                let text = match value {
+                    Value::Text(text) => Some(text.clone()),
+                    Value::Number(_) | Value::Bool(_) => None,
+                };
+                match order_number(value) {
+                    // Of an attribute, the column of numbers has said so.
+                    Some(number) if !field.is_attribute() => {
+                        Some(Self::IsDecimal(*op, number, text))
+                    }
+                    _ => text.map(|text| Self::Is(*op, text)),
+                }
+            }
             Test::Matches { pattern, .. }
             | Test::ContainsFolded {
                 string: pattern, ..
             } => Some(Self::Matches(pattern.clone())),
             Test::Exists(_)
             | Test::In { .. }
-            | Test::Order { .. }
             | Test::TextFields { .. }
             | Test::Compute { .. }
             | Test::EqualFields { .. }
@@ -126,17 +138,28 @@ fn emit_answer(
             emit_find(builder, asm, needle.as_bytes(), start, len);
         }
         Predicate::Has(place, needle) => {
-            emit_has_edge(builder, plan, asm, (*place, needle.as_bytes()), start, len)
+            emit_has_edge(builder, plan, asm, (*place, needle.as_bytes()), start, len);
         }
-        Predicate::Is(order, text) => {
-            let address = builder.text(text.as_bytes());
-            asm.get(start)
-                .get(len)
-                .int(address)
-                .int(text.len() as u32)
-                .op()
-                .call(plan.runtime.compare_bytes.0);
+        Predicate::Is(order, text) => emit_is(builder, asm, plan, (*order, text), [start, len]),
+        Predicate::IsDecimal(order, number, text) => {
+            let ordering = asm.i32();
+            asm.get(Asm::param(0));
+            asm.op().call(plan.runtime.decimals.of_text.0);
+            emit_number(asm, *number);
+            asm.op().call(plan.runtime.numbers.compare.0);
+            // 2: it is no decimal number.
+            asm.tee(ordering).int(2).op().i32_ne();
+            asm.op().if_(BlockType::Result(I32));
+            asm.get(ordering);
             emit_order(asm, *order);
+            asm.op().else_();
+            match text {
+                Some(text) => emit_is(builder, asm, plan, (*order, text), [start, len]),
+                None => {
+                    asm.int(0);
+                }
+            }
+            asm.op().end();
         }
         Predicate::Matches(pattern) => {
             let table = tables.get(&pattern.0);
@@ -149,6 +172,21 @@ fn emit_answer(
             }
         }
     }
+}
+
+/// Leaves whether the text stands in this order to another, by bytes.
+fn emit_is(
+    builder: &mut Builder,
+    asm: &mut Asm,
+    plan: &Plan<'_>,
+    (order, text): (Order, &str),
+    [start, len]: [Local; 2],
+) {
+    let address = builder.text(text.as_bytes());
+    asm.get(start).get(len);
+    asm.int(address).int(text.len() as u32);
+    asm.op().call(plan.runtime.compare_bytes.0);
+    emit_order(asm, order);
 }
 
 /// Sets the address and length of a text by its number.

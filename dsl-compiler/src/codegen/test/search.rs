@@ -1,13 +1,13 @@
 //! What looks into strings and arrays: `contains` and its like.
 
-use wasm_encoder::BlockType;
+use wasm_encoder::{BlockType, ValType::I32};
 
 use super::{
     super::{
-        asm::{Asm, Local},
+        asm::Asm,
         frame::{Base, Frame, Plan},
         module::Builder,
-        text::Predicate,
+        text::{Predicate, emit_text},
     },
     Cell,
 };
@@ -105,8 +105,34 @@ impl Frame<'_> {
     }
 
     /// Leaves whether both cells are strings, the left with the text of the right there.
-    fn has_text(&mut self, left: Cell<'_>, at: Place, right: Cell<'_>) {
-        let _: (Local, Cell<'_>, Place, Cell<'_>) = (self.row, left, at, right);
-        crate::later::<()>();
+    fn has_text(&mut self, left: Cell<'_>, place: Place, right: Cell<'_>) {
+        let runtime = self.plan.runtime;
+        let (x, y) = (self.asm.i32(), self.asm.i32());
+        for (cell, text) in [(left, x), (right, y)] {
+            self.u32(&Base::Values(cell.want(Form::Text)), cell.row);
+            self.asm.tee(text).int(0).op().i32_ne();
+        }
+        let asm = &mut self.asm;
+        asm.op().i32_and().if_(BlockType::Result(I32));
+        let [start, len, needle, needle_len] = [(); 4].map(|()| asm.i32());
+        emit_text(asm, x, start, len);
+        emit_text(asm, y, needle, needle_len);
+        if place == Place::Anywhere {
+            asm.get(start).get(len).get(needle).get(needle_len);
+            asm.op().call(runtime.find.0);
+        } else {
+            asm.get(needle_len).get(len).op().i32_le_u();
+            asm.op().if_(BlockType::Result(I32));
+            asm.get(start);
+            if place == Place::End {
+                asm.get(len).op().i32_add();
+                asm.get(needle_len).op().i32_sub();
+            }
+            asm.get(needle_len).get(needle).get(needle_len);
+            let mut op = asm.op();
+            op.call(runtime.compare_bytes.0).i32_eqz();
+            op.else_().i32_const(0).end();
+        }
+        asm.op().else_().i32_const(0).end();
     }
 }
