@@ -15,6 +15,7 @@ use betrace_tests::{
     generated::plain_trace,
 };
 
+mod decimals;
 mod host;
 mod large;
 
