@@ -29,18 +29,28 @@ const LINE_CHARS_MAX: usize = 160;
 /// ```
 pub fn render(diagnostics: &[Diagnostic], source: &Source<'_>, color: Color) -> String {
     let mut out = String::new();
-    for diagnostic in diagnostics.iter().take(DIAGNOSTICS_SHOWN_MAX) {
+    let shown = shown(diagnostics);
+    for diagnostic in &shown {
         write_one(&mut out, diagnostic, source, color);
         out.push('\n');
     }
-    if let Some(hidden) = diagnostics
-        .len()
-        .checked_sub(DIAGNOSTICS_SHOWN_MAX)
-        .filter(|hidden| *hidden > 0)
-    {
+    let hidden = diagnostics.len() - shown.len();
+    if hidden > 0 {
         let _ = writeln!(out, "... and {hidden} more");
     }
     out
+}
+
+/// The diagnostics that are shown, in the order of their places: no warning takes the place of an error.
+fn shown(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
+    let errors = diagnostics.iter().filter(|one| one.is_error()).count();
+    let mut warnings_left = DIAGNOSTICS_SHOWN_MAX.saturating_sub(errors);
+    let shown = diagnostics.iter().filter(|one| {
+        let fits = one.is_error() || warnings_left > 0;
+        warnings_left = warnings_left.saturating_sub(usize::from(!one.is_error()));
+        fits
+    });
+    shown.take(DIAGNOSTICS_SHOWN_MAX).collect()
 }
 
 fn write_one(out: &mut String, diagnostic: &Diagnostic, source: &Source<'_>, color: Color) {
@@ -160,5 +170,26 @@ fn paint(color: Color, style: &str, text: &str) -> String {
     match color {
         Color::Plain => text.to_owned(),
         Color::Ansi => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::render;
+    use crate::{Color, Source, check};
+
+    #[test]
+    fn no_warning_takes_the_place_of_an_error() {
+        let rule = |n| format!("rule r{n} {{ match {{ a.where(k != {n}) }} }}\n");
+        let text =
+            (0..25).map(rule).collect::<String>() + "rule bad { match { a.where(k < foo) } }";
+        let source = Source {
+            name: "x.btr",
+            text: text.as_bytes(),
+        };
+        let rendered = render(&check(&source), &source, Color::Plain);
+        assert_eq!(rendered.matches("error[bare-word-ordered]").count(), 1);
+        assert_eq!(rendered.matches("warning[").count(), 19);
+        assert!(rendered.ends_with("... and 6 more\n"), "{rendered}");
     }
 }
