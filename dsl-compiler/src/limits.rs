@@ -26,7 +26,7 @@ pub const WITNESSES_MAX: u32 = 100;
 pub const PATTERN_TABLE_BYTES_MAX: usize = 1024 * 1024;
 /// How large an automaton may grow on the way to that table, 4 MiB: what bounds the time that a pattern takes.
 pub const PATTERN_AUTOMATON_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How much all tables of a pack may take, 16 MiB of the 64 that a component has.
-pub const PACK_TABLES_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How large the automata of a pack may grow, one after another, 128 MiB: some seconds of work.
-pub const PACK_AUTOMATON_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// How much all tables of a pack may take, 8 MiB of the 64 that a component has.
+pub const PACK_TABLES_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How large the automata of a pack may grow, one after another, 24 MiB: what bounds the time that a file takes.
+pub const PACK_AUTOMATON_BYTES_MAX: usize = 24 * 1024 * 1024;

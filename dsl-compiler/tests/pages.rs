@@ -3,16 +3,12 @@
 use betrace_dsl::{Code, Source, check};
 
 /// Codes whose page shows no example, and why it cannot.
-const WITHOUT_EXAMPLE: [(&str, &str); 7] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 6] = [
     (
         "invisible-character",
         "what the example shows is that nobody sees it",
     ),
     ("nesting-too-deep", "128 parentheses"),
-    (
-        "not-supported-yet",
-        "what has it changes as the language is completed",
-    ),
     ("not-text", "a page is text"),
     ("pack-too-large", "4,097 rules, or 65,536 names"),
     ("rule-too-large", "1,025 span sets"),

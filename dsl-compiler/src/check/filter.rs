@@ -147,7 +147,7 @@ impl Checker<'_> {
                 Ok(self.of_any_row(checked, tables))
             }
             ast::Filter::Compute { left, op, right } => {
-                let checked = self.check_computed(left, op, right).map(Filter::Test)?;
+                let checked = self.check_computed(left, op, right)?;
                 let mut tables = Vec::new();
                 expr_tables(left, &mut |table| tables.push(table));
                 expr_tables(right, &mut |table| tables.push(table));

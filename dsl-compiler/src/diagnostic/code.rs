@@ -88,8 +88,6 @@ codes! {
     LetOrder = "let-order";
     /// A `let` that nothing uses. Remove it, or mend the name where it was meant.
     UnusedLet = "unused-let";
-    /// A part of the language that this version does not compile.
-    NotSupportedYet = "not-supported-yet";
     /// A word of the language stands where a name is wanted: `trace.has(not)`. Quote it: `trace.has("not")`.
     ReservedWord = "reserved-word";
     /// A property that rules do not have. They are signal, summary, message, controls, labels, timezone, when, always, never and match.

@@ -116,7 +116,7 @@ impl Parser<'_> {
         let right = if left.reads() {
             self.parse_side(Self::parse_right_factor)?
         } else {
-            self.parse_side(Self::parse_left_factor)?
+            self.parse_side(Self::parse_flipped_factor)?
         };
         match (left, right) {
             (Expr::Operand(left), Expr::Value(right)) => self.check_list(left, op, right),

@@ -39,6 +39,16 @@ impl Parser<'_> {
         Ok(Expr::Value(At { value, span }))
     }
 
+    /// Parses a factor behind a literal and an operator: what is asked about, but for the left span of a relation, whose
+    /// name means the same on either side of a literal.
+    pub(super) fn parse_flipped_factor(&mut self) -> Parsed<Expr> {
+        let first = self.word().and_then(|word| word.split('.').next());
+        if first.is_some_and(|first| self.aliases.iter().any(|alias| alias == first)) {
+            return self.parse_right_factor();
+        }
+        self.parse_left_factor()
+    }
+
     /// Parses what a filter reads of the span.
     pub(super) fn parse_operand(&mut self) -> Parsed<At<Operand>> {
         let start = self.span();

@@ -223,14 +223,14 @@ impl Parser<'_> {
             return self.refuse(diagnostic.help("leave it out, or compare `trace:duration`"));
         }
         let duration = self.parse_within_duration()?;
-        if duration.value > 0 {
+        if duration.value >= 0 {
             return Ok(Some(duration));
         }
         let diagnostic = Diagnostic::error(
             Code::BadWithin,
             duration.span,
-            "`within` takes a duration above zero",
-            "not above zero",
+            "`within` takes a duration that is not negative",
+            "below zero",
         );
         self.refuse(diagnostic.help("write how far apart they may be: `within 5m`; `a before b` alone sets no bound, and spans that overlap are not apart at all"))
     }

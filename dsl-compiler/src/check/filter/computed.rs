@@ -6,7 +6,7 @@ use crate::{
     ast::{self, At, Operand},
     check::time::parse_time,
     diagnostic::{Code, Diagnostic},
-    ir::{Arithmetic, Compare, Expr, Field, Number, Term, Test, Value},
+    ir::{Arithmetic, Compare, Expr, Field, Filter, Number, Term, Test, Value},
     source::Span,
 };
 
@@ -26,7 +26,7 @@ impl Checker<'_> {
         left: &ast::Expr,
         op: &At<Compare>,
         right: &ast::Expr,
-    ) -> Checked<Test> {
+    ) -> Checked<Filter> {
         let (left, right) = (self.check_side(left), self.check_side(right));
         let (left, right) = (left?, right?);
         if left.unit != right.unit {
@@ -42,15 +42,13 @@ impl Checker<'_> {
                 );
                 self.refuse(diagnostic.help("compare an attribute: `amount > 3`"))
             }
-            (Expr::Term(term), Expr::Number(number)) => Ok(with_literal(term, op.value, number)),
-            (Expr::Number(number), Expr::Term(term)) => {
-                Ok(with_literal(term, op.value.flipped(), number))
+            (Expr::Term(term), Expr::Number(number)) => {
+                Ok(Filter::Test(with_literal(term, op.value, number)))
             }
-            (left, right) => Ok(Test::Compute {
-                left,
-                op: op.value,
-                right,
-            }),
+            (Expr::Number(number), Expr::Term(term)) => {
+                Ok(Filter::Test(with_literal(term, op.value.flipped(), number)))
+            }
+            (left, right) => Ok(compute(left, op.value, right)),
         }
     }
 
@@ -243,6 +241,33 @@ impl Checker<'_> {
         );
         self.refuse(diagnostic.help("durations are added, subtracted, and multiplied or divided by numbers; two times are subtracted, and a duration is added to a time or subtracted from it"))
     }
+}
+
+/// Compares two numbers, at least one of them computed.
+///
+/// An attribute that is there and no number is unequal to any number, so `!=` cannot ask for two numbers that differ.
+pub(super) fn compute(left: Expr<Term>, op: Compare, right: Expr<Term>) -> Filter {
+    let is_field = |side: &Expr<Term>| matches!(side, Expr::Term(Term::Field(_)));
+    if op != Compare::Unequal || !(is_field(&left) || is_field(&right)) {
+        return Filter::Test(Test::Compute { left, op, right });
+    }
+    let equal = |left: &Expr<Term>, right: &Expr<Term>| {
+        Filter::Test(Test::Compute {
+            left: left.clone(),
+            op: Compare::Equal,
+            right: right.clone(),
+        })
+    };
+    let has_value = |side: &Expr<Term>| match side {
+        Expr::Term(Term::Field(field)) => Filter::Test(Test::Exists(field.clone())),
+        // A number equals itself, and nothing equals what has no value.
+        Expr::Number(_) | Expr::Term(Term::Whole(_)) | Expr::Binary { .. } => equal(side, side),
+    };
+    Filter::All(vec![
+        has_value(&left),
+        has_value(&right),
+        Filter::Not(Box::new(equal(&left, &right))),
+    ])
 }
 
 /// Something of the span against a literal.

@@ -1,6 +1,6 @@
 //! Two things of the span, compared with each other.
 
-use super::{Checked, Checker, Comparison, Subject, whole};
+use super::{Checked, Checker, Comparison, Subject, computed::compute, whole};
 use crate::{
     ast::Op,
     check::unit::Unit,
@@ -27,10 +27,10 @@ impl Checker<'_> {
                 self.check_whole_pair(comparison, left, op, right)
             }
             (Subject::Field(field), Subject::Whole(whole)) => {
-                self.check_mixed(comparison, whole, (field, comparison.left.span), false)
+                return self.check_mixed(comparison, whole, (field, comparison.left.span), false);
             }
             (Subject::Whole(whole), Subject::Field(field)) => {
-                self.check_mixed(comparison, whole, (field, comparison.right.span), true)
+                return self.check_mixed(comparison, whole, (field, comparison.right.span), true);
             }
         };
         test.map(Filter::Test)
@@ -88,7 +88,7 @@ impl Checker<'_> {
         whole: Whole,
         (field, span): (Field, Span),
         whole_first: bool,
-    ) -> Checked<Test> {
+    ) -> Checked<Filter> {
         if Unit::of(whole) != Some(Unit::Number) || matches!(field, Field::Intrinsic(_)) {
             return self.refuse_mixed(comparison, whole, span);
         }
@@ -99,11 +99,7 @@ impl Checker<'_> {
         } else {
             (field, whole)
         };
-        Ok(Test::Compute {
-            left: Expr::Term(left),
-            op,
-            right: Expr::Term(right),
-        })
+        Ok(compute(Expr::Term(left), op, Expr::Term(right)))
     }
 
     /// Refuses an attribute against something that is counted otherwise.
@@ -112,7 +108,7 @@ impl Checker<'_> {
         comparison: Comparison<'_>,
         whole: Whole,
         field: Span,
-    ) -> Checked<Test> {
+    ) -> Checked<Filter> {
         let side = if field == comparison.left.span {
             comparison.right.span
         } else {
