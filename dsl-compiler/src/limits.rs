@@ -28,5 +28,5 @@ pub const PATTERN_TABLE_BYTES_MAX: usize = 1024 * 1024;
 pub const PATTERN_AUTOMATON_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How much all tables of a pack may take, 8 MiB of the 64 that a component has.
 pub const PACK_TABLES_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How large the automata of a pack may grow, one after another, 24 MiB: what bounds the time that a file takes.
-pub const PACK_AUTOMATON_BYTES_MAX: usize = 24 * 1024 * 1024;
+/// How large the automata of a pack may grow, one after another, 16 MiB: what bounds the time that a file takes.
+pub const PACK_AUTOMATON_BYTES_MAX: usize = 16 * 1024 * 1024;
