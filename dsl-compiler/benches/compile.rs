@@ -32,6 +32,13 @@ fn one_rule_with_filters(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| compiled(divan::black_box(AFTER_HOURS)));
 }
 
+/// Patterns: a path, digits of all scripts, letters of all scripts, and what takes long.
+#[divan::bench(args = ["^GET /admin/", "\\d+", "\\w+", "^[\\w.+-]+@[\\w-]+\\.[\\w.]+$"])]
+fn one_rule_with_a_pattern(bencher: Bencher<'_, '_>, pattern: &str) {
+    let text = format!("a.where(path matches \"{pattern}\")");
+    bencher.bench_local(|| compiled(divan::black_box(&text)));
+}
+
 /// A file of many rules: the promise is 1,000 in under a second.
 #[divan::bench(args = [10, 100, 1_000])]
 fn rules_of_a_file(bencher: Bencher<'_, '_>, rules: usize) {

@@ -89,7 +89,7 @@ pub(crate) enum PatternError {
 /// Returns the table of a pattern, and the bytes that the automaton for it took.
 fn compile(pattern: &str) -> Result<(Table, usize), PatternError> {
     let syntax = regex_syntax::parse(pattern).map_err(|error| syntax_error(pattern, &error))?;
-    let (syntax, between_letters) = with_ascii_words(&syntax);
+    let (syntax, between_letters) = for_a_search(&syntax);
     let automaton = automaton(&syntax, between_letters).ok_or(PatternError::TooLarge)?;
     let table = read_off(&automaton).and_then(|raw| minimize::minimize(&raw));
     table
@@ -117,9 +117,10 @@ fn syntax_error(pattern: &str, error: &regex_syntax::Error) -> PatternError {
     }
 }
 
-/// Makes the boundaries of words those of ASCII. Also returns whether one of them can hold between the bytes of a
+/// Makes the boundaries of words those of ASCII, and repetitions stop as soon as they may: that there is a match is all
+/// that is asked, and what could follow it needs no states. Also returns whether one of them can hold between the bytes of a
 /// letter, where no match may begin.
-fn with_ascii_words(syntax: &Hir) -> (Hir, bool) {
+fn for_a_search(syntax: &Hir) -> (Hir, bool) {
     let mut between_letters = false;
     let rewritten = match syntax.kind() {
         HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) => syntax.clone(),
@@ -132,17 +133,19 @@ fn with_ascii_words(syntax: &Hir) -> (Hir, bool) {
             Hir::look(look)
         }
         HirKind::Repetition(repetition) => {
-            let sub = with_ascii_words(&repetition.sub);
+            let sub = for_a_search(&repetition.sub);
             between_letters = sub.1;
             Hir::repetition(Repetition {
+                min: repetition.min,
+                max: repetition.max,
+                greedy: false,
                 sub: Box::new(sub.0),
-                ..repetition.clone()
             })
         }
         // Where a group begins and ends is not asked.
-        HirKind::Capture(capture) => return with_ascii_words(&capture.sub),
+        HirKind::Capture(capture) => return for_a_search(&capture.sub),
         HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            let parts: Vec<_> = parts.iter().map(with_ascii_words).collect();
+            let parts: Vec<_> = parts.iter().map(for_a_search).collect();
             between_letters = parts.iter().any(|part| part.1);
             let parts = parts.into_iter().map(|part| part.0).collect();
             if matches!(syntax.kind(), HirKind::Concat(_)) {
