@@ -25,7 +25,7 @@ use crate::{
     limits::WITNESSES_MAX,
     reads::{SPANS_MISSING, Use, uses},
 };
-use leaf::{Marks, is_shown};
+use leaf::{Marking, Marks, is_shown};
 
 /// More spans than a trace can have.
 const MANY: i64 = 1 << 40;
@@ -52,6 +52,8 @@ struct Weighed<'r> {
     condition: &'r Cond,
     answer: Local,
     operands: Vec<Weighed<'r>>,
+    /// When its witnesses are marked.
+    marking: Marking,
 }
 
 struct Weigh<'w> {
@@ -171,7 +173,7 @@ impl Weigh<'_> {
     fn decide(&mut self, body: &Body, clause: Local) {
         match body {
             Body::Match { condition, .. } => {
-                let weighed = self.weigh(condition);
+                let weighed = self.weigh(condition, Marking::OfMatch);
                 self.activate(&weighed);
                 self.asm.get(weighed.answer).int(MUST).op().i32_and();
             }
@@ -181,11 +183,11 @@ impl Weigh<'_> {
                 never,
             } => {
                 let (always_broken, never_broken) = (self.asm.i32(), self.asm.i32());
-                let when = self.weigh(when);
+                let when = self.weigh(when, Marking::Apart);
                 // Whether the spans that made the rule apply are to show that it is broken.
                 let unshown = self.asm.i32();
                 if let Some(always) = always {
-                    let always = self.weigh(always);
+                    let always = self.weigh(always, Marking::OfAlways);
                     self.asm
                         .get(always.answer)
                         .int(MAY)
@@ -200,7 +202,7 @@ impl Weigh<'_> {
                     }
                 }
                 if let Some(never) = never {
-                    let never = self.weigh(never);
+                    let never = self.weigh(never, Marking::OfNever);
                     self.asm
                         .get(never.answer)
                         .int(MUST)
@@ -235,14 +237,15 @@ impl Weigh<'_> {
     }
 
     /// Puts a condition's three-valued answer into a local, and those of its parts.
-    fn weigh<'r>(&mut self, condition: &'r Cond) -> Weighed<'r> {
+    fn weigh<'r>(&mut self, condition: &'r Cond, marking: Marking) -> Weighed<'r> {
+        let marking = marking.of(condition);
         let answer = self.asm.i32();
         let mut operands = Vec::new();
         match condition {
             Cond::All(conditions) | Cond::Any(conditions) => {
                 operands = conditions
                     .iter()
-                    .map(|condition| self.weigh(condition))
+                    .map(|condition| self.weigh(condition, marking))
                     .collect();
                 let is_all = matches!(condition, Cond::All(_));
                 self.asm.int(if is_all { TRUE } else { 0 });
@@ -252,7 +255,7 @@ impl Weigh<'_> {
                 }
             }
             Cond::Not(inner) => {
-                let inner = self.weigh(inner);
+                let inner = self.weigh(inner, marking);
                 self.asm.get(inner.answer);
                 emit_not(&mut self.asm);
             }
@@ -266,13 +269,14 @@ impl Weigh<'_> {
             | Cond::Root(_)
             | Cond::Relation(_)
             | Cond::Each(_)
-            | Cond::Chain(_) => self.weigh_leaf(condition),
+            | Cond::Chain(_) => self.weigh_leaf(condition, marking),
         }
         self.asm.set(answer);
         Weighed {
             condition,
             answer,
             operands,
+            marking,
         }
     }
 
@@ -379,7 +383,7 @@ impl Weigh<'_> {
                 self.asm.int(1).set(state.active);
             }
         }
-        self.mark_leaf(weighed.condition);
+        self.mark_leaf(weighed);
         for operand in &weighed.operands {
             self.activate(operand);
         }

@@ -38,6 +38,61 @@ fn worth(condition: &Cond) -> (u32, u32) {
     }
 }
 
+/// When a condition's witnesses are marked.
+///
+/// A function marks nothing where its answer is the other one: of `every` and `no` true, else false. So where that answer
+/// alone says whether the marks are wanted, they are made as it is found, and the function runs once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marking {
+    /// Once it is known that they are wanted.
+    Apart,
+    /// With the answer, since the rule is violated only if the condition is true.
+    OfMatch,
+    /// With the answer, since the clause is broken if the condition is true.
+    OfNever,
+    /// With the answer, since the clause is broken if the condition is false.
+    OfAlways,
+}
+
+impl Marking {
+    /// That of this condition, and of its operands, in a place of which `self` is true.
+    pub(super) fn of(self, condition: &Cond) -> Self {
+        match (self, condition) {
+            // One operand does not make `and` true; but nothing that it marks is seen of a `match` that is false.
+            (Self::OfMatch | Self::OfAlways, Cond::All(_)) | (Self::OfNever, Cond::Any(_)) => self,
+            (Self::OfMatch, Cond::Any(_)) => Self::OfNever,
+            (
+                Self::OfMatch | Self::OfNever,
+                Cond::Relation(_) | Cond::Each(_) | Cond::Compare(_) | Cond::Chain(_),
+            ) if !is_shown(condition) => self,
+            (Self::OfAlways, Cond::Relation(_) | Cond::Each(_)) if is_shown(condition) => self,
+            // The trace's root answers with three values, and is marked whatever it answers.
+            (
+                Self::Apart | Self::OfMatch | Self::OfNever | Self::OfAlways,
+                Cond::Root(_)
+                | Cond::All(_)
+                | Cond::Any(_)
+                | Cond::Not(_)
+                | Cond::Exists(_)
+                | Cond::Count { .. }
+                | Cond::Compare(_)
+                | Cond::Relation(_)
+                | Cond::Each(_)
+                | Cond::Chain(_),
+            ) => Self::Apart,
+        }
+    }
+
+    /// Whether what is true or false of what is there, worth so much, surely is what these marks are made for.
+    fn is_certain(self, (is_true, is_false): (u32, u32)) -> bool {
+        match self {
+            Self::Apart => false,
+            Self::OfMatch | Self::OfNever => is_true == TRUE,
+            Self::OfAlways => is_false == 0,
+        }
+    }
+}
+
 /// The marks of witnesses.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Marks {
@@ -87,8 +142,8 @@ impl Marks {
 }
 
 impl Weigh<'_> {
-    /// Leaves the three-valued answer of a condition that has a function.
-    pub(super) fn weigh_leaf(&mut self, condition: &Cond) {
+    /// Leaves the three-valued answer of a condition that has a function, and marks its witnesses if that is when.
+    pub(super) fn weigh_leaf(&mut self, condition: &Cond, marking: Marking) {
         let Some(leaf) = self.leaves.get(condition) else {
             self.asm.op().unreachable();
             return;
@@ -101,7 +156,20 @@ impl Weigh<'_> {
         };
         self.asm.get(first).get(end);
         concern(&mut self.asm);
-        self.asm.int(0).op().call(leaf.function.0);
+        match self.marks {
+            Some(marks) if marking != Marking::Apart => {
+                self.asm.get(marks.base);
+                if !marking.is_certain((is_true, is_false)) {
+                    self.asm.int(0);
+                    concern(&mut self.asm);
+                    self.asm.op().i32_eqz().select();
+                }
+            }
+            Some(_) | None => {
+                self.asm.int(0);
+            }
+        }
+        self.asm.op().call(leaf.function.0);
         self.asm.set(answer);
         concern(&mut self.asm);
         self.asm
@@ -122,11 +190,14 @@ impl Weigh<'_> {
         self.asm.get(answer).int(TRUE).op().i32_mul().end();
     }
 
-    /// Has a condition's function mark its witnesses.
-    pub(super) fn mark_leaf(&mut self, condition: &Cond) {
-        let (Some(leaf), Some(marks)) = (self.leaves.get(condition), self.marks) else {
+    /// Has a condition's function mark its witnesses, unless it has.
+    pub(super) fn mark_leaf(&mut self, weighed: &Weighed<'_>) {
+        let (Some(leaf), Some(marks)) = (self.leaves.get(weighed.condition), self.marks) else {
             return;
         };
+        if weighed.marking != Marking::Apart {
+            return;
+        }
         let (first, end, facts) = (self.first, self.end, self.facts);
         self.asm
             .get(first)
@@ -158,7 +229,7 @@ impl Weigh<'_> {
             .op()
             .i32_eqz()
             .if_(BlockType::Empty);
-        self.mark_leaf(weighed.condition);
+        self.mark_leaf(weighed);
         for operand in &weighed.operands {
             self.blame_operand(operand);
         }
