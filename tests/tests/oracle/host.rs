@@ -98,7 +98,7 @@ fn otlp_span(span: &Span, trace_id: [u8; 16], position: usize) -> otlp::Span {
     }
 }
 
-fn sealed(trace: &Trace, number: usize) -> SealedTrace {
+pub(crate) fn sealed(trace: &Trace, number: usize) -> SealedTrace {
     let trace_id = (number as u128 + 1).to_be_bytes();
     let record = |(position, span): (usize, &Span)| SpanRecord {
         span: otlp_span(span, trace_id, position),

@@ -17,6 +17,7 @@ use betrace_tests::{
 
 mod decimals;
 mod host;
+mod joins;
 mod large;
 
 const SIZE: Size = Size {
