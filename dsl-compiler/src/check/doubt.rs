@@ -9,6 +9,12 @@ use crate::{
     source::Span,
 };
 
+/// Whether one of two conditions is the negation of the other.
+fn are_opposites(one: &Cond, other: &Cond) -> bool {
+    let negates = |one: &Cond, other: &Cond| matches!(one, Cond::Not(inner) if **inner == *other);
+    negates(one, other) || negates(other, one)
+}
+
 /// With how many operands of one `and` each is compared with each.
 const OPERANDS_MAX: usize = 64;
 
@@ -42,8 +48,21 @@ impl Checker<'_> {
         }
     }
 
-    /// `never` asks for what `always` asks for.
+    /// `never` asks for what `always` asks for, or for its opposite, which says the same again.
     fn warn_repeated(&mut self, always: (&Clause, &Cond), never: (&Clause, &Cond)) {
+        if operands(always.1)
+            .iter()
+            .any(|demand| are_opposites(demand, never.1))
+        {
+            let diagnostic = Diagnostic::warning(
+                Code::RepeatedClause,
+                never.0.span,
+                "`never` says again what `always` says",
+                "the opposite of what is demanded",
+            )
+            .also(always.0.span, "demanded here");
+            return self.report(diagnostic.help("leave it out"));
+        }
         if never.1 != always.1 && !operands(always.1).contains(&never.1) {
             return;
         }

@@ -158,6 +158,8 @@ codes! {
     SplitName = "split-name";
     /// A condition that no trace can fulfil, or that every trace does: `count(x) >= 0`, `timestamp.weekday == 0` (Sunday is 7). Or two comparisons that exclude each other, `x == 1 and x == 2`, or of which one is always true, `x != 1 or x != 2`.
     ConstantCondition = "constant-condition";
+    /// A `never` that forbids what is no more than the lack of what `always` demands: `always { audit } never { not audit }`. Leave it out.
+    RepeatedClause = "repeated-clause";
     /// A `// Signal:` comment above named rules, which say their own: `signal NAME (critical)` inside the braces.
     UnusedSignalHeader = "unused-signal-header";
 }

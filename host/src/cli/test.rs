@@ -273,7 +273,12 @@ fn print(file: &FileReport, console: &mut Console) -> io::Result<()> {
     for error in &file.errors {
         // The order of the two streams is kept.
         console.flush()?;
-        console.error(error);
+        // What the compiler says has heads of its own.
+        if error.starts_with("error[") || error.starts_with("warning[") {
+            console.note(error);
+        } else {
+            console.error(error);
+        }
     }
     for case in &file.cases {
         let mark = if case.passed {
