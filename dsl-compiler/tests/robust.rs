@@ -342,8 +342,8 @@ fn the_largest_sources_are_answered_within_a_second_each() {
             ),
         ),
     ];
-    // Unoptimised and beside other tests; the promise is a second on its own.
-    let limit = Duration::from_secs(if cfg!(debug_assertions) { 4 } else { 1 });
+    // Unoptimised and beside other tests on a busy machine; optimised, the promise is a second.
+    let limit = Duration::from_secs(if cfg!(debug_assertions) { 12 } else { 1 });
     for (name, text) in cases {
         assert!(text.len() <= SIZE, "{name}");
         #[expect(
