@@ -27,6 +27,7 @@ pub(crate) use property::severity;
 mod relation;
 #[cfg(test)]
 pub(crate) use relation::RELATIONS;
+pub(crate) use relation::relation_kind;
 mod rule;
 mod set;
 mod side;
@@ -84,7 +85,7 @@ const RESERVED: [&str; 22] = [
 
 /// Whether a word cannot name a span unquoted.
 pub(crate) fn is_reserved(word: &str) -> bool {
-    RESERVED.contains(&word) || relation::relation_kind(word).is_some()
+    RESERVED.contains(&word) || relation_kind(word).is_some()
 }
 
 /// All words that mean something to the parser, for the test of the reference.

@@ -84,6 +84,14 @@ pub(super) fn reversed(kind: RelationKind) -> RelationKind {
     }
 }
 
+/// Leaves whether there is no `within`.
+fn emit_is_always(asm: &mut Asm, within: Local) {
+    asm.get(within)
+        .op()
+        .i64_const(WITHIN_ALWAYS as i64)
+        .i64_eq();
+}
+
 /// The function of `Tool::Semijoin`.
 pub(super) fn emit_semijoin(shop: &mut Shop<'_, '_>, kind: RelationKind) -> Asm {
     let [left, lefts, right, rights, within, marks, flags] = [0, 1, 2, 3, 4, 5, 6].map(Asm::param);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::sheet::Sheet;
+use crate::{parser::relation_kind, sheet::Sheet};
 
 /// A part of a condition.
 #[derive(Debug)]
@@ -49,27 +49,13 @@ pub(super) struct Group {
     pub(super) items: Vec<(Node, Option<usize>)>,
 }
 
-const RELATIONS: [&str; 12] = [
-    "before",
-    "after",
-    "starts_before",
-    "starts_after",
-    "overlaps",
-    "under",
-    "over",
-    "child_of",
-    "parent_of",
-    "sibling_of",
-    "with",
-    "then",
-];
-
 /// What joins at a word.
 pub(super) fn link(word: &str) -> Option<Link> {
     match word {
         "or" => Some(Link::Or),
         "and" => Some(Link::And),
-        word => RELATIONS.contains(&word).then_some(Link::Relation),
+        "then" => Some(Link::Relation),
+        word => relation_kind(word).map(|_| Link::Relation),
     }
 }
 

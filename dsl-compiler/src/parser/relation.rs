@@ -27,7 +27,8 @@ pub(crate) const RELATIONS: [(&str, RelationKind); 11] = [
 
 const NAMES: &str = "before, after, starts_before, starts_after, overlaps, under, over, child_of, parent_of, sibling_of or with";
 
-pub(super) fn relation_kind(word: &str) -> Option<RelationKind> {
+/// The relation of that name.
+pub(crate) fn relation_kind(word: &str) -> Option<RelationKind> {
     RELATIONS
         .iter()
         .find(|(name, _)| *name == word)

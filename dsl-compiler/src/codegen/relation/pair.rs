@@ -4,16 +4,13 @@ use wasm_encoder::{BlockType, ValType::I32};
 
 use super::{
     super::asm::{Asm, Local},
-    Columns, NO_PARENT, WITHIN_ALWAYS,
+    Columns, NO_PARENT, emit_is_always,
 };
 use crate::ir::RelationKind;
 
 /// Leaves whether the later-starting row starts at most so long after the other ends. Reads no times where there is no `within`.
 pub(super) fn emit_near(asm: &mut Asm, columns: Columns, x: Local, y: Local, within: Local) {
-    asm.get(within)
-        .op()
-        .i64_const(WITHIN_ALWAYS as i64)
-        .i64_eq();
+    emit_is_always(asm, within);
     asm.op().if_(BlockType::Result(I32)).i32_const(1).else_();
     // One of the two starts later; of the other, which starts sooner than it ends, the comparison is true.
     asm.u64_at(columns.start, y).u64_at(columns.end, x);

@@ -19,20 +19,12 @@ use super::{
         module::FuncId,
         tool::{Shop, Tool},
     },
-    Sides, WITHIN_ALWAYS,
+    Sides, emit_is_always,
 };
 use crate::ir::RelationKind;
 
 /// A record of `emit_reaching`: the latest end, the second latest, and the row of the latest.
 const BEST_BYTES: u32 = 24;
-
-/// Leaves whether there is no `within`.
-fn emit_is_always(asm: &mut Asm, within: Local) {
-    asm.get(within)
-        .op()
-        .i64_const(WITHIN_ALWAYS as i64)
-        .i64_eq();
-}
 
 /// The first right row that starts late enough is the one that starts soonest; without `within`, the last row will do.
 pub(super) fn emit_before(
@@ -113,39 +105,20 @@ pub(super) fn emit_after(shop: &mut Shop<'_, '_>, asm: &mut Asm, sides: Sides) {
 }
 
 fn emit_after_first(asm: &mut Asm, sides: Sides) {
-    let Sides { columns, .. } = sides;
-    let (first, second, end) = (asm.i64(), asm.i64(), asm.i64());
-    let (first_row, rights) = (asm.i32(), asm.i32());
-    asm.op().i64_const(-1);
-    asm.tee(first).set(second);
-    asm.int(u32::MAX).set(first_row);
+    let ends = Extremes::begin(asm, Extreme::Earliest);
     asm.each(sides.right, sides.rights, |asm, row| {
-        asm.u64_at(columns.end, row)
-            .tee(end)
-            .get(first)
-            .op()
-            .i64_lt_u();
-        asm.get(first_row).int(u32::MAX).op().i32_eq().i32_or();
-        asm.op().if_(BlockType::Empty);
-        asm.get(first).set(second);
-        asm.get(end).set(first);
-        asm.get(row).set(first_row);
-        asm.op().else_();
-        asm.get(end).get(second).op().i64_lt_u();
-        asm.if_(|asm| {
-            asm.get(end).set(second);
-        });
-        asm.op().end();
+        ends.emit_take(asm, sides, row);
     });
+    let is_own = asm.i32();
     asm.each(sides.left, sides.lefts, |asm, row| {
-        asm.get(row).get(first_row).op().i32_eq();
-        asm.tee(rights);
+        asm.get(row).get(ends.first_row).op().i32_eq();
+        asm.tee(is_own);
         asm.op().if_(BlockType::Result(wasm_encoder::ValType::I64));
-        asm.get(second).op().else_();
-        asm.get(first).op().end();
-        asm.u64_at(columns.start, row).op().i64_le_u();
+        asm.get(ends.second).op().else_();
+        asm.get(ends.first).op().end();
+        asm.u64_at(sides.columns.start, row).op().i64_le_u();
         // A second that is not there ends never.
-        asm.get(rights).op().i32_eqz();
+        asm.get(is_own).op().i32_eqz();
         asm.get(sides.rights)
             .int(1)
             .op()
@@ -322,32 +295,80 @@ pub(super) fn emit_reaching(
 
 /// For each place in the list of right rows: the two latest ends up to there, and the row of the latest.
 fn emit_bests(asm: &mut Asm, sides: Sides, bests: Local) {
-    let (first, second, end) = (asm.i64(), asm.i64(), asm.i64());
-    let (first_row, best) = (asm.i32(), asm.i32());
+    let ends = Extremes::begin(asm, Extreme::Latest);
+    let best = asm.i32();
     asm.get(bests).set(best);
-    asm.int(u32::MAX).set(first_row);
-    asm.op().i64_const(0);
-    asm.tee(first).set(second);
     asm.each(sides.right, sides.rights, |asm, row| {
-        asm.u64_at(sides.columns.end, row)
-            .tee(end)
-            .get(first)
-            .op()
-            .i64_gt_u();
+        ends.emit_take(asm, sides, row);
+        asm.get(best).get(ends.first).op().i64_store(at(0));
+        asm.get(best).get(ends.second).op().i64_store(at(8));
+        asm.get(best).get(ends.first_row).op().i32_store(at(16));
+        asm.bump(best, BEST_BYTES);
+    });
+}
+
+/// Which ends are looked for.
+#[derive(Debug, Clone, Copy)]
+enum Extreme {
+    Earliest,
+    Latest,
+}
+
+/// The most extreme end of the rows taken so far, the one next to it, and the row of the first.
+#[derive(Debug, Clone, Copy)]
+struct Extremes {
+    which: Extreme,
+    first: Local,
+    second: Local,
+    /// `u32::MAX` where no row was taken.
+    first_row: Local,
+    end: Local,
+}
+
+impl Extremes {
+    fn begin(asm: &mut Asm, which: Extreme) -> Self {
+        let extremes = Self {
+            which,
+            first: asm.i64(),
+            second: asm.i64(),
+            first_row: asm.i32(),
+            end: asm.i64(),
+        };
+        // What any end is at least as extreme as.
+        asm.op().i64_const(match which {
+            Extreme::Earliest => -1,
+            Extreme::Latest => 0,
+        });
+        asm.tee(extremes.first).set(extremes.second);
+        asm.int(u32::MAX).set(extremes.first_row);
+        extremes
+    }
+
+    fn emit_take(self, asm: &mut Asm, sides: Sides, row: Local) {
+        let Self {
+            which,
+            first,
+            second,
+            first_row,
+            end,
+        } = self;
+        let emit_compare = |asm: &mut Asm| match which {
+            Extreme::Earliest => drop(asm.op().i64_lt_u()),
+            Extreme::Latest => drop(asm.op().i64_gt_u()),
+        };
+        asm.u64_at(sides.columns.end, row).tee(end).get(first);
+        emit_compare(asm);
         asm.get(first_row).int(u32::MAX).op().i32_eq().i32_or();
         asm.op().if_(BlockType::Empty);
         asm.get(first).set(second);
         asm.get(end).set(first);
         asm.get(row).set(first_row);
         asm.op().else_();
-        asm.get(end).get(second).op().i64_gt_u();
+        asm.get(end).get(second);
+        emit_compare(asm);
         asm.if_(|asm| {
             asm.get(end).set(second);
         });
         asm.op().end();
-        asm.get(best).get(first).op().i64_store(at(0));
-        asm.get(best).get(second).op().i64_store(at(8));
-        asm.get(best).get(first_row).op().i32_store(at(16));
-        asm.bump(best, BEST_BYTES);
-    });
+    }
 }

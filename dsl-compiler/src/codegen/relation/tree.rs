@@ -14,7 +14,7 @@ use super::{
             sort::RECORD_BYTES,
         },
     },
-    NO_PARENT, Sides, WITHIN_ALWAYS,
+    NO_PARENT, Sides, emit_is_always,
     pair::emit_near,
 };
 use crate::ir::RelationKind;
@@ -28,14 +28,6 @@ const WITH: u32 = 4;
 /// Flags a row for each of a list.
 fn emit_flag(asm: &mut Asm, flags: Local, list: Local, len: Local, flag: u32) {
     asm.each(list, len, |asm, row| asm.set_u8(flags, row, flag));
-}
-
-/// Leaves whether there is no `within`.
-fn emit_is_always(asm: &mut Asm, within: Local) {
-    asm.get(within)
-        .op()
-        .i64_const(WITHIN_ALWAYS as i64)
-        .i64_eq();
 }
 
 /// Runs `body` with each ancestor of `row`, as long as `go_on` leaves another number than 0.
