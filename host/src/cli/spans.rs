@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How deep the tree is drawn; deeper spans stand at this depth.
-pub(super) const DEPTH_MAX: usize = 40;
+pub(in crate::cli) const DEPTH_MAX: usize = 40;
 
 /// How many characters of an attribute's value are shown.
 const VALUE_CHARS_MAX: usize = 60;
@@ -99,7 +99,9 @@ pub fn views(
 
 /// Returns the positions of spans (their ids, and those of their parents) depth first with their depths, children in the order
 /// given. Each is there once, whatever the parents say.
-pub(super) fn tree_order<K: Copy + Eq + std::hash::Hash>(spans: &[(K, K)]) -> Vec<(usize, usize)> {
+pub(in crate::cli) fn tree_order<K: Copy + Eq + std::hash::Hash>(
+    spans: &[(K, K)],
+) -> Vec<(usize, usize)> {
     let ids: HashSet<K> = spans.iter().map(|(id, _)| *id).collect();
     let mut children: HashMap<K, Vec<usize>> = HashMap::new();
     let mut roots = Vec::new();

@@ -1,9 +1,6 @@
 //! A trace for people: its spans as a tree over the time that it took, and the verdicts on it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io,
-};
+use std::io;
 
 use serde_json::Value;
 
@@ -11,12 +8,10 @@ use crate::{
     api::wire::TraceView,
     cli::{
         console::Console,
+        spans::{DEPTH_MAX, tree_order},
         table::{counted, one_line},
     },
 };
-
-/// How deep the tree is drawn; deeper spans stand at this depth.
-const DEPTH_MAX: usize = 40;
 
 /// A span, as the tree shows it.
 struct Node<'a> {
@@ -68,29 +63,11 @@ pub(super) fn print(trace: &TraceView, console: &mut Console) -> io::Result<()> 
 
 /// Prints the spans depth first, children in order of start. Each is printed once, whatever the parents say.
 fn print_spans(nodes: &[Node<'_>], console: &mut Console) -> io::Result<()> {
-    let ids: HashSet<&str> = nodes.iter().map(|node| node.id).collect();
-    let mut children: HashMap<&str, Vec<&Node<'_>>> = HashMap::new();
-    let mut roots: Vec<&Node<'_>> = Vec::new();
-    for node in nodes {
-        if ids.contains(node.parent) && node.parent != node.id {
-            children.entry(node.parent).or_default().push(node);
-        } else {
-            roots.push(node);
-        }
-    }
+    let ids: Vec<(&str, &str)> = nodes.iter().map(|node| (node.id, node.parent)).collect();
     let start = nodes.iter().map(|node| node.start).min().unwrap_or(0);
-    let mut printed: HashSet<*const Node<'_>> = HashSet::new();
-    // What no root leads to lies on a cycle of parents; it follows as it came.
-    let mut stack: Vec<(&Node<'_>, usize)> = nodes.iter().rev().map(|node| (node, 0)).collect();
-    stack.extend(roots.iter().rev().map(|node| (*node, 0)));
-    while let Some((node, depth)) = stack.pop() {
-        if !printed.insert(std::ptr::from_ref(node)) {
-            continue;
-        }
-        print_span(node, depth, start, console)?;
-        // Two halves of a call share an id: their children are drawn once, under the first.
-        for child in children.remove(node.id).unwrap_or_default().iter().rev() {
-            stack.push((child, (depth + 1).min(DEPTH_MAX)));
+    for (at, depth) in tree_order(&ids) {
+        if let Some(node) = nodes.get(at) {
+            print_span(node, depth.min(DEPTH_MAX), start, console)?;
         }
     }
     Ok(())
