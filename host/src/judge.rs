@@ -6,38 +6,46 @@
 //!
 //! | step | file |
 //! |---|---|
-//! | which traces each rule must see, by the block's postings and the rule's `any-of` | `candidates` |
+//! | what is known of the rules before any block: their names and calls | `plan` |
+//! | what rules share of a block | `view`, `traces` |
+//! | which traces each rule must see, by the block's names and the rule's `any-of` | `candidates` |
 //! | which rows of those, cut into batches | `select` |
 //! | the columns that the rules read, as `wit/pack.wit` says | `project` |
-//! | the calls, repeated where they fail | `repeat` |
+//! | the calls, for several blocks at once | `group` |
+//! | the calls again where they fail | `repeat` |
 //! | findings -> verdicts, and what incomplete traces change | `outcome` |
 //! | what a violation says | `message` |
 //!
 //! Not here: what becomes of a verdict (`live`, `replay`), and which rules judge which block (`rules`).
 
 mod candidates;
+mod group;
 mod limits;
 mod message;
 mod outcome;
+mod plan;
 mod project;
 mod repeat;
 mod select;
 #[cfg(test)]
 mod tests;
-
-use std::collections::BTreeMap;
+mod traces;
+mod view;
 
 use crate::{
     block::{Block, BlockError, Postings},
-    rule_id::Digest,
     rules::PublishedRule,
     sandbox::Sandbox,
     verdict::RuleVerdicts,
 };
 
-use self::{candidates::Candidates, outcome::Outcome, project::Symbols, repeat::PackJudge};
+use self::{outcome::unseen, view::View};
 
-pub use self::message::message;
+pub use self::{
+    group::{BlockVerdicts, judge_blocks},
+    message::message,
+    plan::JudgePlan,
+};
 
 /// What a caller may choose.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +53,18 @@ pub struct JudgeOptions {
     /// Traces that are not judged, since a newer block has them whole. Their verdict reads
     /// `NotApplicable` and is none: the caller leaves them out of every count.
     pub skip: Postings,
+}
+
+/// One of the blocks of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockToJudge<'b> {
+    /// The block.
+    pub block: &'b Block,
+    /// As in [`JudgeOptions`].
+    pub skip: &'b Postings,
+    /// By the number of a name in [`JudgePlan::required_names`] the traces that have a span of that name, where the
+    /// caller knows them. May be short, or empty.
+    pub known: &'b [Option<Postings>],
 }
 
 /// Which traces a rule is shown.
@@ -85,51 +105,36 @@ pub fn judge(
     block: &Block,
     options: &JudgeOptions,
 ) -> Result<Vec<RuleVerdicts>, JudgeError> {
-    judge_seeing(Sees::Candidates, sandbox, rules, block, options)
+    judge_by(&JudgePlan::new(rules), sandbox, block, options)
 }
 
-fn judge_seeing(
-    sees: Sees,
+/// Judges as [`judge`] does, by rules that are made ready.
+///
+/// # Errors
+///
+/// As [`judge`].
+pub fn judge_by(
+    plan: &JudgePlan<'_>,
     sandbox: &Sandbox,
-    rules: &[PublishedRule],
     block: &Block,
     options: &JudgeOptions,
 ) -> Result<Vec<RuleVerdicts>, JudgeError> {
-    let candidates = Candidates::of(block, &options.skip, sees)?;
-    let mut symbols = Symbols::of(block);
-    let mut by_pack: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
-    for (position, rule) in rules.iter().enumerate() {
-        by_pack
-            .entry(rule.pack().digest())
-            .or_default()
-            .push(position);
-    }
-    let mut verdicts: Vec<Option<RuleVerdicts>> = vec![None; rules.len()];
-    for positions in by_pack.into_values() {
-        let mut outcomes = Vec::with_capacity(positions.len());
-        for &position in &positions {
-            let Some(rule) = rules.get(position) else {
-                continue;
-            };
-            outcomes.push(Outcome::new(position, rule, &candidates)?);
-        }
-        // The contract has a call's rules ascend.
-        outcomes.sort_by_key(Outcome::index);
-        if let Some(first) = positions.first().and_then(|position| rules.get(*position)) {
-            PackJudge {
-                sandbox,
-                pack: first.pack(),
-                block,
-                symbols: &mut symbols,
-            }
-            .judge(&mut outcomes)?;
-        }
-        for outcome in outcomes {
-            let (position, judged) = outcome.into_verdicts();
-            if let Some(slot) = verdicts.get_mut(position) {
-                *slot = Some(judged);
-            }
-        }
-    }
-    Ok(verdicts.into_iter().flatten().collect())
+    let block = BlockToJudge {
+        block,
+        skip: &options.skip,
+        known: &[],
+    };
+    let mut judged = judge_blocks(sandbox, plan, &[block])?;
+    let seen = judged.pop().transpose()?.map(|block| block.seen);
+    let mut seen = seen.into_iter().flatten().peekable();
+    let view = View::new(&block);
+    let rules = (0..).zip(plan.rules());
+    Ok(rules
+        .map(
+            |(position, rule)| match seen.next_if(|(of, _)| *of == position) {
+                Some((_, verdicts)) => verdicts,
+                None => unseen(rule, &view),
+            },
+        )
+        .collect())
 }

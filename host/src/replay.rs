@@ -4,13 +4,14 @@
 //! judged on as many threads as asked for and counted in any order: verdicts depend on neither.
 //! A block in which no rule can have anything to look at is counted without being read.
 
-mod block;
+mod group;
+mod shortcuts;
 
 use std::{
     ops::ControlFlow,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -19,7 +20,7 @@ use crossbeam_channel::bounded;
 
 use crate::{
     clock::{Clock, UnixNanos},
-    judge::JudgeError,
+    judge::{JudgeError, JudgePlan},
     rule_id::RuleId,
     rules::PublishedRule,
     sandbox::Sandbox,
@@ -29,7 +30,8 @@ use crate::{
     verdict::{Clause, Verdict},
 };
 
-use block::{BlockReplay, Shortcuts, replay_block};
+use group::{Replay, Tally, groups};
+use shortcuts::Shortcuts;
 
 /// The most violations of one rule that a report holds; it counts the rest.
 pub const VIOLATIONS_MAX: usize = 100_000;
@@ -135,18 +137,28 @@ impl RuleReplay {
         }
     }
 
-    fn add(&mut self, counts: [u64; 4], violations: Vec<ReplayViolation>) {
-        for (sum, count) in self.counts.iter_mut().zip(counts) {
+    /// Adds what was found of the rule in some blocks. Returns after which time no violation is among the first any
+    /// more, once there are more than a report holds.
+    fn add(&mut self, tally: group::RuleTally) -> Option<UnixNanos> {
+        for (sum, count) in self.counts.iter_mut().zip(tally.counts) {
             *sum += count;
         }
-        for violation in &violations {
-            let time = violation.time;
-            self.first_violation = Some(self.first_violation.map_or(time, |first| first.min(time)));
-            self.last_violation = Some(self.last_violation.map_or(time, |last| last.max(time)));
+        self.first_violation = either(self.first_violation, tally.first_violation, UnixNanos::min);
+        self.last_violation = either(self.last_violation, tally.last_violation, UnixNanos::max);
+        self.violations.extend(tally.violations);
+        if self.violations.len() < 2 * VIOLATIONS_MAX {
+            return None;
         }
-        self.violations.extend(violations);
-        if self.violations.len() >= 2 * VIOLATIONS_MAX {
-            self.keep_the_first();
+        self.keep_the_first();
+        self.violations.last().map(|last| last.time)
+    }
+
+    /// All other traces of the `n_traces` that were judged are those that the rule did not have to see.
+    fn finish(&mut self, rule: &PublishedRule, n_traces: u64) {
+        self.keep_the_first();
+        let seen: u64 = self.counts.iter().sum();
+        if let Some(unseen) = self.counts.get_mut(rule.description().otherwise as usize) {
+            *unseen += n_traces.saturating_sub(seen);
         }
     }
 
@@ -210,7 +222,8 @@ pub(crate) fn replay_blocks(
 ) -> Result<Replayed, ReplayError> {
     let started = with.clock.monotonic();
     blocks.retain(|block| options.may_hold_some_of(block));
-    let shortcuts = Shortcuts::of(with.store, tenant, rules, &blocks)?;
+    let plan = JudgePlan::new(rules);
+    let shortcuts = Shortcuts::of(with.store, tenant, &plan, &blocks)?;
     let mut told = Progress {
         traces: 0,
         traces_total: blocks
@@ -229,22 +242,41 @@ pub(crate) fn replay_blocks(
         partial: false,
         unreadable: Vec::new(),
     };
+    // By rule: what is violated later is counted and not described, since the report is full.
+    let described_until: Vec<_> = rules.iter().map(|_| AtomicU64::new(u64::MAX)).collect();
+    let (idle, busy): (Vec<_>, Vec<_>) = blocks
+        .iter()
+        .partition(|block| options.holds_all_of(block) && shortcuts.skips(&plan, block));
+    for block in idle {
+        let meta = block.meta();
+        told.traces += u64::from(meta.n_traces);
+        report.traces += u64::from(meta.n_traces);
+        report.spans += u64::from(meta.n_spans);
+    }
+    let groups = groups(&plan, &busy, options.threads);
+    let replay = Replay {
+        with,
+        plan: &plan,
+        shortcuts: &shortcuts,
+        options: &options,
+        described_until: &described_until,
+    };
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let failed = Mutex::new(None);
-    let (sender, receiver) = bounded(options.threads.max(1) * 2);
+    let n_threads = options.threads.max(1).min(groups.len());
+    let (sender, receiver) = bounded(n_threads.max(1) * 2);
     std::thread::scope(|scope| {
-        for _ in 0..options.threads.max(1).min(blocks.len()) {
+        for _ in 0..n_threads {
             let sender = sender.clone();
-            let (next, stop, failed, blocks, shortcuts) =
-                (&next, &stop, &failed, &blocks, &shortcuts);
+            let (next, stop, failed, groups, replay) = (&next, &stop, &failed, &groups, &replay);
             scope.spawn(move || {
-                while let Some(listed) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    match replay_block(with, rules, listed, &options, shortcuts) {
-                        Ok(of_block) => drop(sender.send((listed, of_block))),
+                    match replay.group(group) {
+                        Ok(tally) => drop(sender.send(tally)),
                         Err(error) => {
                             *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                             stop.store(true, Ordering::Relaxed);
@@ -254,9 +286,13 @@ pub(crate) fn replay_blocks(
             });
         }
         drop(sender);
-        for (listed, of_block) in &receiver {
-            told.traces += u64::from(listed.meta().n_traces);
-            report.add(of_block);
+        // Once more where every block was passed over.
+        if progress(told).is_break() {
+            stop.store(true, Ordering::Relaxed);
+        }
+        for tally in &receiver {
+            told.traces += tally.traces_done;
+            report.add(tally, &described_until);
             if progress(told).is_break() {
                 stop.store(true, Ordering::Relaxed);
             }
@@ -265,25 +301,42 @@ pub(crate) fn replay_blocks(
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
-    report.rules.iter_mut().for_each(RuleReplay::keep_the_first);
+    for (rule, of_rule) in rules.iter().zip(&mut report.rules) {
+        of_rule.finish(rule, report.traces);
+    }
     report.partial = told.traces < told.traces_total;
     report.elapsed = with.clock.monotonic().saturating_sub(started);
     Ok(report)
 }
 
 impl Replayed {
-    fn add(&mut self, of_block: BlockReplay) {
-        let BlockReplay {
-            n_traces,
-            n_spans,
+    fn add(&mut self, tally: Tally, described_until: &[AtomicU64]) {
+        let Tally {
+            traces_done: _,
+            traces,
+            spans,
             rules,
             unreadable,
-        } = of_block;
-        self.traces += n_traces;
-        self.spans += n_spans;
+        } = tally;
+        self.traces += traces;
+        self.spans += spans;
         self.unreadable.extend(unreadable);
-        for (rule, (counts, violations)) in self.rules.iter_mut().zip(rules) {
-            rule.add(counts, violations);
+        for (position, tally) in rules {
+            let position = position as usize;
+            let until = self
+                .rules
+                .get_mut(position)
+                .and_then(|rule| rule.add(tally));
+            if let (Some(until), Some(bound)) = (until, described_until.get(position)) {
+                bound.store(until.0, Ordering::Relaxed);
+            }
         }
+    }
+}
+
+fn either<T: Copy>(a: Option<T>, b: Option<T>, both: impl FnOnce(T, T) -> T) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(both(a, b)),
+        (a, b) => a.or(b),
     }
 }

@@ -60,16 +60,36 @@ impl Block {
         self.u64s(Section::TraceStarts, || self.decode(Section::TraceStarts))
     }
 
+    /// Returns the symbols of the names that spans of the block have, each once.
+    pub fn distinct_names(&self) -> Result<&[u32], BlockError> {
+        Ok(self.name_cells()?.symbols())
+    }
+
+    /// Returns the symbol of a name; `None` where no span has it.
+    pub fn name_symbol(&self, name: &str) -> Result<Option<u32>, BlockError> {
+        let symbol = self.strings()?.lookup(name)?;
+        let names = self.name_cells()?;
+        Ok(symbol.filter(|symbol| names.cell(*symbol).is_some()))
+    }
+
+    /// Returns the text of the symbol of a name.
+    pub fn name_text(&self, symbol: u32) -> Result<&str, BlockError> {
+        self.strings()?.get(symbol)
+    }
+
+    fn name_cells(&self) -> Result<&NamePostings, BlockError> {
+        cached(&self.cells.names, || {
+            let symbols: Vec<u32> = self.decode_list(Section::DistinctNames)?;
+            Ok(NamePostings::new(symbols))
+        })
+    }
+
     /// Returns the traces that have a span of this name; `None` where the block has no such span.
     pub fn name_postings(&self, name: &str) -> Result<Option<&Postings>, BlockError> {
         let Some(symbol) = self.strings()?.lookup(name)? else {
             return Ok(None);
         };
-        let names = cached(&self.cells.names, || {
-            let symbols: Vec<u32> = self.decode_list(Section::DistinctNames)?;
-            Ok(NamePostings::new(symbols))
-        })?;
-        let Some(cell) = names.cell(symbol) else {
+        let Some(cell) = self.name_cells()?.cell(symbol) else {
             return Ok(None);
         };
         let make = || Ok(traces_with(self.names()?, self.trace_ends()?, symbol));

@@ -57,6 +57,11 @@ impl NamePostings {
         }
     }
 
+    /// Returns the symbols of the names, ascending.
+    pub(super) fn symbols(&self) -> &[u32] {
+        &self.symbols
+    }
+
     /// Returns the cell of a name; `None` where no span has it.
     pub(super) fn cell(&self, symbol: u32) -> Option<&OnceLock<Postings>> {
         let at = self.symbols.binary_search(&symbol).ok()?;

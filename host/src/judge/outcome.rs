@@ -1,54 +1,82 @@
 //! What findings mean for one rule, and what incomplete traces change.
 
 use crate::{
-    block::{BlockError, Postings},
     rules::PublishedRule,
-    sandbox::{Findings, RuleDescription, Want, WantColumn, WantScope},
+    sandbox::{Batch, Findings, PackPre, RuleDescription, Want, WantColumn, WantScope},
     trace::Facts,
     verdict::{Clause, Reason, RuleVerdicts, Verdict, Violation, WITNESSES_MAX},
 };
 
-use super::{candidates::Candidates, select::Selection};
+use super::{select::Selection, traces::TraceSet, view::View};
 
 /// The verdicts of one rule on a block, as they come in.
 pub(super) struct Outcome<'r> {
     /// Where the caller has the rule.
-    position: usize,
+    pub(super) position: u32,
     rule: &'r PublishedRule,
     description: &'r RuleDescription,
     /// What must not be missing from a trace, as bits of [`Facts`].
     needs: u8,
-    candidates: Postings,
+    /// The traces that the rule must see; `None`: all of them.
+    candidates: Option<TraceSet>,
     verdicts: RuleVerdicts,
+}
+
+/// What a call found of one of its rules, on the traces of one of its blocks.
+#[derive(Clone, Copy)]
+pub(super) struct OneRule<'f> {
+    findings: &'f Findings,
+    facts: &'f [u8],
+    /// The rule's place in the call.
+    number: usize,
+    /// The first trace and the first row of the block in the batch.
+    first: (usize, u32),
+}
+
+impl<'f> OneRule<'f> {
+    /// Of a call of one rule on one block.
+    pub(super) fn of(findings: &'f Findings, batch: &'f Batch) -> Self {
+        Self {
+            findings,
+            facts: &batch.facts,
+            number: 0,
+            first: (0, 0),
+        }
+    }
+
+    /// Of the rule at a place of the call.
+    pub(super) fn rule(self, number: usize) -> Self {
+        Self { number, ..self }
+    }
+
+    /// Of the block that begins with this trace and row of the batch.
+    pub(super) fn from(self, trace: usize, row: u32) -> Self {
+        Self {
+            first: (trace, row),
+            ..self
+        }
+    }
 }
 
 impl<'r> Outcome<'r> {
     /// Begins with the verdicts of the traces that the rule need not see.
     pub(super) fn new(
-        position: usize,
+        position: u32,
         rule: &'r PublishedRule,
-        candidates: &Candidates<'_>,
-    ) -> Result<Self, BlockError> {
+        candidates: TraceSet,
+        view: &View<'_>,
+    ) -> Self {
         let description = rule.description();
-        let found = candidates.find(&description.any_of)?;
-        let mut verdicts = vec![description.otherwise; candidates.n_traces() as usize];
-        for trace in candidates.skip().iter() {
-            if let Some(verdict) = verdicts.get_mut(trace as usize) {
-                *verdict = Verdict::NotApplicable;
-            }
-        }
-        Ok(Self {
+        let n_traces = view.n_traces() as usize;
+        let sees_all = candidates.len() == n_traces;
+        Self {
             position,
             rule,
             description,
             needs: needs(description),
-            candidates: found,
-            verdicts: RuleVerdicts {
-                verdicts,
-                inconclusive: Vec::new(),
-                violations: Vec::new(),
-            },
-        })
+            candidates: (!sees_all).then_some(candidates),
+            verdicts: unseen(rule, view),
+        }
     }
 
     /// Returns where in its pack the rule is.
@@ -56,35 +84,41 @@ impl<'r> Outcome<'r> {
         self.rule.index()
     }
 
-    /// Returns the traces that the rule must see.
-    pub(super) fn candidates(&self) -> &Postings {
-        &self.candidates
+    /// Returns the pack that it is in.
+    pub(super) fn pack(&self) -> &'r PackPre {
+        self.rule.pack()
     }
 
-    /// Takes the findings of a call in which the rule was number `number`. `facts` are those of the
-    /// selection's traces.
-    pub(super) fn take(
-        &mut self,
-        number: usize,
-        findings: &Findings,
-        selection: &Selection,
-        facts: &[u8],
-    ) {
-        let n_traces = selection.traces.len();
-        let found = findings
-            .verdicts
-            .get(number * n_traces..(number + 1) * n_traces)
-            .unwrap_or_default();
-        let mut violations = ViolationsOf::rule(number, findings);
-        let sees_all = self.candidates.len() == self.verdicts.verdicts.len();
-        for ((&trace, &verdict), &facts) in selection.traces.iter().zip(found).zip(facts) {
+    /// Whether the rule must see a trace.
+    pub(super) fn must_see(&self, trace: u32) -> bool {
+        let candidates = self.candidates.as_ref();
+        candidates.is_none_or(|candidates| candidates.contains(trace))
+    }
+
+    /// Adds the traces that the rule must see.
+    pub(super) fn add_candidates_to(&self, traces: &mut TraceSet, view: &View<'_>) {
+        match &self.candidates {
+            Some(candidates) => traces.add(candidates),
+            None => *traces = TraceSet::all(view.n_traces()),
+        }
+    }
+
+    /// Takes what a call found of the rule on the traces of a selection.
+    pub(super) fn take(&mut self, found: &OneRule<'_>, selection: &Selection) {
+        let n_traces = found.facts.len();
+        let (first_trace, first_row) = found.first;
+        let from = found.number * n_traces + first_trace;
+        let verdicts = found.findings.verdicts.get(from..).unwrap_or_default();
+        let facts = found.facts.get(first_trace..).unwrap_or_default();
+        let mut violations = ViolationsOf::rule(found.number, first_trace, found.findings);
+        for ((&trace, &verdict), &facts) in selection.traces.iter().zip(verdicts).zip(facts) {
             let verdict = Verdict::from_number(verdict).unwrap_or(Verdict::Inconclusive);
             let violation = match verdict {
                 Verdict::Violated => violations.next(),
                 Verdict::NotApplicable | Verdict::Held | Verdict::Inconclusive => None,
             };
             // Whatever the guest says of a trace that the rule's own any-of rules out.
-            if !sees_all && !self.candidates.contains(trace) {
+            if !self.must_see(trace) {
                 continue;
             }
             let misses = facts & self.needs != 0 && !self.description.facts;
@@ -94,10 +128,11 @@ impl<'r> Outcome<'r> {
             }
             if let Some((clause, witnesses)) = violation {
                 let first = witnesses.iter().take(WITNESSES_MAX);
+                let row = |at: &u32| selection.rows.get(at.checked_sub(first_row)?);
                 self.verdicts.violations.push(Violation {
                     trace,
                     clause,
-                    witnesses: first.filter_map(|at| selection.rows.get(*at)).collect(),
+                    witnesses: first.filter_map(row).collect(),
                 });
             }
             self.put(trace, verdict);
@@ -107,7 +142,7 @@ impl<'r> Outcome<'r> {
     /// Records that the rule failed on these traces.
     pub(super) fn fail(&mut self, traces: &[u32], reason: Reason) {
         for &trace in traces {
-            if self.candidates.contains(trace) {
+            if self.must_see(trace) {
                 self.put_inconclusive(trace, reason);
             }
         }
@@ -125,11 +160,26 @@ impl<'r> Outcome<'r> {
     }
 
     /// Returns where the caller has the rule, and its verdicts.
-    pub(super) fn into_verdicts(mut self) -> (usize, RuleVerdicts) {
+    pub(super) fn into_verdicts(mut self) -> (u32, RuleVerdicts) {
         // Batches come in order of trace; what is repeated after them does not.
         self.verdicts.inconclusive.sort_unstable();
         self.verdicts.violations.sort_by_key(|v| v.trace);
         (self.position, self.verdicts)
+    }
+}
+
+/// Returns the verdicts of a rule that must see no trace of a block.
+pub(super) fn unseen(rule: &PublishedRule, view: &View<'_>) -> RuleVerdicts {
+    let mut verdicts = vec![rule.description().otherwise; view.n_traces() as usize];
+    for trace in view.skipped() {
+        if let Some(verdict) = verdicts.get_mut(trace as usize) {
+            *verdict = Verdict::NotApplicable;
+        }
+    }
+    RuleVerdicts {
+        verdicts,
+        inconclusive: Vec::new(),
+        violations: Vec::new(),
     }
 }
 
@@ -141,11 +191,15 @@ struct ViolationsOf<'f> {
 }
 
 impl<'f> ViolationsOf<'f> {
-    fn rule(number: usize, findings: &'f Findings) -> Self {
+    /// From a trace of the batch on.
+    fn rule(number: usize, first_trace: usize, findings: &'f Findings) -> Self {
         let number = number as u32;
-        let at = findings
-            .violation_rule
-            .partition_point(|rule| *rule < number);
+        let rules = &findings.violation_rule;
+        let of_rule = rules.partition_point(|rule| *rule < number);
+        let end = rules.partition_point(|rule| *rule <= number);
+        let traces = findings.violation_trace.get(of_rule..end);
+        let before = |trace: &u32| (*trace as usize) < first_trace;
+        let at = of_rule + traces.map_or(0, |traces| traces.partition_point(before));
         Self {
             findings,
             at,

@@ -1,7 +1,8 @@
-//! From a block to batches: the columns that a pack's rules read, as `wit/pack.wit` says.
+//! From blocks to a batch: the columns that a pack's rules read, as `wit/pack.wit` says.
 //!
-//! Of a pack only what the rules at hand ask for is projected, and of their traces only the rows of the names
-//! that they speak of, unless one of them reads all spans. A column that no rule at hand asked for is empty.
+//! Of a pack only what the rules at hand ask for is projected; a column that none of them asked for is empty.
+//! Each block is projected by itself, and what several blocks give is joined: most calls are of one block, or of
+//! little of each of many.
 //!
 //! | columns | file |
 //! |---|---|
@@ -11,53 +12,59 @@
 //! | times, kinds, counts | `fixed` |
 //! | the tree around a span | `tree` |
 //! | elements of arrays and key-value lists | `elements` |
+//! | the columns of several blocks as one | `join` |
 
 mod cells;
 mod decimal;
 mod elements;
 mod fixed;
+mod join;
 mod symbols;
 mod texts;
 mod tree;
 
-use std::cell::OnceCell;
-
 use crate::{
-    block::{Block, BlockError},
+    block::{Block, BlockError, NONE},
     sandbox::{
         Batch, Column, FixedColumn, Form, PackPlan, PackPre, Table, Values, Want, WantColumn,
     },
 };
 
-use super::select::{RowFilter, Rows, Selection};
+use super::{
+    plan::JudgePlan,
+    select::{Part, Rows, Selection},
+    view::View,
+};
 
-pub(super) use self::symbols::Symbols;
-use self::{elements::Elements, symbols::Texts, tree::Tree};
+use self::{
+    elements::Elements,
+    join::{Joined, OfBlock, TableRows},
+    symbols::Texts,
+};
+pub(super) use self::{symbols::Symbols, tree::Tree};
 
-/// What rules of one pack read of one block.
-pub(super) struct Projection<'a, 'b> {
-    plan: &'a PackPlan,
-    block: &'b Block,
-    symbols: &'a mut Symbols<'b>,
-    /// By want of the plan: whether a rule at hand reads it.
+/// What rules of one pack read, of any block.
+pub(super) struct Projection<'a> {
+    pack: &'a PackPlan,
+    plan: &'a JudgePlan<'a>,
+    /// By want of the pack: whether a rule at hand reads it.
     read: Vec<bool>,
-    /// The symbols of the literals.
-    literals: Vec<u32>,
+    /// By literal of the pack: whether a rule at hand compares with it.
+    compared: Vec<bool>,
+    /// By name of the pack its number in the plan; empty where no rule at hand reads names.
+    names: Vec<Option<u32>>,
+}
+
+/// A part of a batch in the making: what of one block is in it.
+struct Making<'s, 'b> {
+    block: &'b Block,
+    tables: Tables<'s>,
+    elements: Elements,
     /// By symbol of a span name its number among the names of the pack.
     numbers: Vec<u16>,
-    /// The names of the rules at hand; `None` where they read all spans.
-    names: Option<Vec<u32>>,
-    tree: OnceCell<Tree>,
 }
 
-/// A batch in the making.
-struct Making<'s> {
-    tables: Tables<'s>,
-    texts: Texts,
-    elements: Elements,
-}
-
-/// The rows of a batch.
+/// The rows of a part.
 struct Tables<'s> {
     selection: &'s Selection,
     events: Option<Children>,
@@ -71,71 +78,116 @@ struct Children {
     ends: Vec<u32>,
 }
 
-impl<'a, 'b> Projection<'a, 'b> {
+impl<'a> Projection<'a> {
     /// Prepares for the rules at these positions of the pack.
     pub(super) fn new(
+        plan: &'a JudgePlan<'a>,
         pack: &'a PackPre,
-        rules: &[u32],
-        block: &'b Block,
-        symbols: &'a mut Symbols<'b>,
-    ) -> Result<Self, BlockError> {
-        let plan = pack.plan();
-        let mut read = vec![false; plan.wants.len()];
-        let mut literals = vec![u32::MAX; plan.literals.len()];
-        let mut names = Some(Vec::new());
-        for &rule in rules {
-            let at = rule as usize;
-            let (Some(uses), Some(description)) = (plan.by_rule.get(at), pack.rules().get(at))
-            else {
-                continue;
-            };
-            for &want in &uses.wants {
-                if let Some(read) = read.get_mut(want as usize) {
-                    *read = true;
+        rules: impl IntoIterator<Item = u32>,
+    ) -> Self {
+        let of_pack = pack.plan();
+        let mut read = vec![false; of_pack.wants.len()];
+        let mut compared = vec![false; of_pack.literals.len()];
+        let mark = |marks: &mut [bool], places: &[u32]| {
+            for &place in places {
+                if let Some(mark) = marks.get_mut(place as usize) {
+                    *mark = true;
                 }
             }
-            for &literal in &uses.literals {
-                let at = literal as usize;
-                if let (Some(text), Some(symbol)) = (plan.literals.get(at), literals.get_mut(at)) {
-                    *symbol = symbols.literal(text)?;
-                }
-            }
-            match &mut names {
-                Some(names) if !description.all_spans => names.extend(&uses.names),
-                _ => names = None,
-            }
-        }
-        let mut projection = Self {
-            plan,
-            block,
-            symbols,
-            read,
-            literals,
-            numbers: Vec::new(),
-            names,
-            tree: OnceCell::new(),
         };
-        // A parent is answered as a row, so it must be there.
-        if projection.reads(&WantColumn::Fixed(FixedColumn::Parent)) {
-            projection.names = None;
+        for rule in rules {
+            if let Some(uses) = of_pack.by_rule.get(rule as usize) {
+                mark(&mut read, &uses.wants);
+                mark(&mut compared, &uses.literals);
+            }
         }
-        if projection.reads(&WantColumn::SpanName) {
-            projection.numbers = projection.number_names()?;
+        let mut wants = of_pack.wants.iter().zip(&read);
+        let reads_names = wants.any(|(want, read)| *read && want.form == Form::Declared);
+        let names = if reads_names {
+            of_pack.names.iter().map(|name| plan.name(name)).collect()
+        } else {
+            Vec::new()
+        };
+        Self {
+            pack: of_pack,
+            plan,
+            read,
+            compared,
+            names,
         }
-        Ok(projection)
     }
 
-    fn reads(&self, column: &WantColumn) -> bool {
-        let mut wants = self.plan.wants.iter().zip(&self.read);
-        wants.any(|(want, read)| *read && want.column == *column)
+    /// Projects a batch of parts of these blocks.
+    ///
+    /// # Errors
+    ///
+    /// Which block cannot be read, and why.
+    pub(super) fn batch(
+        &self,
+        views: &mut [View<'_>],
+        parts: &[Part],
+    ) -> Result<Batch, (usize, BlockError)> {
+        let mut texts = Texts::new();
+        if let [part] = parts
+            && let Some(view) = views.get_mut(part.view)
+        {
+            let alone = self.of_block(view, &part.selection, &mut texts);
+            let alone = alone.map_err(|error| (part.view, error))?;
+            return Ok(alone.into_batch(texts));
+        }
+        let mut joined = Joined::new(self);
+        for part in parts {
+            if let Some(view) = views.get_mut(part.view) {
+                texts.begin_block();
+                let more = self.of_block(view, &part.selection, &mut texts);
+                joined.add(more.map_err(|error| (part.view, error))?);
+            }
+        }
+        Ok(joined.into_batch(texts))
+    }
+
+    /// Projects what is selected of one block.
+    fn of_block(
+        &self,
+        view: &mut View<'_>,
+        selection: &Selection,
+        texts: &mut Texts,
+    ) -> Result<OfBlock, BlockError> {
+        let literals = self.literals(&mut view.symbols)?;
+        let (columns, rows) = self.columns(view, selection, texts)?;
+        let facts = view.block.facts()?;
+        let of_trace = |trace: &u32| facts.get(*trace as usize).copied().unwrap_or(0);
+        Ok(OfBlock {
+            trace_ends: selection.trace_ends.clone(),
+            facts: selection.traces.iter().map(of_trace).collect(),
+            columns,
+            literals,
+            symbols_end: view.symbols.end()?,
+            rows,
+        })
+    }
+
+    /// Returns by literal its symbol in a block; [`NONE`] where no cell can have that text.
+    fn literals(&self, symbols: &mut Symbols<'_>) -> Result<Vec<u32>, BlockError> {
+        let literals = self.pack.literals.iter().zip(&self.compared);
+        literals
+            .map(|(text, compared)| match compared {
+                true => symbols.literal(text),
+                false => Ok(NONE),
+            })
+            .collect()
     }
 
     /// Numbers the names that the pack declares, by their symbols in the block.
-    fn number_names(&self) -> Result<Vec<u16>, BlockError> {
-        let strings = self.block.strings()?;
+    fn numbers(&self, view: &View<'_>) -> Result<Vec<u16>, BlockError> {
+        if self.names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let symbols = view.names(self.plan)?;
         let mut numbers = Vec::new();
-        for (name, number) in self.plan.names.iter().zip(1..) {
-            let Some(symbol) = strings.lookup(name)? else {
+        for (name, number) in self.names.iter().zip(1..) {
+            let symbol = name.and_then(|name| symbols.get(name as usize).copied());
+            let Some(symbol) = symbol.filter(|symbol| *symbol != NONE) else {
                 continue;
             };
             let symbol = symbol as usize;
@@ -149,47 +201,26 @@ impl<'a, 'b> Projection<'a, 'b> {
         Ok(numbers)
     }
 
-    /// Returns which rows the rules at hand read.
-    pub(super) fn row_filter(&self) -> Result<RowFilter, BlockError> {
-        let Some(names) = &self.names else {
-            return Ok(RowFilter::All);
-        };
-        let strings = self.block.strings()?;
-        let mut marked = Vec::new();
-        for &name in names {
-            let Some(name) = self.plan.names.get(name as usize) else {
-                continue;
-            };
-            let Some(symbol) = strings.lookup(name)? else {
-                continue;
-            };
-            let symbol = symbol as usize;
-            if marked.len() <= symbol {
-                marked.resize(symbol + 1, false);
-            }
-            if let Some(slot) = marked.get_mut(symbol) {
-                *slot = true;
-            }
-        }
-        Ok(RowFilter::Named(marked))
-    }
-
-    /// Projects a batch.
-    pub(super) fn batch(&mut self, selection: &Selection) -> Result<Batch, BlockError> {
-        let plan = self.plan;
+    fn columns(
+        &self,
+        view: &mut View<'_>,
+        selection: &Selection,
+        texts: &mut Texts,
+    ) -> Result<(Vec<Column>, TableRows), BlockError> {
         let mut making = Making {
+            block: view.block,
             tables: Tables {
                 selection,
                 events: None,
                 links: None,
             },
-            texts: Texts::new(),
             elements: Elements::default(),
+            numbers: self.numbers(view)?,
         };
-        let mut columns: Vec<Column> = Vec::with_capacity(plan.wants.len());
-        for (number, (want, read)) in plan.wants.iter().zip(self.read.clone()).enumerate() {
-            let column = if read && want.column.table() != Table::Elements {
-                self.column(want, number as u32, &mut making)?
+        let mut columns: Vec<Column> = Vec::with_capacity(self.pack.wants.len());
+        for ((want, read), number) in self.pack.wants.iter().zip(&self.read).zip(0..) {
+            let column = if *read && want.column.table() != Table::Elements {
+                self.column((want, number), view, &mut making, texts)?
             } else {
                 self.empty(want)
             };
@@ -197,59 +228,51 @@ impl<'a, 'b> Projection<'a, 'b> {
         }
         // Which elements there are is known once every column that points to them is.
         let rows = making.elements.settle(&mut columns);
-        for ((want, read), column) in plan.wants.iter().zip(&self.read).zip(&mut columns) {
+        for ((want, read), column) in self.pack.wants.iter().zip(&self.read).zip(&mut columns) {
             if *read && want.column.table() == Table::Elements {
-                *column =
-                    elements::project(self.block, want, &rows, self.symbols, &mut making.texts)?;
+                *column = elements::project(view.block, want, &rows, &mut view.symbols, texts)?;
             }
         }
-        let facts = self.block.facts()?;
-        Ok(Batch {
-            traces: selection.traces.len() as u32,
-            trace_ends: selection.trace_ends.clone(),
-            facts: selection
-                .traces
-                .iter()
-                .map(|trace| facts.get(*trace as usize).copied().unwrap_or(0))
-                .collect(),
-            columns,
-            literals: self.literals.clone(),
-            text: making.texts.text,
-            text_ends: making.texts.ends,
-        })
+        let rows = TableRows {
+            spans: selection.rows.len() as u32,
+            events: making.tables.rows(Table::Events).len() as u32,
+            links: making.tables.rows(Table::Links).len() as u32,
+            elements: rows.len() as u32,
+        };
+        Ok((columns, rows))
     }
 
-    /// Projects a column of spans, events or links.
+    /// Projects a column of spans, events or links; `number` is that of its want.
     fn column(
-        &mut self,
-        want: &Want,
-        number: u32,
-        making: &mut Making<'_>,
+        &self,
+        (want, number): (&Want, u32),
+        view: &mut View<'_>,
+        making: &mut Making<'_, '_>,
+        texts: &mut Texts,
     ) -> Result<Column, BlockError> {
-        making.tables.find_children(self.block, &want.column)?;
+        making.tables.find_children(making.block, &want.column)?;
+        let symbols = &mut view.symbols;
         match &want.column {
             WantColumn::SpanName if want.form == Form::Declared => {
-                let names = making.tables.selection.rows.pick(self.block.names()?);
-                Ok(dense(Table::Spans, self.declared(&names)))
+                let names = making.tables.selection.rows.pick(making.block.names()?);
+                Ok(dense(Table::Spans, self.declared(&making.numbers, &names)))
             }
-            WantColumn::SpanName => self.text_column(None, want.form, making),
-            WantColumn::Text(column) => self.text_column(Some(*column), want.form, making),
-            WantColumn::Fixed(column) => self.fixed_column(*column, making),
+            WantColumn::SpanName => making.text_column(None, want.form, symbols, texts),
+            WantColumn::Text(column) => {
+                making.text_column(Some(*column), want.form, symbols, texts)
+            }
+            WantColumn::Fixed(column) => making.fixed_column(*column, view),
             WantColumn::Attribute { scope, key } => {
-                self.attribute_column((*scope, key), want.form, number, making)
+                making.attribute_column((*scope, key), (want.form, number), symbols, texts)
             }
             // Projected when the elements are known.
             WantColumn::ElementValue => Ok(self.empty(want)),
         }
     }
 
-    fn is_wide(&self) -> bool {
-        self.plan.names.len() > usize::from(u8::MAX)
-    }
-
-    fn declared(&self, names: &[u32]) -> Values {
-        let number = |name: &u32| self.numbers.get(*name as usize).copied().unwrap_or(0);
-        if self.is_wide() {
+    fn declared(&self, numbers: &[u16], names: &[u32]) -> Values {
+        let number = |name: &u32| numbers.get(*name as usize).copied().unwrap_or(0);
+        if self.pack.names.len() > usize::from(u8::MAX) {
             Values::U16s(names.iter().map(number).collect())
         } else {
             // At most 255 names, so the number fits.
@@ -261,20 +284,12 @@ impl<'a, 'b> Projection<'a, 'b> {
     fn empty(&self, want: &Want) -> Column {
         let values = match (&want.column, want.form) {
             (WantColumn::Fixed(column), _) => fixed::empty(*column),
-            (_, Form::Declared) => self.declared(&[]),
+            (_, Form::Declared) => self.declared(&[], &[]),
             (_, Form::Truth) => Values::U8s(Vec::new()),
             (_, Form::Number | Form::Value) => Values::U64s(Vec::new()),
             (_, Form::Symbol | Form::Text) => Values::U32s(Vec::new()),
         };
         dense(want.column.table(), values)
-    }
-
-    fn tree(&self) -> Result<&Tree, BlockError> {
-        if let Some(tree) = self.tree.get() {
-            return Ok(tree);
-        }
-        let tree = Tree::of(self.block)?;
-        Ok(self.tree.get_or_init(|| tree))
     }
 }
 

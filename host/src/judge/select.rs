@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use crate::{
-    block::{Block, BlockError},
+    block::{BlockError, NONE},
     sandbox::limits::{SPANS_PER_CALL_MAX, TRACES_PER_CALL_MAX},
 };
 
-/// The traces and span rows of one batch, by their numbers in the block.
+use super::{plan::JudgePlan, traces::TraceSet, view::View};
+
+/// Traces and span rows of one block, by their numbers there.
 #[derive(Clone, Debug)]
 pub(super) struct Selection {
     /// Ascending.
@@ -26,88 +28,182 @@ pub(super) enum Rows {
     List(Vec<u32>),
 }
 
-/// Which span rows a pack's rules read.
-#[derive(Debug)]
-pub(super) enum RowFilter {
-    /// All rows of the traces.
-    All,
-    /// Rows whose name's symbol is marked.
-    Named(Vec<bool>),
+/// The rows of one block that one call, or several, are shown.
+pub(super) struct Part {
+    /// Which block of the group.
+    pub(super) view: usize,
+    pub(super) selection: Selection,
 }
 
-/// Cuts traces into batches that one call may hold: up to 16,384 spans, or one longer trace alone.
-pub(super) struct Selector<'b> {
-    trace_ends: &'b [u32],
-    names: &'b [u32],
-    filter: RowFilter,
-}
-
-impl<'b> Selector<'b> {
-    pub(super) fn new(block: &'b Block, filter: RowFilter) -> Result<Self, BlockError> {
-        let names = match filter {
-            RowFilter::All => &[],
-            RowFilter::Named(_) => block.names()?,
-        };
-        Ok(Self {
-            trace_ends: block.trace_ends()?,
-            names,
-            filter,
-        })
-    }
-
-    /// Takes the next batch off the front of `traces`; `None` where none are left.
-    pub(super) fn next(&self, traces: &mut &[u32]) -> Option<Selection> {
-        let mut trace_ends = Vec::new();
-        let mut rows = Vec::new();
-        for &trace in *traces {
-            let before = rows.len();
-            self.push_rows(self.rows_of(trace as usize), &mut rows);
-            let full = rows.len() > SPANS_PER_CALL_MAX || trace_ends.len() == TRACES_PER_CALL_MAX;
-            if full && !trace_ends.is_empty() {
-                rows.truncate(before);
-                break;
-            }
-            trace_ends.push(rows.len() as u32);
-        }
-        let (batch, rest) = traces.split_at_checked(trace_ends.len())?;
-        *traces = rest;
-        (!batch.is_empty()).then(|| Selection {
-            traces: batch.to_vec(),
-            trace_ends,
-            rows: Rows::of(rows),
-        })
-    }
-
-    fn rows_of(&self, trace: usize) -> Range<u32> {
-        let before = trace
-            .checked_sub(1)
-            .and_then(|before| self.trace_ends.get(before));
-        let end = self.trace_ends.get(trace);
-        before.copied().unwrap_or(0)..end.copied().unwrap_or(0)
-    }
-
-    fn push_rows(&self, of_trace: Range<u32>, rows: &mut Vec<u32>) {
-        match &self.filter {
-            RowFilter::All => rows.extend(of_trace),
-            RowFilter::Named(marked) => {
-                let range = of_trace.start as usize..of_trace.end as usize;
-                let names = self.names.get(range).unwrap_or_default();
-                // Every row is written and the next one over it unless it is kept: which spans of a trace
-                // a rule speaks of is nothing that a processor could guess.
-                let before = rows.len();
-                rows.resize(before + names.len(), 0);
-                let mut kept = 0;
-                let room = rows.get_mut(before..).unwrap_or_default();
-                for (row, name) in of_trace.zip(names) {
-                    if let Some(slot) = room.get_mut(kept) {
-                        *slot = row;
-                    }
-                    kept += usize::from(marked.get(*name as usize).copied().unwrap_or(false));
+/// Selects of one block the rows that a cluster reads of some traces.
+pub(super) fn select(
+    plan: &JudgePlan<'_>,
+    names: Option<&[u32]>,
+    view: &View<'_>,
+    traces: &TraceSet,
+) -> Result<Selection, BlockError> {
+    let trace_ends = view.block.trace_ends()?;
+    let mut selector = Selector {
+        trace_ends,
+        selection: Selection {
+            traces: Vec::with_capacity(traces.len()),
+            trace_ends: Vec::with_capacity(traces.len()),
+            rows: Rows::Range(0..0),
+        },
+        rows: Vec::new(),
+    };
+    match names {
+        None => selector.take_all(traces),
+        Some(names) if plan.shares_rows() => {
+            let by_name = view.rows_by_name(plan)?;
+            let lists: Vec<&[u32]> = names.iter().map(|name| by_name.of(*name)).collect();
+            match lists.as_slice() {
+                [one] => selector.take_listed(traces, one),
+                lists => {
+                    // Each is sorted, which a merge sort makes use of.
+                    let mut rows = lists.concat();
+                    rows.sort();
+                    selector.take_listed(traces, &rows);
                 }
-                rows.truncate(before + kept);
             }
         }
+        Some(names) => {
+            let symbols = view.names(plan)?;
+            let mut marked = Vec::new();
+            for name in names {
+                let Some(&symbol) = symbols.get(*name as usize).filter(|s| **s != NONE) else {
+                    continue;
+                };
+                let symbol = symbol as usize;
+                if marked.len() <= symbol {
+                    marked.resize(symbol + 1, false);
+                }
+                if let Some(slot) = marked.get_mut(symbol) {
+                    *slot = true;
+                }
+            }
+            selector.take_marked(traces, view.block.names()?, &marked);
+        }
     }
+    Ok(selector.finish())
+}
+
+struct Selector<'b> {
+    trace_ends: &'b [u32],
+    selection: Selection,
+    rows: Vec<u32>,
+}
+
+impl Selector<'_> {
+    fn rows_of(&self, trace: u32) -> Range<u32> {
+        let before = (trace as usize).checked_sub(1);
+        let start = before.and_then(|before| self.trace_ends.get(before));
+        let end = self.trace_ends.get(trace as usize).copied().unwrap_or(0);
+        start.copied().unwrap_or(0).min(end)..end
+    }
+
+    fn end_trace(&mut self, trace: u32) {
+        self.selection.traces.push(trace);
+        self.selection.trace_ends.push(self.rows.len() as u32);
+    }
+
+    /// Takes all rows of the traces.
+    fn take_all(&mut self, traces: &TraceSet) {
+        if traces.len() == self.trace_ends.len() {
+            self.selection
+                .traces
+                .extend(0..self.trace_ends.len() as u32);
+            self.selection.trace_ends = self.trace_ends.to_vec();
+            self.selection.rows = Rows::Range(0..self.trace_ends.last().copied().unwrap_or(0));
+            return;
+        }
+        for trace in traces.iter() {
+            self.rows.extend(self.rows_of(trace));
+            self.end_trace(trace);
+        }
+    }
+
+    /// Takes those of the rows, which ascend, that are of the traces.
+    fn take_listed(&mut self, traces: &TraceSet, rows: &[u32]) {
+        let mut at = 0;
+        for trace in traces.iter() {
+            let of_trace = self.rows_of(trace);
+            let rest = rows.get(at..).unwrap_or_default();
+            at += rest.iter().take_while(|row| **row < of_trace.start).count();
+            let rest = rows.get(at..).unwrap_or_default();
+            let n_rows = rest.iter().take_while(|row| **row < of_trace.end).count();
+            self.rows.extend(rest.iter().take(n_rows));
+            at += n_rows;
+            self.end_trace(trace);
+        }
+    }
+
+    /// Takes the rows of the traces whose name is marked.
+    fn take_marked(&mut self, traces: &TraceSet, names: &[u32], marked: &[bool]) {
+        for trace in traces.iter() {
+            let of_trace = self.rows_of(trace);
+            let range = of_trace.start as usize..of_trace.end as usize;
+            let names = names.get(range).unwrap_or_default();
+            // Every row is written and the next one over it unless it is kept: which spans of a trace
+            // a rule speaks of is nothing that a processor could guess.
+            let before = self.rows.len();
+            self.rows.resize(before + names.len(), 0);
+            let mut kept = 0;
+            let room = self.rows.get_mut(before..).unwrap_or_default();
+            for (row, name) in of_trace.zip(names) {
+                if let Some(slot) = room.get_mut(kept) {
+                    *slot = row;
+                }
+                kept += usize::from(marked.get(*name as usize).copied().unwrap_or(false));
+            }
+            self.rows.truncate(before + kept);
+            self.end_trace(trace);
+        }
+    }
+
+    fn finish(self) -> Selection {
+        let mut selection = self.selection;
+        if !self.rows.is_empty() {
+            selection.rows = Rows::of(self.rows);
+        }
+        selection
+    }
+}
+
+/// Cuts what is selected into batches that one call may hold: up to 16,384 spans, or one longer trace alone. Blocks
+/// share a batch, and a block of more goes into several.
+pub(super) fn cut(parts: Vec<Part>) -> Vec<Vec<Part>> {
+    let mut batches = Vec::new();
+    let mut batch: Vec<Part> = Vec::new();
+    let (mut n_rows, mut n_traces) = (0, 0);
+    for Part { view, selection } in parts {
+        let mut rest = Some(selection);
+        while let Some(selection) = rest.take() {
+            let fits = match SPANS_PER_CALL_MAX.checked_sub(n_rows) {
+                Some(rows) => selection.n_traces_within(rows, TRACES_PER_CALL_MAX - n_traces),
+                None => 0,
+            };
+            if fits == 0 && !batch.is_empty() {
+                batches.push(std::mem::take(&mut batch));
+                (n_rows, n_traces) = (0, 0);
+                rest = Some(selection);
+                continue;
+            }
+            // One trace that no call has room for goes alone.
+            let (here, later) = selection.split(fits.max(1));
+            n_rows += here.rows.len();
+            n_traces += here.traces.len();
+            batch.push(Part {
+                view,
+                selection: here,
+            });
+            rest = later;
+        }
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+    batches
 }
 
 impl Selection {
@@ -117,22 +213,56 @@ impl Selection {
         if middle == 0 {
             return None;
         }
-        let (left, right) = self.traces.split_at_checked(middle)?;
-        let (left_ends, right_ends) = self.trace_ends.split_at_checked(middle)?;
-        let cut = left_ends.last().copied().unwrap_or(0);
-        let (left_rows, right_rows) = self.rows.split_at(cut);
-        Some((
-            Self {
-                traces: left.to_vec(),
-                trace_ends: left_ends.to_vec(),
-                rows: left_rows,
-            },
-            Self {
-                traces: right.to_vec(),
-                trace_ends: right_ends.iter().map(|end| end - cut).collect(),
-                rows: right_rows,
-            },
-        ))
+        let (left, right) = self.clone().split(middle);
+        right.map(|right| (left, right))
+    }
+
+    /// Returns how many of the first traces have no more rows, and are no more, than there is room for.
+    fn n_traces_within(&self, rows: usize, traces: usize) -> usize {
+        let fits = |end: &u32| *end as usize <= rows;
+        self.trace_ends.partition_point(fits).min(traces)
+    }
+
+    /// Returns the first traces, and the others if there are any.
+    fn split(mut self, n_traces: usize) -> (Self, Option<Self>) {
+        if n_traces >= self.traces.len() {
+            return (self, None);
+        }
+        let traces = self.traces.split_off(n_traces);
+        let mut trace_ends = self.trace_ends.split_off(n_traces);
+        let cut = self.trace_ends.last().copied().unwrap_or(0);
+        for end in &mut trace_ends {
+            *end -= cut;
+        }
+        let (left, right) = self.rows.split_at(cut);
+        self.rows = left;
+        let rest = Self {
+            traces,
+            trace_ends,
+            rows: right,
+        };
+        (self, Some(rest))
+    }
+
+    /// Returns the selection without all traces but some.
+    pub(super) fn only(&self, keep: impl Fn(u32) -> bool) -> Self {
+        let mut kept = Self {
+            traces: Vec::new(),
+            trace_ends: Vec::new(),
+            rows: Rows::Range(0..0),
+        };
+        let mut rows = Vec::new();
+        let mut start = 0;
+        for (&trace, &end) in self.traces.iter().zip(&self.trace_ends) {
+            if keep(trace) {
+                rows.extend((start..end).filter_map(|at| self.rows.get(at)));
+                kept.traces.push(trace);
+                kept.trace_ends.push(rows.len() as u32);
+            }
+            start = end;
+        }
+        kept.rows = Rows::of(rows);
+        kept
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Making, Projection,
+    Making,
     symbols::{NO_TEXT, Symbols, Texts},
 };
 
@@ -27,14 +27,14 @@ pub(super) trait Cells {
     fn for_each(&self, put: impl FnMut(usize, u8, u64)) -> Result<(), BlockError>;
 }
 
-impl Projection<'_, '_> {
+impl Making<'_, '_> {
     /// Projects an attribute; `number` is that of its want.
     pub(super) fn attribute_column(
         &mut self,
         (scope, key): (WantScope, &str),
-        form: Form,
-        number: u32,
-        making: &mut Making<'_>,
+        (form, number): (Form, u32),
+        symbols: &mut Symbols<'_>,
+        texts: &mut Texts,
     ) -> Result<Column, BlockError> {
         let table = match scope {
             WantScope::Span | WantScope::Resource | WantScope::Scope | WantScope::Any => {
@@ -43,7 +43,7 @@ impl Projection<'_, '_> {
             WantScope::Event => Table::Events,
             WantScope::Link => Table::Links,
         };
-        let rows = making.tables.rows(table);
+        let rows = self.tables.rows(table);
         let cells = AttributeCells {
             block: self.block,
             rows,
@@ -57,19 +57,12 @@ impl Projection<'_, '_> {
         if form == Form::Value {
             let (column, arrays) = value_column(self.block, shape, &cells)?;
             for (cell, elements) in arrays {
-                let trace = making.tables.trace_of(table, cell);
-                making.elements.push(trace, number, cell, elements);
+                let trace = self.tables.trace_of(table, cell);
+                self.elements.push(trace, number, cell, elements);
             }
             return Ok(column);
         }
-        form_column(
-            self.block,
-            shape,
-            form,
-            &cells,
-            self.symbols,
-            &mut making.texts,
-        )
+        form_column(self.block, shape, form, &cells, symbols, texts)
     }
 }
 

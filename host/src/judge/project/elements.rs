@@ -35,6 +35,12 @@ struct Pointer {
 /// The rows of the block's elements that a batch has, in its order.
 pub(super) struct ElementRows(Vec<u32>);
 
+impl ElementRows {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 impl Elements {
     pub(super) fn push(&mut self, trace: u32, column: u32, cell: u32, elements: u64) {
         self.cells.push(Pointer {

@@ -5,16 +5,17 @@ use crate::{
     sandbox::{Column, FixedColumn, Table, Values},
 };
 
-use super::{Children, Making, Projection, dense};
+use super::{Children, Making, dense};
+use crate::judge::view::View;
 
-impl Projection<'_, '_> {
+impl Making<'_, '_> {
     pub(super) fn fixed_column(
         &self,
         column: FixedColumn,
-        making: &Making<'_>,
+        view: &View<'_>,
     ) -> Result<Column, BlockError> {
         let block = self.block;
-        let rows = &making.tables.selection.rows;
+        let rows = &self.tables.selection.rows;
         let ends = |children: &Option<Children>| {
             let ends = children.as_ref().map(|children| children.ends.clone());
             Values::U32s(ends.unwrap_or_default())
@@ -25,14 +26,14 @@ impl Projection<'_, '_> {
             FixedColumn::Start => Values::U64s(rows.pick(block.starts()?)),
             FixedColumn::End => Values::U64s(rows.pick(block.ends()?)),
             FixedColumn::Duration => Values::U64s(rows.pick(block.durations()?)),
-            FixedColumn::Parent => Values::U32s(self.parents(making)?),
-            FixedColumn::Children => Values::U32s(rows.pick(&self.tree()?.children)),
-            FixedColumn::Depth => Values::U32s(rows.pick(&self.tree()?.depths)),
-            FixedColumn::SelfDuration => Values::U64s(rows.pick(&self.tree()?.self_durations)),
-            FixedColumn::EventEnds => ends(&making.tables.events),
-            FixedColumn::LinkEnds => ends(&making.tables.links),
+            FixedColumn::Parent => Values::U32s(self.parents()?),
+            FixedColumn::Children => Values::U32s(rows.pick(&view.tree()?.children)),
+            FixedColumn::Depth => Values::U32s(rows.pick(&view.tree()?.depths)),
+            FixedColumn::SelfDuration => Values::U64s(rows.pick(&view.tree()?.self_durations)),
+            FixedColumn::EventEnds => ends(&self.tables.events),
+            FixedColumn::LinkEnds => ends(&self.tables.links),
             FixedColumn::EventTime => {
-                let events = making.tables.rows(Table::Events);
+                let events = self.tables.rows(Table::Events);
                 return Ok(dense(
                     Table::Events,
                     Values::U64s(events.pick(block.event_times()?)),
@@ -42,10 +43,10 @@ impl Projection<'_, '_> {
         Ok(dense(Table::Spans, values))
     }
 
-    /// The rows of the parents, as rows of the batch. All rows of each trace are selected, so a trace's rows
+    /// The rows of the parents, as rows of the part. All rows of each trace are selected, so a trace's rows
     /// only move together.
-    fn parents(&self, making: &Making<'_>) -> Result<Vec<u32>, BlockError> {
-        let selection = making.tables.selection;
+    fn parents(&self) -> Result<Vec<u32>, BlockError> {
+        let selection = self.tables.selection;
         let parents = self.block.parents()?;
         let mut found = Vec::with_capacity(selection.rows.len());
         for (&trace, &end_here) in selection.traces.iter().zip(&selection.trace_ends) {

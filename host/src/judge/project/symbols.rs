@@ -13,7 +13,7 @@ use super::decimal::parse_decimal;
 /// Stands for a cell that is there and is no text; 0 stands for a missing one.
 pub(super) const NO_TEXT: u32 = 1;
 /// The symbol of the dictionary's first text.
-const FIRST: u32 = 2;
+pub(super) const FIRST: u32 = 2;
 
 /// The symbols of one block, for all packs that judge it.
 pub(in crate::judge) struct Symbols<'b> {
@@ -86,6 +86,11 @@ impl<'b> Symbols<'b> {
         Ok(decimal)
     }
 
+    /// Returns what no symbol of the block, as far as they are handed out, reaches.
+    pub(super) fn end(&self) -> Result<u32, BlockError> {
+        Ok(self.block.strings()?.len() + FIRST + self.extra.len() as u32)
+    }
+
     /// Returns the symbols of `false` and `true` in the dictionary.
     pub(super) fn truths(&self) -> Result<[Option<u32>; 2], BlockError> {
         let strings = self.block.strings()?;
@@ -97,7 +102,7 @@ impl<'b> Symbols<'b> {
 pub(super) struct Texts {
     pub(super) text: Vec<u8>,
     pub(super) ends: Vec<u32>,
-    /// By symbol of the batch.
+    /// By symbol of the block at hand.
     numbers: HashMap<u32, u32, foldhash::fast::FixedState>,
 }
 
@@ -109,6 +114,11 @@ impl Texts {
             ends: vec![0],
             numbers: HashMap::default(),
         }
+    }
+
+    /// Goes on to the texts of another block: those that both have are in the blob twice.
+    pub(super) fn begin_block(&mut self) {
+        self.numbers.clear();
     }
 
     /// Returns the number of a text of the block's dictionary.

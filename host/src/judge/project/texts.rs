@@ -6,15 +6,20 @@ use crate::{
     sandbox::{Column, Form, Table, TextColumn, Values},
 };
 
-use super::{Making, Projection, cells::Shape, symbols::Symbols};
+use super::{
+    Making,
+    cells::Shape,
+    symbols::{Symbols, Texts},
+};
 
-impl Projection<'_, '_> {
+impl Making<'_, '_> {
     /// Projects a text in the form `symbol` or `text`; no column is the name of the span.
     pub(super) fn text_column(
-        &mut self,
+        &self,
         column: Option<TextColumn>,
         form: Form,
-        making: &mut Making<'_>,
+        symbols: &mut Symbols<'_>,
+        texts: &mut Texts,
     ) -> Result<Column, BlockError> {
         let table = match column {
             Some(TextColumn::EventName) => Table::Events,
@@ -30,7 +35,7 @@ impl Projection<'_, '_> {
                 | TextColumn::ElementKey,
             ) => Table::Spans,
         };
-        let rows = making.tables.rows(table);
+        let rows = self.tables.rows(table);
         let mut found = Vec::with_capacity(rows.len());
         match Source::of(self.block, column, rows)? {
             Source::Strings(strings) => {
@@ -38,7 +43,7 @@ impl Projection<'_, '_> {
                     found.push(if symbol == NONE {
                         0
                     } else if form == Form::Text {
-                        making.texts.of_string(self.block, symbol)?
+                        texts.of_string(self.block, symbol)?
                     } else {
                         Symbols::of_string(symbol)
                     });
@@ -50,9 +55,9 @@ impl Projection<'_, '_> {
                         found.push(0);
                         continue;
                     };
-                    let symbol = self.symbols.of_text(&id)?;
+                    let symbol = symbols.of_text(&id)?;
                     found.push(if form == Form::Text {
-                        making.texts.add(symbol, &id)
+                        texts.add(symbol, &id)
                     } else {
                         symbol
                     });

@@ -3,7 +3,7 @@
 use crate::block::{Block, BlockError, NONE};
 
 /// By span row.
-pub(super) struct Tree {
+pub(in crate::judge) struct Tree {
     /// How many direct children.
     pub(super) children: Vec<u32>,
     /// How many ancestors.
@@ -13,7 +13,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn of(block: &Block) -> Result<Self, BlockError> {
+    pub(in crate::judge) fn of(block: &Block) -> Result<Self, BlockError> {
         let parents = block.parents()?;
         Ok(Self {
             children: children(parents),

@@ -246,7 +246,8 @@ proptest! {
         let block = block(&traces);
         let judged = judge(sandbox, rules, &block, &JudgeOptions::default()).unwrap();
         let options = JudgeOptions::default();
-        let unaided = judge_seeing(Sees::Everything, sandbox, rules, &block, &options).unwrap();
+        let everything = JudgePlan::seeing(Sees::Everything, rules);
+        let unaided = judge_by(&everything, sandbox, &block, &options).unwrap();
         for ((rule, judged), unaided) in rules.iter().zip(judged).zip(unaided) {
             prop_assert_eq!(judged, unaided, "{}", rule.id);
         }

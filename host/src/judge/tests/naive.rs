@@ -10,8 +10,13 @@ use opentelemetry_proto::tonic::{
 use super::{made::any_traces, *};
 use crate::{
     block::Postings,
-    judge::{project::Projection, select::Selector},
-    sandbox::{Batch, Column, PackPre, Values},
+    judge::{
+        plan::JudgePlan,
+        project::Projection,
+        select::{Part, Selection, cut, select},
+        traces::TraceSet,
+    },
+    sandbox::{Batch, Column, FixedColumn, Form, TextColumn, Values, Want, WantColumn},
     trace::SpanRecord,
 };
 
@@ -81,8 +86,8 @@ fn every_want(leave_out: &[&str]) -> Vec<[String; 3]> {
         .collect()
 }
 
-/// A pack and the wants of its rule.
-type Everything = (Vec<[String; 3]>, Arc<PackPre>);
+/// The wants of a rule, and the rule.
+type Everything = (Vec<[String; 3]>, Vec<PublishedRule>);
 
 /// A pack that reads all spans, and one that reads those named A or B.
 static PACKS: LazyLock<[Everything; 2]> = LazyLock::new(|| {
@@ -100,7 +105,7 @@ static PACKS: LazyLock<[Everything; 2]> = LazyLock::new(|| {
             rules: vec![rule],
             ..Guest::default()
         };
-        (reads, sandbox.load(&guest.build()).unwrap())
+        (reads, load(&sandbox, &guest))
     })
 });
 
@@ -551,20 +556,16 @@ proptest! {
     fn a_batch_is_what_the_contract_says(traces in any_traces(), seen in prop::collection::vec(any::<bool>(), 5)) {
         let block = block(&traces);
         let seen: Vec<u32> = (0..traces.len() as u32).filter(|n| seen[*n as usize]).collect();
-        let seen = Postings::new(seen);
-        for (wants, pack) in &*PACKS {
+        for (wants, rules) in &*PACKS {
             let all_rows = wants.iter().any(|[_, key, _]| key == "parent");
-            let mut symbols = Symbols::of(&block);
-            let mut projection = Projection::new(pack, &[0], &block, &mut symbols).unwrap();
-            let selector = Selector::new(&block, projection.row_filter().unwrap()).unwrap();
-            let Some(selection) = selector.next(&mut seen.as_slice()) else {
+            let plan = JudgePlan::new(rules);
+            let Some(batch) = batch_of(&plan, &[(&block, &seen)]) else {
                 continue;
             };
-            let batch = projection.batch(&selection).unwrap();
             let mut rows = Vec::new();
             let mut ends = Vec::new();
-            for trace in seen.iter() {
-                let trace = &traces[trace as usize];
+            for trace in &seen {
+                let trace = &traces[*trace as usize];
                 let read = |at: &usize| all_rows || ["A", "B"].contains(&trace.spans[*at].span.name.as_str());
                 rows.extend((0..trace.spans.len()).filter(read).map(|at| (trace, at)));
                 ends.push(rows.len() as u32);
@@ -585,4 +586,187 @@ proptest! {
             check.symbols();
         }
     }
+
+    /// Guarantees: what a trace is shown as does not depend on whether its block shares the batch with others.
+    #[test]
+    fn a_batch_of_several_blocks_is_theirs_one_after_another(
+        blocks in prop::collection::vec((any_traces(), prop::collection::vec(any::<bool>(), 5)), 2..4),
+    ) {
+        let blocks: Vec<(Block, Vec<u32>)> = blocks
+            .iter()
+            .map(|(traces, seen)| {
+                let all = 0..traces.len() as u32;
+                (block(traces), all.filter(|n| seen[*n as usize]).collect())
+            })
+            .filter(|(_, seen): &(_, Vec<u32>)| !seen.is_empty())
+            .collect();
+        for (_, rules) in &*PACKS {
+            let plan = JudgePlan::new(rules);
+            let each: Vec<(&Block, &[u32])> = blocks.iter().map(|(block, seen)| (block, seen.as_slice())).collect();
+            let Some(together) = batch_of(&plan, &each) else {
+                continue;
+            };
+            let mut joined = AsJoined { batch: &together, at: Vec::new(), traces: 0, spans: 0, of: HashMap::new() };
+            for one in &each {
+                joined.expect(&batch_of(&plan, &[*one]).unwrap(), &rules[0].description().reads);
+            }
+            prop_assert_eq!(joined.traces, together.traces);
+        }
+    }
+}
+
+/// The one batch of some traces of each block; `None` where there are none.
+fn batch_of(plan: &JudgePlan<'_>, blocks: &[(&Block, &[u32])]) -> Option<Batch> {
+    let skip = Postings::default();
+    let mut views: Vec<View<'_>> = blocks
+        .iter()
+        .map(|(block, _)| {
+            View::new(&BlockToJudge {
+                block,
+                skip: &skip,
+                known: &[],
+            })
+        })
+        .collect();
+    let cluster = &plan.clusters[0];
+    let selected = |view: usize, seen: &[u32]| -> Selection {
+        let n_traces = views[view].n_traces();
+        let traces = TraceSet::of(&Postings::new(seen.to_vec()), n_traces);
+        select(plan, cluster.names.as_deref(), &views[view], &traces).unwrap()
+    };
+    let parts = blocks
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, seen))| !seen.is_empty());
+    let parts = parts.map(|(view, (_, seen))| Part {
+        view,
+        selection: selected(view, seen),
+    });
+    let mut batches = cut(parts.collect());
+    let batch = batches.pop()?;
+    assert!(batches.is_empty());
+    let projection = Projection::new(plan, cluster.pack, [0]);
+    Some(projection.batch(&mut views, &batch).unwrap())
+}
+
+/// A batch of several blocks, and how far it was compared with what each gives alone.
+struct AsJoined<'a> {
+    batch: &'a Batch,
+    /// By column the cells that were compared.
+    at: Vec<usize>,
+    traces: u32,
+    spans: u32,
+    /// Of which block each symbol is; literals are of all.
+    of: HashMap<u32, u32>,
+}
+
+impl AsJoined<'_> {
+    fn expect(&mut self, alone: &Batch, wants: &[Want]) {
+        let (traces, spans) = (self.traces as usize, self.spans);
+        let n_traces = alone.traces as usize;
+        self.at.resize(alone.columns.len(), 0);
+        let ends: Vec<u32> = alone.trace_ends.iter().map(|end| end + spans).collect();
+        assert_eq!(self.batch.trace_ends[traces..traces + n_traces], ends);
+        assert_eq!(self.batch.facts[traces..traces + n_traces], alone.facts);
+        let before = self.at.clone();
+        // Symbols of the block alone, and what they are called in the batch.
+        let mut called: HashMap<u32, u32> = HashMap::new();
+        for (alone, joined) in alone.literals.iter().zip(&self.batch.literals) {
+            if *alone != u32::MAX {
+                called.insert(*alone, *joined);
+            }
+        }
+        for (number, (column, want)) in alone.columns.iter().zip(wants).enumerate() {
+            let joined = &self.batch.columns[number];
+            let n = len(&column.values);
+            let cells = before[number]..before[number] + n;
+            self.at[number] = cells.end;
+            if !column.kinds.is_empty() {
+                assert_eq!(joined.kinds[cells.clone()], column.kinds, "{want:?}");
+            }
+            // Rows of child tables move by what earlier blocks have of them.
+            let child = |form: &str, what: WantColumn| {
+                let name = wants
+                    .iter()
+                    .position(|w| w.column == what && w.form == Form::Symbol);
+                before[name.unwrap_or_else(|| panic!("{form}"))] as u32
+            };
+            let moves = match &want.column {
+                WantColumn::Fixed(FixedColumn::Parent) => spans,
+                WantColumn::Fixed(FixedColumn::EventEnds) => {
+                    child("event", WantColumn::Text(TextColumn::EventName))
+                }
+                WantColumn::Fixed(FixedColumn::LinkEnds) => {
+                    child("link", WantColumn::Text(TextColumn::LinkSpanId))
+                }
+                _ => 0,
+            };
+            let elements = child("element", WantColumn::ElementValue);
+            for (at, cell) in cells.zip(0..n) {
+                let (alone_cell, joined_cell) = (
+                    number_at(&column.values, cell),
+                    number_at(&joined.values, at),
+                );
+                let kind = column.kinds.get(cell).copied();
+                let is_symbol = want.form == Form::Symbol
+                    || want.form == Form::Value
+                        && !matches!(want.column, WantColumn::Fixed(_))
+                        && kind == Some(4);
+                let points = want.form == Form::Value
+                    && matches!(kind, Some(6 | 7))
+                    && want.column != WantColumn::ElementValue;
+                if want.form == Form::Text {
+                    assert_eq!(
+                        text_at(alone, alone_cell),
+                        text_at(self.batch, joined_cell),
+                        "{want:?}"
+                    );
+                } else if is_symbol && alone_cell >= 2 {
+                    let name = *called
+                        .entry(alone_cell as u32)
+                        .or_insert(joined_cell as u32);
+                    assert_eq!(joined_cell, u64::from(name), "{want:?}");
+                } else if points {
+                    assert_eq!(
+                        joined_cell,
+                        alone_cell + (u64::from(elements) << 32),
+                        "{want:?}"
+                    );
+                } else if alone_cell == u64::from(u32::MAX) {
+                    assert_eq!(joined_cell, alone_cell, "{want:?}");
+                } else {
+                    assert_eq!(joined_cell, alone_cell + u64::from(moves), "{want:?}");
+                }
+            }
+        }
+        // Different texts have different symbols, those of other blocks too.
+        let block = self.traces;
+        for symbol in called
+            .values()
+            .filter(|symbol| !self.batch.literals.contains(symbol))
+        {
+            assert_eq!(*self.of.entry(*symbol).or_insert(block), block, "{symbol}");
+        }
+        let mut names: Vec<u32> = called.values().copied().collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), called.len());
+        self.traces += alone.traces;
+        self.spans += alone.trace_ends.last().copied().unwrap_or(0);
+    }
+}
+
+fn number_at(values: &Values, at: usize) -> u64 {
+    match values {
+        Values::U8s(cells) => u64::from(cells[at]),
+        Values::U16s(cells) => u64::from(cells[at]),
+        Values::U32s(cells) => u64::from(cells[at]),
+        Values::U64s(cells) => cells[at],
+    }
+}
+
+fn text_at(batch: &Batch, number: u64) -> Option<&[u8]> {
+    let number = number as usize;
+    let start = batch.text_ends[number.checked_sub(1)?] as usize;
+    Some(&batch.text[start..batch.text_ends[number] as usize])
 }

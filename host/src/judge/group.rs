@@ -1,0 +1,262 @@
+//! Blocks that are judged together, so that calls are full though each block has little that a rule reads.
+
+use crate::{
+    block::BlockError,
+    sandbox::{CallBudget, RuleFault, Sandbox},
+    verdict::RuleVerdicts,
+};
+
+use super::{
+    BlockToJudge, JudgeError, candidates,
+    outcome::{OneRule, Outcome},
+    plan::{Cluster, JudgePlan},
+    project::Projection,
+    repeat::{call, judge_alone},
+    select::{Part, cut, select},
+    traces::TraceSet,
+    view::View,
+};
+
+/// What the rules say of one block.
+#[derive(Debug)]
+pub struct BlockVerdicts {
+    /// Of those rules that had a trace of the block to see: where the caller has the rule, ascending, and its
+    /// verdicts. Every other rule says `otherwise` of every trace.
+    pub seen: Vec<(u32, RuleVerdicts)>,
+}
+
+/// Blocks on their way to their verdicts.
+struct Group<'a, 'b> {
+    sandbox: &'a Sandbox,
+    plan: &'a JudgePlan<'a>,
+    views: Vec<View<'b>>,
+    /// By block: of the rules that have something to see there, ascending.
+    outcomes: Vec<Vec<Outcome<'a>>>,
+    /// By block why it cannot be read, if it cannot.
+    unreadable: Vec<Option<BlockError>>,
+}
+
+/// That a rule of a cluster has something to see in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seeing {
+    cluster: u32,
+    view: usize,
+    /// The rule's place in its pack.
+    index: u32,
+    /// Its place among the outcomes of the block.
+    outcome: usize,
+}
+
+/// Judges blocks; returns of each the verdicts, or why it cannot be read.
+///
+/// # Errors
+///
+/// [`JudgeError::Sandbox`] where the host failed: nothing is to be recorded then.
+pub fn judge_blocks(
+    sandbox: &Sandbox,
+    plan: &JudgePlan<'_>,
+    blocks: &[BlockToJudge<'_>],
+) -> Result<Vec<Result<BlockVerdicts, BlockError>>, JudgeError> {
+    let mut group = Group {
+        sandbox,
+        plan,
+        views: blocks.iter().map(View::new).collect(),
+        outcomes: blocks.iter().map(|_| Vec::new()).collect(),
+        unreadable: blocks.iter().map(|_| None).collect(),
+    };
+    let mut seeing = group.begin();
+    // By cluster, then block, then place in the pack.
+    seeing.sort_unstable();
+    for of_cluster in seeing.chunk_by(|a, b| a.cluster == b.cluster) {
+        let cluster = of_cluster.first().map(|first| first.cluster as usize);
+        if let Some(cluster) = cluster.and_then(|cluster| plan.clusters.get(cluster)) {
+            group.judge_cluster(cluster, of_cluster)?;
+        }
+    }
+    Ok(group.finish())
+}
+
+impl Group<'_, '_> {
+    /// Begins the outcome of each rule that has something to see.
+    fn begin(&mut self) -> Vec<Seeing> {
+        let plan = self.plan;
+        let mut seeing = Vec::new();
+        let blocks = self.views.iter().zip(&mut self.outcomes);
+        for (view, ((of_view, outcomes), unreadable)) in
+            blocks.zip(&mut self.unreadable).enumerate()
+        {
+            let found = match candidates::find(plan, of_view) {
+                Ok(found) => found,
+                Err(error) => {
+                    *unreadable = Some(error);
+                    continue;
+                }
+            };
+            for (position, traces) in found {
+                let Some((rule, cluster)) = plan.rule(position) else {
+                    continue;
+                };
+                seeing.push(Seeing {
+                    cluster,
+                    view,
+                    index: rule.index(),
+                    outcome: outcomes.len(),
+                });
+                outcomes.push(Outcome::new(position, rule, traces, of_view));
+            }
+        }
+        seeing
+    }
+
+    fn judge_cluster(
+        &mut self,
+        cluster: &Cluster<'_>,
+        seeing: &[Seeing],
+    ) -> Result<(), JudgeError> {
+        let mut parts = Vec::new();
+        for of_view in seeing.chunk_by(|a, b| a.view == b.view) {
+            let Some(&Seeing { view: number, .. }) = of_view.first() else {
+                continue;
+            };
+            let (Some(view), Some(outcomes)) = (self.views.get(number), self.outcomes.get(number))
+            else {
+                continue;
+            };
+            let mut traces = TraceSet::none(view.n_traces());
+            for outcome in of_view
+                .iter()
+                .filter_map(|seeing| outcomes.get(seeing.outcome))
+            {
+                outcome.add_candidates_to(&mut traces, view);
+            }
+            match select(self.plan, cluster.names.as_deref(), view, &traces) {
+                Ok(selection) => parts.push(Part {
+                    view: number,
+                    selection,
+                }),
+                Err(error) => self.give_up(number, error),
+            }
+        }
+        for batch in cut(parts) {
+            self.judge_batch(cluster, seeing, batch)?;
+        }
+        Ok(())
+    }
+
+    fn judge_batch(
+        &mut self,
+        cluster: &Cluster<'_>,
+        seeing: &[Seeing],
+        mut parts: Vec<Part>,
+    ) -> Result<(), JudgeError> {
+        let mut rules: Vec<u32> = parts
+            .iter()
+            .flat_map(|part| of_view(seeing, part.view).iter().map(|seeing| seeing.index))
+            .collect();
+        rules.sort_unstable();
+        rules.dedup();
+        let projection = Projection::new(self.plan, cluster.pack, rules.iter().copied());
+        let batch = loop {
+            parts.retain(|part| self.is_readable(part.view));
+            if parts.is_empty() {
+                return Ok(());
+            }
+            match projection.batch(&mut self.views, &parts) {
+                Ok(batch) => break batch,
+                Err((view, error)) => self.give_up(view, error),
+            }
+        };
+        let budget = CallBudget::default();
+        match call(self.sandbox, cluster.pack, &rules, &batch, budget)? {
+            Ok(findings) => {
+                let found = OneRule::of(&findings, &batch);
+                let (mut first_trace, mut first_row) = (0, 0);
+                for part in &parts {
+                    let found = found.from(first_trace, first_row);
+                    for seeing in of_view(seeing, part.view) {
+                        let outcomes = self.outcomes.get_mut(part.view);
+                        let outcome = outcomes.and_then(|of| of.get_mut(seeing.outcome));
+                        let number = rules.binary_search(&seeing.index);
+                        if let (Ok(number), Some(outcome)) = (number, outcome) {
+                            outcome.take(&found.rule(number), &part.selection);
+                        }
+                    }
+                    first_trace += part.selection.traces.len();
+                    first_row += part.selection.rows.len() as u32;
+                }
+                Ok(())
+            }
+            Err(fault) => {
+                drop(batch);
+                self.judge_one_by_one(seeing, &parts, fault)
+            }
+        }
+    }
+
+    /// A call failed: each rule is asked of each block alone.
+    fn judge_one_by_one(
+        &mut self,
+        seeing: &[Seeing],
+        parts: &[Part],
+        fault: RuleFault,
+    ) -> Result<(), JudgeError> {
+        let mut fault = Some(fault);
+        for part in parts {
+            let seeing = of_view(seeing, part.view);
+            let was_alone = parts.len() == 1 && seeing.len() == 1;
+            for one in seeing {
+                let outcomes = self.outcomes.get_mut(part.view);
+                let Some(outcome) = outcomes.and_then(|outcomes| outcomes.get_mut(one.outcome))
+                else {
+                    continue;
+                };
+                let failed = if was_alone { fault.take() } else { None };
+                match judge_alone(
+                    self.sandbox,
+                    self.plan,
+                    &mut self.views,
+                    part,
+                    outcome,
+                    failed,
+                ) {
+                    Ok(()) => {}
+                    Err(JudgeError::Block(error)) => {
+                        self.give_up(part.view, error);
+                        break;
+                    }
+                    Err(error @ JudgeError::Sandbox { .. }) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_readable(&self, view: usize) -> bool {
+        self.unreadable.get(view).is_some_and(Option::is_none)
+    }
+
+    fn give_up(&mut self, view: usize, error: BlockError) {
+        if let Some(slot) = self.unreadable.get_mut(view) {
+            slot.get_or_insert(error);
+        }
+    }
+
+    fn finish(self) -> Vec<Result<BlockVerdicts, BlockError>> {
+        let blocks = self.outcomes.into_iter().zip(self.unreadable);
+        blocks
+            .map(|(outcomes, unreadable)| match unreadable {
+                Some(error) => Err(error),
+                None => Ok(BlockVerdicts {
+                    seen: outcomes.into_iter().map(Outcome::into_verdicts).collect(),
+                }),
+            })
+            .collect()
+    }
+}
+
+/// Returns what rules see of one block; `seeing` is in order of the blocks.
+fn of_view(seeing: &[Seeing], view: usize) -> &[Seeing] {
+    let start = seeing.partition_point(|seeing| seeing.view < view);
+    let end = seeing.partition_point(|seeing| seeing.view <= view);
+    seeing.get(start..end).unwrap_or_default()
+}

@@ -1,0 +1,70 @@
+//! What the store's postings say before a block is read.
+
+use hashbrown::HashMap;
+
+use crate::{
+    block::{BlockId, Postings},
+    judge::JudgePlan,
+    store::{Candidates, ListedBlock, Store, StoreError},
+    tenant::TenantId,
+};
+
+/// Which traces of which block have a span of which name, as far as the rules ask for it and the store knows.
+#[derive(Debug, Default)]
+pub(super) struct Shortcuts {
+    /// By block, then by name of the plan. Nothing where some rule has to see every trace.
+    known: HashMap<BlockId, Vec<Option<Postings>>>,
+}
+
+impl Shortcuts {
+    /// Asks the store's postings once for each name. `blocks` is the list that is replayed: one of them that was
+    /// merged into another since it was taken is no longer known to the store, and is read.
+    pub(super) fn of(
+        store: &Store,
+        tenant: &TenantId,
+        plan: &JudgePlan<'_>,
+        blocks: &[ListedBlock],
+    ) -> Result<Self, StoreError> {
+        let mut shortcuts = Self::default();
+        let Some(names) = plan.required_names() else {
+            return Ok(shortcuts);
+        };
+        for (name, number) in names {
+            for (block, found) in store.blocks_with_name(tenant, name)? {
+                let Candidates::Traces(traces) = found else {
+                    continue;
+                };
+                let known = shortcuts.known.entry(block.meta().id).or_default();
+                let number = number as usize;
+                if known.len() <= number {
+                    known.resize(number + 1, None);
+                }
+                if let Some(slot) = known.get_mut(number) {
+                    *slot = Some(traces);
+                }
+            }
+        }
+        // What was sealed meanwhile is not replayed.
+        let listed: hashbrown::HashSet<BlockId> = blocks.iter().map(|b| b.meta().id).collect();
+        shortcuts.known.retain(|block, _| listed.contains(block));
+        Ok(shortcuts)
+    }
+
+    /// Returns what is known of a block, by name of the plan.
+    pub(super) fn of_block(&self, block: BlockId) -> &[Option<Postings>] {
+        self.known.get(&block).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether no rule has anything to look at in a block.
+    pub(super) fn skips(&self, plan: &JudgePlan<'_>, block: &ListedBlock) -> bool {
+        if block.meta().incomplete > 0 || !block.superseded().is_empty() {
+            return false;
+        }
+        let known = self.of_block(block.meta().id);
+        let may_have = |name: u32| {
+            let known = known.get(name as usize).and_then(Option::as_ref);
+            known.is_none_or(|traces| !traces.is_empty())
+        };
+        !known.is_empty() && !plan.may_have_candidates(may_have)
+    }
+}
