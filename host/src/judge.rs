@@ -39,11 +39,9 @@ use crate::{
     verdict::RuleVerdicts,
 };
 
-use self::{outcome::unseen, view::View};
-
 pub use self::{
     group::{BlockVerdicts, judge_blocks},
-    message::message,
+    message::{Messages, message},
     plan::JudgePlan,
 };
 
@@ -125,16 +123,6 @@ pub fn judge_by(
         known: &[],
     };
     let mut judged = judge_blocks(sandbox, plan, &[block])?;
-    let seen = judged.pop().transpose()?.map(|block| block.seen);
-    let mut seen = seen.into_iter().flatten().peekable();
-    let view = View::new(&block);
-    let rules = (0..).zip(plan.rules());
-    Ok(rules
-        .map(
-            |(position, rule)| match seen.next_if(|(of, _)| *of == position) {
-                Some((_, verdicts)) => verdicts,
-                None => unseen(rule, &view),
-            },
-        )
-        .collect())
+    let verdicts = judged.pop().transpose()?;
+    Ok(verdicts.map_or_else(Vec::new, |verdicts| verdicts.of_all(plan, &block)))
 }

@@ -8,7 +8,7 @@ use crate::{
 
 use super::{
     BlockToJudge, JudgeError, candidates,
-    outcome::{OneRule, Outcome},
+    outcome::{OneRule, Outcome, unseen},
     plan::{Cluster, JudgePlan},
     project::Projection,
     repeat::{call, judge_alone},
@@ -23,6 +23,23 @@ pub struct BlockVerdicts {
     /// Of those rules that had a trace of the block to see: where the caller has the rule, ascending, and its
     /// verdicts. Every other rule says `otherwise` of every trace.
     pub seen: Vec<(u32, RuleVerdicts)>,
+}
+
+impl BlockVerdicts {
+    /// Returns the verdicts of every rule, in the order of the plan.
+    pub fn of_all(self, plan: &JudgePlan<'_>, block: &BlockToJudge<'_>) -> Vec<RuleVerdicts> {
+        let view = View::new(block);
+        let mut seen = self.seen.into_iter().peekable();
+        let rules = (0..).zip(plan.rules());
+        rules
+            .map(
+                |(position, rule)| match seen.next_if(|(of, _)| *of == position) {
+                    Some((_, verdicts)) => verdicts,
+                    None => unseen(rule, &view),
+                },
+            )
+            .collect()
+    }
 }
 
 /// Blocks on their way to their verdicts.

@@ -4,14 +4,16 @@
 //! of them. Rules of one pack that read different rows would each be shown the rows of all, and look at each; in
 //! calls of their own they see what they read, and where a block has too few of those, blocks share a call.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
 use crate::{
     rule_id::Digest,
     rules::PublishedRule,
-    sandbox::{FixedColumn, PackPre, RuleDescription, WantColumn, limits::RULES_PER_CALL_MAX},
+    sandbox::{
+        FixedColumn, PackPre, RuleDescription, Want, WantColumn, limits::RULES_PER_CALL_MAX,
+    },
 };
 
 use super::Sees;
@@ -31,8 +33,8 @@ pub struct JudgePlan<'r> {
     pub(super) any_of: Vec<Vec<Vec<u32>>>,
     /// The rules that see every trace.
     pub(super) unconditional: Vec<u32>,
-    /// How many different columns the rules read.
-    n_columns: usize,
+    /// How many clusters read each column.
+    readers: HashMap<&'r Want, u32>,
 }
 
 /// One group of one rule's any-of.
@@ -72,7 +74,7 @@ impl<'r> JudgePlan<'r> {
             satisfies: Vec::new(),
             any_of: Vec::new(),
             unconditional: Vec::new(),
-            n_columns: n_columns(rules),
+            readers: HashMap::default(),
         };
         type Rows = (Digest, Option<Vec<u32>>);
         let mut clusters: BTreeMap<Rows, (&PackPre, Vec<RuleAt>)> = BTreeMap::new();
@@ -100,6 +102,7 @@ impl<'r> JudgePlan<'r> {
             // The contract has a call's rules ascend.
             of_cluster.sort_unstable();
             for rules in of_cluster.chunks(RULES_PER_CALL_MAX) {
+                plan.add_readers(pack, rules);
                 for rule in rules {
                     if let Some(cluster) = plan.cluster_of.get_mut(rule.position as usize) {
                         *cluster = plan.clusters.len() as u32;
@@ -151,7 +154,12 @@ impl<'r> JudgePlan<'r> {
         const NAMES: usize = 8;
         const COLUMN: usize = 16;
         const ROW: usize = 4;
-        NAMES + COLUMN * self.n_columns + ROW * self.clusters.len()
+        NAMES + COLUMN * self.readers.len() + ROW * self.clusters.len()
+    }
+
+    /// Whether several calls of a block are to be shown a column.
+    pub(super) fn shares_column(&self, want: &Want) -> bool {
+        self.readers.get(want).is_some_and(|readers| *readers > 1)
     }
 
     /// Whether so many calls are to be made of a block that its rows are sorted by name once for all of them,
@@ -198,6 +206,20 @@ impl<'r> JudgePlan<'r> {
         self.any_of.push(groups);
     }
 
+    fn add_readers(&mut self, pack: &'r PackPre, rules: &[RuleAt]) {
+        let of_pack = pack.plan();
+        let uses = rules
+            .iter()
+            .filter_map(|rule| of_pack.by_rule.get(rule.index as usize));
+        let wants: BTreeSet<u32> = uses.flat_map(|uses| &uses.wants).copied().collect();
+        for want in wants
+            .iter()
+            .filter_map(|want| of_pack.wants.get(*want as usize))
+        {
+            *self.readers.entry(want).or_default() += 1;
+        }
+    }
+
     /// Numbers names; returns the numbers, ascending, each once.
     fn number_all(&mut self, names: &'r [String]) -> Vec<u32> {
         let mut numbers = Vec::with_capacity(names.len());
@@ -213,12 +235,6 @@ impl<'r> JudgePlan<'r> {
         numbers.dedup();
         numbers
     }
-}
-
-fn n_columns(rules: &[PublishedRule]) -> usize {
-    let reads = rules.iter().flat_map(|rule| &rule.description().reads);
-    let columns: HashSet<_> = reads.map(|want| &want.column).collect();
-    columns.len()
 }
 
 /// A parent is answered as a row, so it must be there.

@@ -43,6 +43,9 @@ use self::{
 };
 pub(super) use self::{symbols::Symbols, tree::Tree};
 
+/// A column that several calls are shown is worked out for the whole block where one of them is shown this part of it.
+const SHARED_ROWS_PART: usize = 4;
+
 /// What rules of one pack read, of any block.
 pub(super) struct Projection<'a> {
     pack: &'a PackPlan,
@@ -251,23 +254,80 @@ impl<'a> Projection<'a> {
         texts: &mut Texts,
     ) -> Result<Column, BlockError> {
         making.tables.find_children(making.block, &want.column)?;
-        let symbols = &mut view.symbols;
         match &want.column {
             WantColumn::SpanName if want.form == Form::Declared => {
                 let names = making.tables.selection.rows.pick(making.block.names()?);
                 Ok(dense(Table::Spans, self.declared(&making.numbers, &names)))
             }
-            WantColumn::SpanName => making.text_column(None, want.form, symbols, texts),
+            WantColumn::SpanName => making.text_column(None, want.form, &mut view.symbols, texts),
             WantColumn::Text(column) => {
-                making.text_column(Some(*column), want.form, symbols, texts)
+                making.text_column(Some(*column), want.form, &mut view.symbols, texts)
             }
             WantColumn::Fixed(column) => making.fixed_column(*column, view),
             WantColumn::Attribute { scope, key } => {
+                if let Some(column) = self.shared(want, view, &making.tables.selection.rows)? {
+                    return Ok(column);
+                }
+                let symbols = &mut view.symbols;
                 making.attribute_column((*scope, key), (want.form, number), symbols, texts)
             }
             // Projected when the elements are known.
             WantColumn::ElementValue => Ok(self.empty(want)),
         }
+    }
+
+    /// Projects an attribute of spans that other calls of the block are shown too: worked out for all rows of the block
+    /// once, then picked. `None` where that is not so, or would be more work.
+    fn shared(
+        &self,
+        want: &Want,
+        view: &mut View<'_>,
+        rows: &Rows,
+    ) -> Result<Option<Column>, BlockError> {
+        // Texts and elements are of one batch.
+        let WantColumn::Attribute { scope, key } = &want.column else {
+            return Ok(None);
+        };
+        let n_rows = view.block.meta().n_spans;
+        let is_of_block = match want.form {
+            Form::Symbol | Form::Truth | Form::Number => true,
+            Form::Declared | Form::Text | Form::Value => false,
+        };
+        let is_worth_it = rows.len() * SHARED_ROWS_PART >= n_rows as usize;
+        let is_shared = is_of_block
+            && want.column.table() == Table::Spans
+            && self.plan.shares_column(want)
+            && (is_worth_it || view.columns.contains_key(want));
+        if !is_shared {
+            return Ok(None);
+        }
+        let column = match view.columns.get(want) {
+            Some(column) => column,
+            None => {
+                let all = Rows::Range(0..n_rows);
+                let column = cells::whole(
+                    view.block,
+                    &all,
+                    (*scope, key),
+                    want.form,
+                    &mut view.symbols,
+                )?;
+                view.columns.entry(want.clone()).or_insert(column)
+            }
+        };
+        Ok(Some(Column {
+            table: column.table,
+            kinds: match column.kinds.as_slice() {
+                [] => Vec::new(),
+                kinds => rows.pick(kinds),
+            },
+            values: match &column.values {
+                Values::U8s(cells) => Values::U8s(rows.pick(cells)),
+                Values::U16s(cells) => Values::U16s(rows.pick(cells)),
+                Values::U32s(cells) => Values::U32s(rows.pick(cells)),
+                Values::U64s(cells) => Values::U64s(rows.pick(cells)),
+            },
+        }))
     }
 
     fn declared(&self, numbers: &[u16], names: &[u32]) -> Values {

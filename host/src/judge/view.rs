@@ -2,7 +2,12 @@
 
 use std::cell::OnceCell;
 
-use crate::block::{Block, BlockError, NONE, Postings};
+use hashbrown::HashMap;
+
+use crate::{
+    block::{Block, BlockError, NONE, Postings},
+    sandbox::{Column, Want},
+};
 
 use super::{
     BlockToJudge,
@@ -15,6 +20,8 @@ use super::{
 pub(super) struct View<'b> {
     pub(super) block: &'b Block,
     pub(super) symbols: Symbols<'b>,
+    /// Columns of all spans of the block that several calls are shown.
+    pub(super) columns: HashMap<Want, Column, foldhash::fast::FixedState>,
     n_traces: u32,
     /// Traces that are not judged.
     skip: Option<TraceSet>,
@@ -48,6 +55,7 @@ impl<'b> View<'b> {
         Self {
             block,
             symbols: Symbols::of(block),
+            columns: HashMap::default(),
             n_traces,
             skip: (!skip.is_empty()).then(|| TraceSet::of(skip, n_traces)),
             known,

@@ -10,15 +10,15 @@ use hashbrown::{HashMap, HashSet};
 
 use super::{Chain, raise::raise};
 use crate::{
-    block::{BlockError, BlockId, Postings},
+    block::{Block, BlockError, BlockId, Postings},
     clock::Clock,
-    judge::{JudgeError, JudgeOptions, judge},
-    rules::{PublishedRule, Registry, RulesError},
+    judge::{BlockToJudge, JudgeError, JudgePlan, judge_blocks},
+    rules::{PublishedRule, Registry, RuleSet, RulesError},
     sandbox::Sandbox,
     store::{Judgement, ListedBlock, Store, StoreError},
     telemetry::{RuleLabel, Telemetry},
     tenant::TenantId,
-    verdict::{Reason, Verdict},
+    verdict::{Reason, RuleVerdicts, Verdict},
 };
 
 /// Judges blocks one after another. One thread owns it.
@@ -36,6 +36,9 @@ pub struct Judging {
     /// Blocks for which the host had no rules or no sandbox: named once, and tried again.
     put_off: HashSet<BlockId>,
 }
+
+/// How many blocks are judged together where so many wait. Live blocks are small: calls are then full.
+const GROUP_BLOCKS_MAX: usize = 16;
 
 /// After how long a block that was put off is tried again, where nothing else comes to be judged.
 pub(super) const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(10);
@@ -113,37 +116,77 @@ impl Judging {
             if unjudged.is_empty() {
                 return Ok(n_judged);
             }
-            for listed in &unjudged {
+            for group in groups(&unjudged) {
                 if is_stopped() {
                     return Ok(n_judged);
                 }
-                n_judged += usize::from(self.judge_block(listed)?);
+                n_judged += self.judge_group(group)?;
             }
         }
     }
 
-    /// Whether the block has its verdicts afterwards.
-    fn judge_block(&mut self, listed: &ListedBlock) -> Result<bool, StoreError> {
-        let id = listed.meta().id;
-        let (judgement, rules) = match self.verdicts_of(listed) {
+    /// Judges blocks of one tenant that are judged by one rule set. Returns how many have their verdicts afterwards.
+    fn judge_group(&mut self, group: &[ListedBlock]) -> Result<usize, StoreError> {
+        let mut opened = Vec::with_capacity(group.len());
+        for listed in group {
+            match self.store.open_block(listed) {
+                Ok(block) => opened.push((listed, block)),
+                Err(error) => self.cannot_judge(listed, &error.into()),
+            }
+        }
+        let Some((first, _)) = opened.first() else {
+            return Ok(0);
+        };
+        let judged = self
+            .registry
+            .rule_set(&first.meta().tenant, first.rule_set())
+            .map_err(Unjudged::from)
+            .and_then(|rule_set| Ok((self.verdicts_of(&opened, &rule_set)?, rule_set)));
+        let (judged, rule_set) = match judged {
             Ok(judged) => judged,
             Err(error) => {
-                let is_told = self.put_off.contains(&id);
-                if !is_told {
-                    tracing::error!(block = %id, error = %Chain(&error), "a block cannot be judged");
-                }
-                if error.passes() {
-                    self.put_off.insert(id);
-                } else {
-                    self.put_off.remove(&id);
-                    self.given_up.insert(id);
-                }
-                return Ok(false);
+                opened
+                    .iter()
+                    .for_each(|(listed, _)| self.cannot_judge(listed, &error));
+                return Ok(0);
             }
         };
+        let mut n_judged = 0;
+        for ((listed, _), judgement) in opened.iter().zip(judged) {
+            match judgement {
+                Ok(judgement) => {
+                    self.put(listed, &judgement, rule_set.rules())?;
+                    n_judged += 1;
+                }
+                Err(error) => self.cannot_judge(listed, &error),
+            }
+        }
+        Ok(n_judged)
+    }
+
+    fn cannot_judge(&mut self, listed: &ListedBlock, error: &Unjudged) {
+        let id = listed.meta().id;
+        if !self.put_off.contains(&id) {
+            tracing::error!(block = %id, error = %Chain(error), "a block cannot be judged");
+        }
+        if error.passes() {
+            self.put_off.insert(id);
+        } else {
+            self.put_off.remove(&id);
+            self.given_up.insert(id);
+        }
+    }
+
+    fn put(
+        &mut self,
+        listed: &ListedBlock,
+        judgement: &Judgement,
+        rules: &[PublishedRule],
+    ) -> Result<(), StoreError> {
+        let id = listed.meta().id;
         self.put_off.remove(&id);
-        let changed = self.store.put_judged(std::slice::from_ref(&judgement))?;
-        self.count(&judgement, &rules, listed.superseded());
+        let changed = self.store.put_judged(std::slice::from_ref(judgement))?;
+        self.count(judgement, rules, listed.superseded());
         for signal in &changed {
             tracing::debug!(
                 rule = %signal.rule, signal = signal.signal, severity = signal.severity.name(),
@@ -154,32 +197,29 @@ impl Judging {
             let waited = self.clock.monotonic().saturating_sub(since);
             self.telemetry.seal_to_verdict(waited.as_secs_f64());
         }
-        Ok(true)
+        Ok(())
     }
 
+    /// Returns the judgement of each block, or why it has none.
     fn verdicts_of(
         &self,
-        listed: &ListedBlock,
-    ) -> Result<(Judgement, Vec<PublishedRule>), Unjudged> {
-        let rule_set = self
-            .registry
-            .rule_set(&listed.meta().tenant, listed.rule_set())?;
-        let rules = rule_set.rules().to_vec();
-        let block = self.store.open_block(listed)?;
-        let options = JudgeOptions {
-            skip: Postings::clone(listed.superseded()),
-        };
-        let verdicts = judge(&self.sandbox, &rules, &block, &options)?;
-        let mut judgement = Judgement::of(&block)?;
-        for (rule, verdicts) in rules.iter().zip(verdicts) {
-            for violation in &verdicts.violations {
-                judgement.raised.push(raise(rule, &block, violation)?);
-            }
-            judgement
-                .rules
-                .push((rule.id.clone(), rule.version, verdicts));
-        }
-        Ok((judgement, rules))
+        opened: &[(&ListedBlock, Block)],
+        rule_set: &RuleSet,
+    ) -> Result<Vec<Result<Judgement, Unjudged>>, JudgeError> {
+        let blocks: Vec<BlockToJudge<'_>> = opened
+            .iter()
+            .map(|(listed, block)| BlockToJudge {
+                block,
+                skip: listed.superseded(),
+                known: &[],
+            })
+            .collect();
+        let plan = JudgePlan::new(rule_set.rules());
+        let judged = judge_blocks(&self.sandbox, &plan, &blocks)?;
+        let each = blocks.iter().zip(judged);
+        Ok(each
+            .map(|(of, verdicts)| judgement(rule_set.rules(), of, verdicts?.of_all(&plan, of)))
+            .collect())
     }
 
     fn count(&self, judgement: &Judgement, rules: &[PublishedRule], skip: &Postings) {
@@ -209,6 +249,33 @@ impl Judging {
             }
         }
     }
+}
+
+/// Cuts blocks, in their order, into groups that are judged together.
+fn groups(blocks: &[ListedBlock]) -> impl Iterator<Item = &[ListedBlock]> {
+    let alike = |a: &ListedBlock, b: &ListedBlock| {
+        (&a.meta().tenant, a.rule_set()) == (&b.meta().tenant, b.rule_set())
+    };
+    blocks
+        .chunk_by(alike)
+        .flat_map(|blocks| blocks.chunks(GROUP_BLOCKS_MAX))
+}
+
+/// Puts together what is recorded of a block.
+fn judgement(
+    rules: &[PublishedRule],
+    of: &BlockToJudge<'_>,
+    verdicts: Vec<RuleVerdicts>,
+) -> Result<Judgement, Unjudged> {
+    let mut judgement = Judgement::of(of.block)?;
+    for (rule, verdicts) in rules.iter().zip(verdicts) {
+        let raised = raise(rule, of.block, &verdicts.violations)?;
+        judgement.raised.extend(raised);
+        judgement
+            .rules
+            .push((rule.id.clone(), rule.version, verdicts));
+    }
+    Ok(judgement)
 }
 
 fn label<'a>(tenant: &'a TenantId, rule: &'a PublishedRule) -> RuleLabel<'a> {

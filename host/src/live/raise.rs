@@ -3,17 +3,32 @@
 use crate::{
     block::{AttributeColumn, AttributeScope, Block, BlockError, kind},
     clock::UnixNanos,
-    judge::message,
+    judge::Messages,
     rules::PublishedRule,
     signal::{Raised, Witness},
     trace::{SpanId, TraceId},
     verdict::Violation,
 };
 
-/// Copies the violation and its witnesses out of the block.
+/// Copies the violations of a rule and their witnesses out of the block.
 pub(super) fn raise(
     rule: &PublishedRule,
     block: &Block,
+    violations: &[Violation],
+) -> Result<Vec<Raised>, BlockError> {
+    if violations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let messages = Messages::new(rule.description(), block)?;
+    let each = violations.iter();
+    each.map(|violation| raise_one(rule, block, &messages, violation))
+        .collect()
+}
+
+fn raise_one(
+    rule: &PublishedRule,
+    block: &Block,
+    messages: &Messages<'_>,
     violation: &Violation,
 ) -> Result<Raised, BlockError> {
     let trace = violation.trace as usize;
@@ -28,7 +43,7 @@ pub(super) fn raise(
         version: rule.version,
         signal: description.signal.clone(),
         severity: description.severity,
-        message: message(description, block, violation)?,
+        message: messages.of(violation)?,
         trace_id: block
             .trace_ids()?
             .get(trace)

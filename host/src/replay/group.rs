@@ -6,8 +6,7 @@ use super::{ReplayError, ReplayOptions, ReplayViolation, Replaying, Shortcuts, e
 use crate::{
     block::{Block, BlockError, Postings},
     clock::UnixNanos,
-    judge::{BlockToJudge, BlockVerdicts, JudgePlan, judge_blocks, message},
-    rules::PublishedRule,
+    judge::{BlockToJudge, BlockVerdicts, JudgePlan, Messages, judge_blocks},
     store::ListedBlock,
     trace::{SpanId, TraceId},
     verdict::{RuleVerdicts, Violation},
@@ -188,17 +187,26 @@ impl Replay<'_> {
         let (Some(rule), Some(until)) = (rule, until) else {
             return Ok(tally);
         };
+        if verdicts.violations.is_empty() {
+            return Ok(tally);
+        }
         let until = until.load(Ordering::Relaxed);
+        let starts = of.block.trace_starts()?;
+        let mut messages = None;
         for violation in &verdicts.violations {
-            let starts = of.block.trace_starts()?;
             let start = starts.get(violation.trace as usize).copied();
             let time = UnixNanos(start.unwrap_or_default());
             tally.saw_violation(time, time);
-            if time.0 <= until {
-                tally
-                    .violations
-                    .push(describe(rule, &of.block, violation, time)?);
+            if time.0 > until {
+                continue;
             }
+            let messages = match &messages {
+                Some(messages) => messages,
+                None => messages.insert(Messages::new(rule.description(), &of.block)?),
+            };
+            tally
+                .violations
+                .push(describe(&of.block, messages, violation, time)?);
         }
         Ok(tally)
     }
@@ -229,8 +237,8 @@ fn outside(block: &Block, options: &ReplayOptions) -> Result<Postings, BlockErro
 }
 
 fn describe(
-    rule: &PublishedRule,
     block: &Block,
+    messages: &Messages<'_>,
     violation: &Violation,
     time: UnixNanos,
 ) -> Result<ReplayViolation, BlockError> {
@@ -249,6 +257,6 @@ fn describe(
             .filter_map(|row| span_ids.get(*row as usize))
             .map(|id| SpanId(*id))
             .collect(),
-        message: message(rule.description(), block, violation)?,
+        message: messages.of(violation)?,
     })
 }

@@ -66,6 +66,27 @@ impl Making<'_, '_> {
     }
 }
 
+/// Projects an attribute of spans at these rows, in a form that is the block's alone.
+pub(super) fn whole(
+    block: &Block,
+    rows: &Rows,
+    (scope, key): (WantScope, &str),
+    form: Form,
+    symbols: &mut Symbols<'_>,
+) -> Result<Column, BlockError> {
+    let cells = AttributeCells {
+        block,
+        rows,
+        scope,
+        key,
+    };
+    let shape = Shape {
+        table: Table::Spans,
+        n: rows.len(),
+    };
+    form_column(block, shape, form, &cells, symbols, &mut Texts::new())
+}
+
 /// Of which table a column is, and how many cells it has.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
