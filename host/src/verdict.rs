@@ -153,22 +153,19 @@ pub const WITNESSES_MAX: usize = 100;
 impl RuleVerdicts {
     /// Counts the traces by the number of their verdict, without those in `skip` (ascending).
     pub fn counts(&self, skip: &[u32]) -> [u64; 4] {
-        let mut counts = [0; 4];
-        let mut add = |verdict: Verdict, by: i64| {
-            let [not_applicable, held, violated, inconclusive] = &mut counts;
-            *match verdict {
-                Verdict::NotApplicable => not_applicable,
-                Verdict::Held => held,
-                Verdict::Violated => violated,
-                Verdict::Inconclusive => inconclusive,
-            } += by;
-        };
-        self.verdicts.iter().for_each(|verdict| add(*verdict, 1));
-        let skipped = skip
-            .iter()
-            .filter_map(|trace| self.verdicts.get(*trace as usize));
-        skipped.for_each(|verdict| add(*verdict, -1));
-        counts.map(|count| count as u64)
+        // Four plain passes, each of many verdicts at a time.
+        let mut counts = Verdict::ALL.map(|of| {
+            let of_kind = self.verdicts.iter().filter(|verdict| **verdict == of);
+            of_kind.count() as u64
+        });
+        for trace in skip {
+            let verdict = self.verdicts.get(*trace as usize);
+            let count = verdict.and_then(|verdict| counts.get_mut(*verdict as usize));
+            if let Some(count) = count {
+                *count -= 1;
+            }
+        }
+        counts
     }
 }
 

@@ -255,6 +255,13 @@ impl Block {
         cached(&self.cells.span_ids, || self.decode_ids(Section::SpanIds)).map(Vec::as_slice)
     }
 
+    /// Returns the id of a span; `None` where there is no such row. Where all ids are wanted, [`Self::span_ids`] is faster.
+    pub fn span_id(&self, row: u32) -> Result<Option<[u8; 8]>, BlockError> {
+        let ids = self.section(Section::SpanIds)?;
+        let (ids, _) = ids.as_chunks::<8>();
+        Ok(ids.get(row as usize).copied())
+    }
+
     /// Returns a column of numbers as they were sent.
     pub(super) fn sent(&self, section: Section) -> Result<&[u64], BlockError> {
         self.u64s(section, || self.decode(section))

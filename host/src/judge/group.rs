@@ -12,7 +12,7 @@ use super::{
     plan::{Cluster, JudgePlan},
     project::Projection,
     repeat::{call, judge_alone},
-    select::{Part, cut, select},
+    select::{Part, batches, select},
     traces::TraceSet,
     view::View,
 };
@@ -154,7 +154,7 @@ impl Group<'_, '_> {
                 Err(error) => self.give_up(number, error),
             }
         }
-        for batch in cut(parts) {
+        for batch in batches(parts) {
             self.judge_batch(cluster, seeing, batch)?;
         }
         Ok(())

@@ -111,6 +111,23 @@ impl<'r> Outcome<'r> {
         let verdicts = found.findings.verdicts.get(from..).unwrap_or_default();
         let facts = found.facts.get(first_trace..).unwrap_or_default();
         let mut violations = ViolationsOf::rule(found.number, first_trace, found.findings);
+        let n_selected = selection.traces.len();
+        let facts = facts.get(..n_selected).unwrap_or_default();
+        if self.candidates.is_none() && facts.iter().all(|facts| *facts == 0) {
+            // Nothing to doubt, of any trace.
+            for (&trace, &verdict) in selection.traces.iter().zip(verdicts) {
+                self.put(
+                    trace,
+                    Verdict::from_number(verdict).unwrap_or(Verdict::Inconclusive),
+                );
+            }
+            let violated = selection.traces.iter().zip(verdicts);
+            for (&trace, _) in violated.filter(|(_, verdict)| **verdict == Verdict::Violated as u8)
+            {
+                self.violate(trace, violations.next(), selection, first_row);
+            }
+            return;
+        }
         for ((&trace, &verdict), &facts) in selection.traces.iter().zip(verdicts).zip(facts) {
             let verdict = Verdict::from_number(verdict).unwrap_or(Verdict::Inconclusive);
             let violation = match verdict {
@@ -126,16 +143,27 @@ impl<'r> Outcome<'r> {
                 self.put_inconclusive(trace, Reason::Incomplete);
                 continue;
             }
-            if let Some((clause, witnesses)) = violation {
-                let first = witnesses.iter().take(WITNESSES_MAX);
-                let row = |at: &u32| selection.rows.get(at.checked_sub(first_row)?);
-                self.verdicts.violations.push(Violation {
-                    trace,
-                    clause,
-                    witnesses: first.filter_map(row).collect(),
-                });
-            }
+            self.violate(trace, violation, selection, first_row);
             self.put(trace, verdict);
+        }
+    }
+
+    /// Keeps a violation, if there is one; `first_row` is the first row of the selection in the batch.
+    fn violate(
+        &mut self,
+        trace: u32,
+        violation: Option<(Clause, &[u32])>,
+        selection: &Selection,
+        first_row: u32,
+    ) {
+        if let Some((clause, witnesses)) = violation {
+            let first = witnesses.iter().take(WITNESSES_MAX);
+            let row = |at: &u32| selection.rows.get(at.checked_sub(first_row)?);
+            self.verdicts.violations.push(Violation {
+                trace,
+                clause,
+                witnesses: first.filter_map(row).collect(),
+            });
         }
     }
 

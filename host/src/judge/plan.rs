@@ -148,13 +148,14 @@ impl<'r> JudgePlan<'r> {
             .any(|groups| groups.iter().all(&mut satisfied))
     }
 
-    /// Returns about how many bytes judging keeps for each span of a block until its verdicts are there: its columns
-    /// decoded, and the rows that each call is to be shown.
+    /// Returns about how many bytes judging keeps for each span of a block until its verdicts are there: the block's
+    /// columns decoded, those that calls share, and the verdicts.
     pub fn bytes_per_span(&self) -> usize {
-        const NAMES: usize = 8;
+        const ROWS: usize = 12;
         const COLUMN: usize = 16;
-        const ROW: usize = 4;
-        NAMES + COLUMN * self.readers.len() + ROW * self.clusters.len()
+        // A trace has some ten spans.
+        const RULES_PER_BYTE: usize = 10;
+        ROWS + COLUMN * self.readers.len() + self.rules.len().div_ceil(RULES_PER_BYTE)
     }
 
     /// Whether several calls of a block are to be shown a column.

@@ -305,12 +305,13 @@ impl<'a> Projection<'a> {
             Some(column) => column,
             None => {
                 let all = Rows::Range(0..n_rows);
-                let column = cells::whole(
+                let column = cells::attribute(
                     view.block,
                     &all,
-                    (*scope, key),
+                    (Table::Spans, *scope, key),
                     want.form,
                     &mut view.symbols,
+                    &mut Texts::new(),
                 )?;
                 view.columns.entry(want.clone()).or_insert(column)
             }

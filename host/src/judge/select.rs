@@ -170,39 +170,40 @@ impl Selector<'_> {
     }
 }
 
-/// Cuts what is selected into batches that one call may hold: up to 16,384 spans, or one longer trace alone. Blocks
-/// share a batch, and a block of more goes into several.
-pub(super) fn cut(parts: Vec<Part>) -> Vec<Vec<Part>> {
+/// Puts what is selected into batches that one call may hold: up to 16,384 spans, or one longer trace alone.
+///
+/// Blocks share a batch where they fit whole: what is joined is copied once more. A part that no call has room for is
+/// cut.
+pub(super) fn batches(parts: Vec<Part>) -> Vec<Vec<Part>> {
     let mut batches = Vec::new();
     let mut batch: Vec<Part> = Vec::new();
     let (mut n_rows, mut n_traces) = (0, 0);
     for Part { view, selection } in parts {
+        let rows_after = n_rows + selection.rows.len();
+        let traces_after = n_traces + selection.traces.len();
+        if rows_after > SPANS_PER_CALL_MAX || traces_after > TRACES_PER_CALL_MAX {
+            batches.extend((!batch.is_empty()).then(|| std::mem::take(&mut batch)));
+            (n_rows, n_traces) = (0, 0);
+        }
         let mut rest = Some(selection);
         while let Some(selection) = rest.take() {
-            let fits = match SPANS_PER_CALL_MAX.checked_sub(n_rows) {
-                Some(rows) => selection.n_traces_within(rows, TRACES_PER_CALL_MAX - n_traces),
-                None => 0,
-            };
-            if fits == 0 && !batch.is_empty() {
-                batches.push(std::mem::take(&mut batch));
-                (n_rows, n_traces) = (0, 0);
-                rest = Some(selection);
-                continue;
-            }
             // One trace that no call has room for goes alone.
-            let (here, later) = selection.split(fits.max(1));
+            let n_here = selection.n_traces_of_call().max(1);
+            let (here, later) = selection.split(n_here);
             n_rows += here.rows.len();
             n_traces += here.traces.len();
             batch.push(Part {
                 view,
                 selection: here,
             });
+            if later.is_some() || n_rows > SPANS_PER_CALL_MAX {
+                batches.push(std::mem::take(&mut batch));
+                (n_rows, n_traces) = (0, 0);
+            }
             rest = later;
         }
     }
-    if !batch.is_empty() {
-        batches.push(batch);
-    }
+    batches.extend((!batch.is_empty()).then_some(batch));
     batches
 }
 
@@ -217,10 +218,12 @@ impl Selection {
         right.map(|right| (left, right))
     }
 
-    /// Returns how many of the first traces have no more rows, and are no more, than there is room for.
-    fn n_traces_within(&self, rows: usize, traces: usize) -> usize {
-        let fits = |end: &u32| *end as usize <= rows;
-        self.trace_ends.partition_point(fits).min(traces)
+    /// Returns how many of the first traces fit into one call.
+    fn n_traces_of_call(&self) -> usize {
+        let fits = |end: &u32| *end as usize <= SPANS_PER_CALL_MAX;
+        self.trace_ends
+            .partition_point(fits)
+            .min(TRACES_PER_CALL_MAX)
     }
 
     /// Returns the first traces, and the others if there are any.
@@ -298,6 +301,14 @@ impl Rows {
         match self {
             Self::Range(range) => range.clone().for_each(each),
             Self::List(rows) => rows.iter().copied().for_each(each),
+        }
+    }
+
+    /// Returns what each row becomes, in order.
+    pub(super) fn map<T>(&self, each: impl FnMut(u32) -> T) -> Vec<T> {
+        match self {
+            Self::Range(range) => range.clone().map(each).collect(),
+            Self::List(rows) => rows.iter().copied().map(each).collect(),
         }
     }
 

@@ -371,6 +371,59 @@ fn by_trace(traces: &[SealedTrace], rules: usize) -> Vec<(TraceId, Vec<Judged>)>
     let block = block(traces);
     let (sandbox, all) = &*REGROUPED;
     let judged = judge(sandbox, &all[..rules], &block, &JudgeOptions::default()).unwrap();
+    by_trace_of(&block, &judged)
+}
+
+/// Judges blocks together; of some of them it is known which traces have which names.
+fn by_trace_together(blocks: &[&[SealedTrace]]) -> Vec<(TraceId, Vec<Judged>)> {
+    let (sandbox, rules) = &*REGROUPED;
+    // The rule that sees everything leaves no name required.
+    for rules in [&rules[..], &rules[..1], &rules[2..4]] {
+        let plan = JudgePlan::new(rules);
+        assert_eq!(plan.required_names().is_some(), rules.len() <= 2);
+    }
+    let plan = JudgePlan::new(rules);
+    let blocks: Vec<Block> = blocks.iter().map(|traces| block(traces)).collect();
+    let skip = Postings::default();
+    let of = |block| BlockToJudge {
+        block,
+        skip: &skip,
+        known: &[],
+    };
+    let together: Vec<BlockToJudge<'_>> = blocks.iter().map(of).collect();
+    let judged = judge_blocks(sandbox, &plan, &together).unwrap();
+    let each = together.iter().zip(judged);
+    each.flat_map(|(of, verdicts)| by_trace_of(of.block, &verdicts.unwrap().of_all(&plan, of)))
+        .collect()
+}
+
+/// What is known of a block beforehand spares reading it, and changes no verdict.
+fn check_known(traces: &[SealedTrace], is_known: &[bool]) {
+    let (sandbox, rules) = &*REGROUPED;
+    let plan = JudgePlan::new(&rules[2..4]);
+    let block = block(traces);
+    let mut known = vec![None; 2];
+    for (name, number) in plan.required_names().unwrap() {
+        let number = number as usize;
+        if is_known[number] {
+            let traces = block.name_postings(name).unwrap();
+            known[number] = Some(traces.cloned().unwrap_or_default());
+        }
+    }
+    let skip = Postings::default();
+    let judged = [&[][..], &known[..]].map(|known| {
+        let of = BlockToJudge {
+            block: &block,
+            skip: &skip,
+            known,
+        };
+        let mut judged = judge_blocks(sandbox, &plan, &[of]).unwrap();
+        judged.pop().unwrap().unwrap().of_all(&plan, &of)
+    });
+    assert_eq!(judged[0], judged[1]);
+}
+
+fn by_trace_of(block: &Block, judged: &[RuleVerdicts]) -> Vec<(TraceId, Vec<Judged>)> {
     let ids = block.trace_ids().unwrap();
     let mut found: Vec<_> = ids
         .iter()
@@ -424,13 +477,19 @@ proptest! {
         let whole = by_trace(&traces, REGROUPED.1.len());
         let mut parts = Vec::new();
         let mut rest = traces.as_slice();
+        let mut blocks = Vec::new();
         for cut in cuts {
             let (part, after) = rest.split_at(cut.min(rest.len()));
             if !part.is_empty() {
                 parts.extend(by_trace(part, REGROUPED.1.len()));
+                blocks.push(part);
             }
             rest = after;
         }
+        let mut together = by_trace_together(&blocks);
+        together.sort_by_key(|(id, _)| *id);
+        prop_assert_eq!(&together, &whole[..together.len()].to_vec());
+        check_known(&traces, &[facts[0] & 1 == 0, facts[0] & 2 == 0]);
         parts.sort_by_key(|(id, _)| *id);
         prop_assert_eq!(&parts, &whole[..parts.len()].to_vec());
         // Nor do other rules beside it.

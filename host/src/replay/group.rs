@@ -243,7 +243,10 @@ fn describe(
     time: UnixNanos,
 ) -> Result<ReplayViolation, BlockError> {
     let ids = block.trace_ids()?;
-    let span_ids = block.span_ids()?;
+    let mut witnesses = Vec::with_capacity(violation.witnesses.len());
+    for row in &violation.witnesses {
+        witnesses.extend(block.span_id(*row)?.map(SpanId));
+    }
     Ok(ReplayViolation {
         trace_id: ids
             .get(violation.trace as usize)
@@ -251,12 +254,7 @@ fn describe(
             .unwrap_or(TraceId([0; 16])),
         time,
         clause: violation.clause,
-        witnesses: violation
-            .witnesses
-            .iter()
-            .filter_map(|row| span_ids.get(*row as usize))
-            .map(|id| SpanId(*id))
-            .collect(),
+        witnesses,
         message: messages.of(violation)?,
     })
 }

@@ -62,29 +62,118 @@ impl Making<'_, '_> {
             }
             return Ok(column);
         }
-        form_column(self.block, shape, form, &cells, symbols, texts)
+        attribute(self.block, rows, (table, scope, key), form, symbols, texts)
     }
 }
 
-/// Projects an attribute of spans at these rows, in a form that is the block's alone.
-pub(super) fn whole(
+/// Projects an attribute at these rows of its table, in any form but `value`.
+pub(super) fn attribute(
     block: &Block,
     rows: &Rows,
-    (scope, key): (WantScope, &str),
+    (table, scope, key): (Table, WantScope, &str),
     form: Form,
     symbols: &mut Symbols<'_>,
+    texts: &mut Texts,
 ) -> Result<Column, BlockError> {
-    let cells = AttributeCells {
+    let cells = |scope| AttributeCells {
         block,
         rows,
         scope,
         key,
     };
     let shape = Shape {
-        table: Table::Spans,
+        table,
         n: rows.len(),
     };
-    form_column(block, shape, form, &cells, symbols, &mut Texts::new())
+    let mut own = |scope| form_column(block, shape, form, &cells(scope), symbols, texts);
+    let (shared_scope, shared) = match scope {
+        WantScope::Span | WantScope::Event | WantScope::Link => return own(scope),
+        WantScope::Scope => (AttributeScope::Scope, block.scopes()?),
+        WantScope::Resource => (AttributeScope::Resource, block.resources()?),
+        WantScope::Any => match block.attribute(AttributeScope::Resource, key)? {
+            Some(_) => (AttributeScope::Resource, block.resources()?),
+            None => return own(WantScope::Span),
+        },
+    };
+    let of_span = match scope {
+        WantScope::Any => block.attribute(AttributeScope::Span, key)?,
+        WantScope::Span
+        | WantScope::Event
+        | WantScope::Link
+        | WantScope::Scope
+        | WantScope::Resource => None,
+    };
+    let of_span = match of_span {
+        Some(column) => Some((column, own(WantScope::Span)?)),
+        None => None,
+    };
+    // What spans share is worked out once for each resource or scope, of which there are few.
+    let few = OwnCells(block.attribute(shared_scope, key)?);
+    let few_shape = Shape {
+        table,
+        n: shared.iter().max().map_or(0, |last| *last as usize + 1),
+    };
+    let few = form_column(block, few_shape, form, &few, symbols, texts)?;
+    let mut column = few.spread(rows, shared);
+    if let Some((cells, own)) = of_span {
+        let mut places = Vec::with_capacity(cells.rows.len());
+        for_each_own(rows, cells, |place, _, _| places.push(place));
+        column.overlay(&own, &places);
+    }
+    Ok(column)
+}
+
+/// What becomes of the columns of what spans share.
+trait Spread {
+    /// Returns for each row the cell of what `shared` says that it shares.
+    fn spread(&self, rows: &Rows, shared: &[u32]) -> Self;
+    /// Takes the cells of another column at some places.
+    fn overlay(&mut self, other: &Self, places: &[usize]);
+}
+
+impl Spread for Column {
+    fn spread(&self, rows: &Rows, shared: &[u32]) -> Self {
+        fn cells<T: Copy + Default>(rows: &Rows, shared: &[u32], few: &[T]) -> Vec<T> {
+            if few.is_empty() {
+                return Vec::new();
+            }
+            let cell = |row: u32| {
+                let of_row = shared.get(row as usize);
+                of_row.and_then(|of_row| few.get(*of_row as usize)).copied()
+            };
+            rows.map(|row| cell(row).unwrap_or_default())
+        }
+        Self {
+            table: self.table,
+            kinds: cells(rows, shared, &self.kinds),
+            values: match &self.values {
+                Values::U8s(few) => Values::U8s(cells(rows, shared, few)),
+                Values::U16s(few) => Values::U16s(cells(rows, shared, few)),
+                Values::U32s(few) => Values::U32s(cells(rows, shared, few)),
+                Values::U64s(few) => Values::U64s(cells(rows, shared, few)),
+            },
+        }
+    }
+
+    fn overlay(&mut self, other: &Self, places: &[usize]) {
+        fn cells<T: Copy>(cells: &mut [T], others: &[T], places: &[usize]) {
+            for &place in places {
+                if let (Some(cell), Some(other)) = (cells.get_mut(place), others.get(place)) {
+                    *cell = *other;
+                }
+            }
+        }
+        cells(&mut self.kinds, &other.kinds, places);
+        match (&mut self.values, &other.values) {
+            (Values::U8s(own), Values::U8s(others)) => cells(own, others, places),
+            (Values::U16s(own), Values::U16s(others)) => cells(own, others, places),
+            (Values::U32s(own), Values::U32s(others)) => cells(own, others, places),
+            (Values::U64s(own), Values::U64s(others)) => cells(own, others, places),
+            (Values::U8s(_) | Values::U16s(_) | Values::U32s(_) | Values::U64s(_), _) => {
+                debug_assert!(false, "both are of one form");
+            }
+        }
+    }
 }
 
 /// Of which table a column is, and how many cells it has.
@@ -357,6 +446,24 @@ fn for_each_own(rows: &Rows, column: &AttributeColumn, mut put: impl FnMut(usize
             put(place, kind, value);
         }
     });
+}
+
+/// All cells of an attribute, each at its row.
+struct OwnCells<'c>(Option<&'c AttributeColumn>);
+
+impl Cells for OwnCells<'_> {
+    fn for_each(&self, mut put: impl FnMut(usize, u8, u64)) -> Result<(), BlockError> {
+        let Some(column) = self.0 else {
+            return Ok(());
+        };
+        let cells = column.kinds.iter().zip(&column.values);
+        for (row, (kind, value)) in column.rows.iter().zip(cells) {
+            if *kind != kind::EMPTY {
+                put(*row as usize, *kind, *value);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Spreads a column of a small table over its rows.

@@ -21,6 +21,8 @@ pub(in crate::judge) struct Symbols<'b> {
     /// Texts that the dictionary does not have, by their symbols past its end.
     extra: HashMap<String, u32, foldhash::fast::FixedState>,
     ints: HashMap<i64, u32, foldhash::fast::FixedState>,
+    /// The last of them that was asked for: equal ints often follow each other.
+    last_int: Option<(i64, u32)>,
     /// By symbol of the dictionary, what decimal number the text is.
     decimals: HashMap<u32, Option<(u8, u64)>, foldhash::fast::FixedState>,
 }
@@ -31,6 +33,7 @@ impl<'b> Symbols<'b> {
             block,
             extra: HashMap::default(),
             ints: HashMap::default(),
+            last_int: None,
             decimals: HashMap::default(),
         }
     }
@@ -52,11 +55,15 @@ impl<'b> Symbols<'b> {
 
     /// Returns the symbol of an int's canonical decimal text.
     pub(super) fn of_int(&mut self, int: i64) -> Result<u32, BlockError> {
-        if let Some(symbol) = self.ints.get(&int) {
-            return Ok(*symbol);
+        if let Some((_, symbol)) = self.last_int.filter(|(last, _)| *last == int) {
+            return Ok(symbol);
         }
-        let symbol = self.of_text(&int.to_string())?;
+        let symbol = match self.ints.get(&int) {
+            Some(symbol) => *symbol,
+            None => self.of_text(&int.to_string())?,
+        };
         self.ints.insert(int, symbol);
+        self.last_int = Some((int, symbol));
         Ok(symbol)
     }
 
@@ -104,6 +111,8 @@ pub(super) struct Texts {
     pub(super) ends: Vec<u32>,
     /// By symbol of the block at hand.
     numbers: HashMap<u32, u32, foldhash::fast::FixedState>,
+    /// The last symbol that was asked for, and its number: equal texts often follow each other.
+    last: Option<(u32, u32)>,
 }
 
 impl Texts {
@@ -113,21 +122,27 @@ impl Texts {
             // Text 0 stands for none.
             ends: vec![0],
             numbers: HashMap::default(),
+            last: None,
         }
     }
 
     /// Goes on to the texts of another block: those that both have are in the blob twice.
     pub(super) fn begin_block(&mut self) {
         self.numbers.clear();
+        self.last = None;
     }
 
     /// Returns the number of a text of the block's dictionary.
     pub(super) fn of_string(&mut self, block: &Block, symbol: u32) -> Result<u32, BlockError> {
-        if let Some(number) = self.numbers.get(&Symbols::of_string(symbol)) {
-            return Ok(*number);
+        if let Some((_, number)) = self.last.filter(|(last, _)| *last == symbol) {
+            return Ok(number);
         }
-        let text = block.strings()?.get(symbol)?;
-        Ok(self.add(Symbols::of_string(symbol), text))
+        let number = match self.numbers.get(&Symbols::of_string(symbol)) {
+            Some(number) => *number,
+            None => self.add(Symbols::of_string(symbol), block.strings()?.get(symbol)?),
+        };
+        self.last = Some((symbol, number));
+        Ok(number)
     }
 
     /// Returns the number of a text with this symbol.

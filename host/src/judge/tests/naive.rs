@@ -13,7 +13,7 @@ use crate::{
     judge::{
         plan::JudgePlan,
         project::Projection,
-        select::{Part, Selection, cut, select},
+        select::{Part, Selection, batches, select},
         traces::TraceSet,
     },
     sandbox::{Batch, Column, FixedColumn, Form, TextColumn, Values, Want, WantColumn},
@@ -642,9 +642,9 @@ fn batch_of(plan: &JudgePlan<'_>, blocks: &[(&Block, &[u32])]) -> Option<Batch> 
         view,
         selection: selected(view, seen),
     });
-    let mut batches = cut(parts.collect());
-    let batch = batches.pop()?;
-    assert!(batches.is_empty());
+    let mut all = batches(parts.collect());
+    let batch = all.pop()?;
+    assert!(all.is_empty());
     let projection = Projection::new(plan, cluster.pack, [0]);
     Some(projection.batch(&mut views, &batch).unwrap())
 }
