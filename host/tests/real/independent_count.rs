@@ -6,34 +6,22 @@
 //!
 //! Skipped, and said so, where the spans (`shared/data` in a folder above) or `python3` are absent.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "clippy knows a test by its attribute, and so not what the test calls"
-)]
-
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
-    path::{Path, PathBuf},
+    fs::File,
+    path::Path,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use betrace::{
-    assemble::{Arrival, AssembleOptions, Assembler},
-    block::{BlockBuilder, EncodedBlock},
-    clock::UnixNanos,
     ingest::file::Reader,
     judge::{JudgeOptions, judge},
     rules::PublishedRule,
-    sandbox::{PackCompiler, Sandbox, SandboxLimits},
-    tenant::TenantId,
     verdict::Verdict,
 };
-use betrace_dsl::Source;
 use serde_json::Value;
+
+use crate::input;
 
 /// What one rule says of all traces.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -44,29 +32,25 @@ struct Tally {
 
 #[test]
 fn ten_rules_say_of_real_traces_what_an_independent_count_says() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
-    let spans = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .map(|above| above.join("shared/data/nezha_tt.arrival.jsonl.zst"))
-        .find(|path| path.exists());
-    let Some(spans) = spans else {
-        println!("skipped: no shared/data/nezha_tt.arrival.jsonl.zst above this folder");
+    let tests = input::tests();
+    let Some(spans) = input::find("nezha_tt.arrival.jsonl.zst") else {
         return;
     };
     let Some(counted) = count(&tests.join("independent/count.py"), &spans) else {
         println!("skipped: no python3");
         return;
     };
-    let limits = SandboxLimits {
-        instances_max: 2,
-        ..SandboxLimits::default()
-    };
-    let sandbox = Sandbox::new(PackCompiler::InProcess, limits).unwrap();
-    let rules = rules(&sandbox, &tests.join("data/nezha"));
+    let sandbox = input::sandbox();
+    let packs = input::packs(&tests.join("data/nezha")).into_iter();
+    let rules: Vec<_> = packs
+        .flat_map(|(_, component)| PublishedRule::all_of(&sandbox.load(&component).unwrap()))
+        .collect();
     assert_eq!(rules.len(), 10);
+    let requests = Reader::open(&spans).unwrap();
+    let traces = input::assemble(requests.map(|request| request.unwrap().decoded.records));
 
     let mut judged: BTreeMap<String, Tally> = BTreeMap::new();
-    for encoded in blocks(&spans) {
+    for encoded in input::blocks(traces, input::BLOCK_SPANS) {
         let block = encoded.to_block();
         let ids = block.trace_ids().unwrap();
         let verdicts = judge(&sandbox, &rules, &block, &JudgeOptions::default()).unwrap();
@@ -118,54 +102,4 @@ fn count(script: &Path, spans: &Path) -> Option<BTreeMap<String, Tally>> {
             .map(tally)
             .collect(),
     )
-}
-
-fn rules(sandbox: &Sandbox, folder: &Path) -> Vec<PublishedRule> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    let of_file = |path: &PathBuf| {
-        let text = fs::read(path).unwrap();
-        let name = path.file_name().unwrap().to_string_lossy();
-        let (compiled, diagnostics) = betrace_dsl::compile(&Source {
-            name: &name,
-            text: &text,
-        });
-        let compiled = compiled.unwrap_or_else(|| panic!("{diagnostics:?}"));
-        PublishedRule::all_of(&sandbox.load(&compiled.component).unwrap())
-    };
-    files.iter().flat_map(of_file).collect()
-}
-
-/// Reads and assembles all spans, and puts their traces into blocks of about 16,000 spans.
-fn blocks(spans: &Path) -> Vec<EncodedBlock> {
-    const BLOCK_SPANS: usize = 16_000;
-    let tenant = TenantId::default_tenant();
-    let mut assembler = Assembler::new(AssembleOptions::default());
-    for request in Reader::open(spans).unwrap() {
-        let request = request.unwrap();
-        let arrival = Arrival {
-            frame: None,
-            bytes: request.otlp.len(),
-            now: Duration::ZERO,
-            arrived: UnixNanos(0),
-        };
-        let records = request.decoded.records;
-        assembler.add(&tenant, records, arrival, |_| 0).unwrap();
-    }
-    let mut blocks = Vec::new();
-    let mut builder = BlockBuilder::new(tenant.clone());
-    for sealed in assembler.flush() {
-        builder.push(sealed.trace);
-        if builder.n_spans() >= BLOCK_SPANS {
-            let full = std::mem::replace(&mut builder, BlockBuilder::new(tenant.clone()));
-            blocks.push(full.finish());
-        }
-    }
-    if !builder.is_empty() {
-        blocks.push(builder.finish());
-    }
-    blocks
 }
