@@ -15,6 +15,7 @@ use crate::{
         project::Projection,
         select::{Part, Selection, batches, select},
         traces::TraceSet,
+        view::View,
     },
     sandbox::{Batch, Column, FixedColumn, Form, TextColumn, Values, Want, WantColumn},
     trace::SpanRecord,
