@@ -10,7 +10,7 @@ use betrace::{
     clock::UnixNanos,
     ingest::file::Reader,
     tenant::TenantId,
-    trace::{Facts, ResourceRecord, ScopeRecord, SealedTrace, SpanRecord, TraceId},
+    trace::{Facts, ResourceRecord, ScopeRecord, SentSpan, SentTrace, SpanRecord, TraceId},
 };
 use divan::{Bencher, counter::ItemsCount};
 use opentelemetry_proto::tonic::{
@@ -53,9 +53,9 @@ impl fmt::Display for Traffic {
 impl Traffic {
     const ALL: [Self; 2] = [Self::Made, Self::Real];
 
-    fn traces(self) -> &'static [SealedTrace] {
-        static MADE: OnceLock<Vec<SealedTrace>> = OnceLock::new();
-        static REAL: OnceLock<Vec<SealedTrace>> = OnceLock::new();
+    fn traces(self) -> &'static [SentTrace] {
+        static MADE: OnceLock<Vec<SentTrace>> = OnceLock::new();
+        static REAL: OnceLock<Vec<SentTrace>> = OnceLock::new();
         match self {
             Self::Made => MADE.get_or_init(made_traces),
             Self::Real => REAL.get_or_init(real_traces),
@@ -144,7 +144,7 @@ fn read(bencher: Bencher<'_, '_>, traffic: Traffic, of: impl Fn(&Block) -> Optio
 }
 
 /// Returns builders that are full.
-fn builders(traces: &[SealedTrace]) -> impl Iterator<Item = BlockBuilder> + '_ {
+fn builders(traces: &[SentTrace]) -> impl Iterator<Item = BlockBuilder> + '_ {
     let mut rest = traces.iter().peekable();
     std::iter::from_fn(move || {
         rest.peek()?;
@@ -158,7 +158,7 @@ fn builders(traces: &[SealedTrace]) -> impl Iterator<Item = BlockBuilder> + '_ {
     })
 }
 
-fn real_traces() -> Vec<SealedTrace> {
+fn real_traces() -> Vec<SentTrace> {
     #[expect(
         clippy::disallowed_methods,
         reason = "a bench is told by `cargo xtask bench` where data is"
@@ -172,33 +172,26 @@ fn real_traces() -> Vec<SealedTrace> {
         println!("real: skipped, no {}", path.display());
         return Vec::new();
     };
-    let mut traces: BTreeMap<Vec<u8>, Vec<SpanRecord>> = BTreeMap::new();
-    for record in requests
+    let mut traces: BTreeMap<TraceId, Vec<SentSpan>> = BTreeMap::new();
+    for span in requests
         .flatten()
         .flat_map(|request| request.decoded.records)
     {
-        let trace = traces.entry(record.span.trace_id.clone()).or_default();
-        trace.push(record);
+        traces.entry(span.trace_id).or_default().push(span);
     }
-    let mut traces: Vec<SealedTrace> = traces.into_values().filter_map(seal).collect();
+    let mut traces: Vec<SentTrace> = traces.into_values().filter_map(seal).collect();
     traces.sort_by_key(|trace| trace.arrived_first);
     traces
 }
 
 /// Seals a trace that is taken to arrive as it starts.
-fn seal(mut spans: Vec<SpanRecord>) -> Option<SealedTrace> {
-    let key = |record: &SpanRecord| {
-        (
-            record.span.start_time_unix_nano,
-            record.span.span_id.clone(),
-        )
-    };
-    spans.sort_by_key(key);
-    spans.dedup_by(|a, b| a.span == b.span);
+fn seal(mut spans: Vec<SentSpan>) -> Option<SentTrace> {
+    spans.sort_by_key(|span| (span.start_time_unix_nano, span.span_id));
+    spans.dedup_by(|a, b| a.message == b.message);
     let first = spans.first()?;
-    let arrived = UnixNanos(first.span.start_time_unix_nano);
-    Some(SealedTrace {
-        trace_id: TraceId::from_bytes(&first.span.trace_id)?,
+    let arrived = UnixNanos(first.start_time_unix_nano);
+    Some(SentTrace {
+        trace_id: first.trace_id,
         facts: Facts(0),
         arrived_first: arrived,
         arrived_last: arrived,
@@ -206,7 +199,7 @@ fn seal(mut spans: Vec<SpanRecord>) -> Option<SealedTrace> {
     })
 }
 
-fn made_traces() -> Vec<SealedTrace> {
+fn made_traces() -> Vec<SentTrace> {
     let mut random = Random(7);
     let resources: Vec<Arc<ResourceRecord>> = (0..8).map(made_resource).collect();
     let scope = Arc::new(ScopeRecord::default());
@@ -227,7 +220,8 @@ fn made_traces() -> Vec<SealedTrace> {
                 scope: Arc::clone(&scope),
             }
         });
-        traces.extend(seal(spans.collect()));
+        let spans: Vec<SpanRecord> = spans.collect();
+        traces.extend(seal(SentSpan::of_records(&spans).collect()));
     }
     traces
 }

@@ -25,7 +25,7 @@ use hashbrown::HashMap;
 use crate::{
     clock::UnixNanos,
     tenant::TenantId,
-    trace::{Facts, SealedTrace, SpanRecord, TraceId},
+    trace::{Facts, SentSpan, SentTrace, TraceId},
 };
 
 mod bounds;
@@ -61,7 +61,7 @@ pub struct Sealed {
     /// Whose it is.
     pub tenant: TenantId,
     /// The trace.
-    pub trace: SealedTrace,
+    pub trace: SentTrace,
     /// The inbox frames in which its spans lie, for [`Assembler::release`].
     pub frames: Vec<u64>,
     /// How many exact repetitions of spans were dropped.
@@ -153,7 +153,7 @@ impl Assembler {
     pub fn add(
         &mut self,
         tenant: &TenantId,
-        spans: Vec<SpanRecord>,
+        spans: Vec<SentSpan>,
         arrival: Arrival,
         reopened: impl FnMut(TraceId) -> u32,
     ) -> Result<(), Refused> {
@@ -166,7 +166,7 @@ impl Assembler {
     pub fn readmit(
         &mut self,
         tenant: &TenantId,
-        spans: Vec<SpanRecord>,
+        spans: Vec<SentSpan>,
         arrival: Arrival,
         mut reopened: impl FnMut(TraceId) -> u32,
     ) {
@@ -184,17 +184,14 @@ impl Assembler {
             return;
         };
         let share = arrival.bytes / spans.len().max(1);
-        for record in spans {
-            let Some(trace_id) = TraceId::from_bytes(&record.span.trace_id) else {
-                debug_assert!(false, "decoding refuses such ids");
-                continue;
-            };
+        for span in spans {
+            let trace_id = span.trace_id;
             let open = tenant
                 .open
                 .entry(trace_id)
                 .or_insert_with(|| OpenTrace::new(&arrival, reopened(trace_id)));
             let before = (open.spans.len(), open.bytes);
-            if open.push(record, share, &arrival)
+            if open.push(span, share, &arrival)
                 && let Some(frame) = arrival.frame
             {
                 *frames.entry(frame).or_default() += 1;
@@ -320,7 +317,7 @@ impl Assembler {
     }
 
     /// Returns an open trace as it would be sealed at this moment.
-    pub fn open(&self, tenant: &TenantId, trace_id: TraceId) -> Option<SealedTrace> {
+    pub fn open(&self, tenant: &TenantId, trace_id: TraceId) -> Option<SentTrace> {
         let number = *self.tenant_numbers.get(tenant)?;
         let open = self.tenants.get(number as usize)?.open.get(&trace_id)?;
         Some(open.view(trace_id))

@@ -4,7 +4,7 @@
 //! writes no file, and knows neither rules nor verdicts.
 //!
 //! ```text
-//! SealedTrace* -> BlockBuilder -> EncodedBlock (meta, chunks, postings, filter) -> store
+//! SentTrace* -> BlockBuilder -> EncodedBlock (meta, chunks, postings, filter) -> store
 //!                                       |                                            |
 //!                                       +-------------> Block <----- ChunkSource ----+
 //!                                                         |

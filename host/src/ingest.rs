@@ -2,9 +2,9 @@
 //! them durable.
 //!
 //! ```text
-//! grpc ─┐            ┌ inflate ─ measure ─ decode ┐
-//!       ├─ service ──┤   (each within limits)     ├── Sink ── acknowledgement
-//! http ─┘            └ json ──────────────────────┘
+//! grpc ─┐            ┌ inflate ─────── walk ─┐
+//!       ├─ service ──┤  (within limits)      ├── Sink ── acknowledgement
+//! http ─┘            └ json ─ encode ─ walk ─┘
 //! file ─── the same decoding, one request at a time
 //! ```
 //!
@@ -17,7 +17,7 @@ use std::{future::Future, pin::Pin};
 
 use bytes::Bytes;
 
-use crate::{tenant::TenantId, trace::SpanRecord};
+use crate::{tenant::TenantId, trace::SentSpan};
 
 mod admission;
 mod decode;
@@ -32,6 +32,7 @@ mod service;
 mod status;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod wire;
 
 pub use decode::{DecodeError, Decoded, RejectReason, Rejected, decode};
@@ -63,5 +64,5 @@ pub struct Submission {
     /// The whole request as protobuf, with the spans that were refused: [`decode`] leaves them out again.
     pub otlp: Bytes,
     /// Its spans, at least one.
-    pub records: Vec<SpanRecord>,
+    pub records: Vec<SentSpan>,
 }

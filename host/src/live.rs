@@ -46,7 +46,7 @@ use crate::{
     store::{Frame, FrameId, InboxRefused, Store, StoreError},
     telemetry::Telemetry,
     tenant::TenantId,
-    trace::{SealedTrace, SpanRecord, TraceId},
+    trace::{SealedTrace, SentSpan, TraceId},
 };
 
 use compaction::compact_until_stopped;
@@ -96,7 +96,7 @@ enum Message {
     /// Durable spans.
     Spans {
         tenant: TenantId,
-        records: Vec<SpanRecord>,
+        records: Vec<SentSpan>,
         arrival: Arrival,
     },
     /// The clock was moved.
@@ -200,7 +200,9 @@ impl Live {
 
     /// Looks at an open trace, as it would be sealed at this moment.
     pub fn open_trace(&self, tenant: &TenantId, trace_id: TraceId) -> Option<SealedTrace> {
-        self.shared.assembler().open(tenant, trace_id)
+        // Spelled out when the assembler is free again.
+        let open = self.shared.assembler().open(tenant, trace_id);
+        open.map(|trace| trace.to_sealed())
     }
 
     /// Says that the clock was moved, for clocks that stand still in between.
@@ -357,7 +359,7 @@ impl LiveSink {
         &self,
         tenant: &TenantId,
         otlp: bytes::Bytes,
-        records: Vec<SpanRecord>,
+        records: Vec<SentSpan>,
     ) -> Result<oneshot::Receiver<Result<(), Refused>>, Refused> {
         let shared = &self.0;
         if let Some(why) = shared.failed.get() {

@@ -1,7 +1,8 @@
 //! A trace in the words of OpenTelemetry, before it becomes columns.
 //!
-//! Spans keep the message types of `opentelemetry-proto`; what this adds is the identity of a trace,
-//! the resource and scope shared between spans, and what is known to be missing.
+//! What is looked at span by span has the message types of `opentelemetry-proto`; what this adds is the identity of a
+//! trace, the resource and scope shared between spans, and what is known to be missing. On their way from a request to a
+//! block spans stay bytes: [`SentSpan`].
 
 use std::{fmt, sync::Arc};
 
@@ -10,6 +11,11 @@ use opentelemetry_proto::tonic::{
 };
 
 use crate::clock::UnixNanos;
+
+mod sent;
+pub(crate) mod wire;
+
+pub use sent::{SentContext, SentSpan, SentTrace};
 
 /// Identifies a trace. Hexadecimal only at the edges.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

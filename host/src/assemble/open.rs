@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{Arrival, AssembleOptions, seal};
 use crate::{
     clock::UnixNanos,
-    trace::{Facts, SealedTrace, SpanRecord, TraceId},
+    trace::{Facts, SentSpan, SentTrace, TraceId},
 };
 
 /// The spans of a trace so far, as they arrived, repetitions too.
 #[derive(Debug)]
 pub(super) struct OpenTrace {
-    pub(super) spans: Vec<SpanRecord>,
+    pub(super) spans: Vec<SentSpan>,
     /// The share of its requests' bytes.
     pub(super) bytes: usize,
     /// The inbox frames that it rests on, each once.
@@ -46,9 +48,13 @@ impl OpenTrace {
     }
 
     /// Takes a span. Returns whether the trace now rests on a frame on which it did not before.
-    pub(super) fn push(&mut self, record: SpanRecord, bytes: usize, arrival: &Arrival) -> bool {
-        self.rooted |= record.span.parent_span_id.is_empty();
-        self.spans.push(record);
+    pub(super) fn push(&mut self, span: SentSpan, bytes: usize, arrival: &Arrival) -> bool {
+        self.rooted |= span.parent_span_id.is_none();
+        self.spans.push(SentSpan {
+            // A slice would keep the whole request for as long as the trace is open.
+            message: Bytes::copy_from_slice(&span.message),
+            ..span
+        });
         self.bytes += bytes;
         self.last_at = self.last_at.max(arrival.now);
         self.arrived_first = self.arrived_first.min(arrival.arrived);
@@ -109,12 +115,12 @@ impl OpenTrace {
     }
 
     /// Returns the trace as it would be sealed at this moment.
-    pub(super) fn view(&self, trace_id: TraceId) -> SealedTrace {
+    pub(super) fn view(&self, trace_id: TraceId) -> SentTrace {
         self.sealed(trace_id, self.spans.clone(), Facts::default())
     }
 
     /// Seals the trace. Returns it with the number of repetitions that were dropped.
-    pub(super) fn seal(mut self, trace_id: TraceId, known: Facts) -> (SealedTrace, usize) {
+    pub(super) fn seal(mut self, trace_id: TraceId, known: Facts) -> (SentTrace, usize) {
         let arrived = std::mem::take(&mut self.spans);
         let before = arrived.len();
         let trace = self.sealed(trace_id, arrived, known);
@@ -122,9 +128,9 @@ impl OpenTrace {
         (trace, repeated)
     }
 
-    fn sealed(&self, trace_id: TraceId, spans: Vec<SpanRecord>, known: Facts) -> SealedTrace {
+    fn sealed(&self, trace_id: TraceId, spans: Vec<SentSpan>, known: Facts) -> SentTrace {
         let spans = seal::order(spans);
-        SealedTrace {
+        SentTrace {
             trace_id,
             facts: Facts(seal::missing(&spans).0 | known.0),
             spans,

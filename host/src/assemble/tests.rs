@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, KeyValue, any_value::Value},
     trace::v1::{
@@ -10,7 +11,7 @@ use opentelemetry_proto::tonic::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::trace::{ResourceRecord, ScopeRecord};
+use crate::trace::{ResourceRecord, ScopeRecord, SentContext, SpanRecord};
 
 const SEC: Duration = Duration::from_secs(1);
 
@@ -66,11 +67,16 @@ fn ids(sealed: &[Sealed]) -> Vec<(TraceId, usize)> {
 }
 
 fn put(to: &mut Assembler, spans: Vec<SpanRecord>, now: Duration, frame: u64) {
+    let spans = spans.into_iter().flat_map(|span| sent(&[span])).collect();
     to.add(&tenant(), spans, at(now, frame), |_| 0).unwrap();
 }
 
+fn sent(spans: &[SpanRecord]) -> Vec<SentSpan> {
+    SentSpan::of_records(spans).collect()
+}
+
 /// Returns the trace that a fresh assembler makes of these spans.
-fn seal(spans: Vec<SpanRecord>) -> SealedTrace {
+fn seal(spans: Vec<SpanRecord>) -> SentTrace {
     let mut assembler = assembler(|_| {});
     put(&mut assembler, spans, SEC, 1);
     let [sealed] = assembler.flush().try_into().unwrap();
@@ -158,7 +164,7 @@ fn each_reopening_doubles_the_quiet_up_to_ten_minutes() {
     ] {
         let mut assembler = assembler(|_| {});
         assembler
-            .add(&tenant(), vec![span(1, 1, 0)], at(SEC, 1), |_| reopened)
+            .add(&tenant(), sent(&[span(1, 1, 0)]), at(SEC, 1), |_| reopened)
             .unwrap();
         assert_eq!(assembler.next_due(), Some((1 + quiet) * SEC), "{reopened}");
         assert_eq!(
@@ -195,8 +201,10 @@ fn a_trace_is_cut_at_its_bytes_too() {
     let mut assembler = assembler(|o| o.trace_bytes_max = 100);
     let mut arrival = at(SEC, 1);
     arrival.bytes = 120;
-    let spans = (1..=4).map(|id| span(1, id, id - 1)).collect();
-    assembler.add(&tenant(), spans, arrival, |_| 0).unwrap();
+    let spans: Vec<_> = (1..=4).map(|id| span(1, id, id - 1)).collect();
+    assembler
+        .add(&tenant(), sent(&spans), arrival, |_| 0)
+        .unwrap();
     assert_eq!(ids(&assembler.due(SEC)), [(trace_id(1), 4)]);
     assert_eq!(assembler.stats().open_bytes, 0);
 }
@@ -236,7 +244,7 @@ fn over_a_bound_a_request_is_refused_whole_and_nothing_is_lost() {
         1,
     );
 
-    let two = vec![span(2, 1, 0), span(2, 2, 0)];
+    let two = sent(&[span(2, 1, 0), span(2, 2, 0)]);
     let refused = assembler.add(&tenant(), two.clone(), at(SEC, 2), |_| 0);
     let message = "tenant `default` has 3 of at most 4 spans in open traces";
     assert_eq!(refused.unwrap_err().to_string(), message);
@@ -270,12 +278,10 @@ fn tenants_share_a_trace_id_without_meeting() {
     let other = TenantId::try_new("other").unwrap();
     put(&mut assembler, vec![span(1, 1, 0)], SEC, 1);
     assembler
-        .add(&other, vec![span(1, 2, 1)], at(SEC, 2), |_| 0)
+        .add(&other, sent(&[span(1, 2, 1)]), at(SEC, 2), |_| 0)
         .unwrap();
-    assert_eq!(
-        assembler.open(&other, trace_id(1)).unwrap().spans,
-        [span(1, 2, 1)]
-    );
+    let open = assembler.open(&other, trace_id(1)).unwrap();
+    assert_eq!(open.to_sealed().spans, [span(1, 2, 1)]);
     let sealed = assembler.flush();
     assert_eq!(ids(&sealed), [(trace_id(1), 1), (trace_id(1), 1)]);
     assert_ne!(sealed[0].tenant, sealed[1].tenant);
@@ -356,13 +362,53 @@ fn an_exact_repetition_changes_nothing_and_any_difference_is_kept() {
     }
 }
 
+/// Guarantees: a repetition is told by what a span says, however it was written.
+#[test]
+fn other_bytes_of_the_same_content_are_a_repetition() {
+    let [plain] = sent(&[span(1, 1, 0)]).try_into().unwrap();
+    let mut padded = plain.clone();
+    // A field that says what its absence says, an unknown one, and a parent of zeros.
+    let more = [0x50, 0, 0xa2, 0x06, 1, 0, 0x22, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+    padded.message = [&plain.message[..], &more].concat().into();
+    padded.resource = Arc::new(SentContext {
+        message: vec![0x10, 0].into(),
+        ..SentContext::default()
+    });
+    assert_ne!(plain, padded);
+    let mut assembler = assembler(|_| {});
+    let spans = vec![plain.clone(), padded.clone(), plain];
+    assembler.add(&tenant(), spans, at(SEC, 1), |_| 0).unwrap();
+    let [sealed] = assembler.flush().try_into().unwrap();
+    assert_eq!((sealed.trace.spans.len(), sealed.repeated), (1, 2));
+    let late = SentTrace {
+        spans: vec![padded],
+        ..sealed.trace.clone()
+    };
+    assert_eq!(merge(sealed.trace.clone(), late.clone()), None);
+    assert_eq!(without(late, &sealed.trace.spans), None);
+}
+
+/// Guarantees: the memory of what is open is that of its spans, not of the requests that they came in.
+#[test]
+fn an_open_trace_holds_none_of_its_request() {
+    let request = Bytes::from(vec![0; 4 << 20]);
+    let [mut span] = sent(&[span(1, 1, 0)]).try_into().unwrap();
+    span.message = request.slice(..100);
+    let mut assembler = assembler(|_| {});
+    assembler
+        .add(&tenant(), vec![span], at(SEC, 1), |_| 0)
+        .unwrap();
+    assert!(request.is_unique());
+    assert_eq!(assembler.flush()[0].trace.spans[0].message, request[..100]);
+}
+
 #[test]
 fn rows_are_in_order_of_start_span_id_end() {
-    let key = |r: &SpanRecord| {
+    let key = |span: &SentSpan| {
         (
-            r.span.start_time_unix_nano,
-            r.span.span_id[0],
-            r.span.end_time_unix_nano,
+            span.start_time_unix_nano,
+            span.span_id.0[0],
+            span.end_time_unix_nano,
         )
     };
     let make = |start, id, end| {

@@ -1,7 +1,7 @@
 //! Collects sealed traces and makes a block of them.
 
-use super::{EncodedBlock, encode::encode};
-use crate::{tenant::TenantId, trace::SealedTrace};
+use super::{EncodedBlock, encode::encode, gather::Gathered};
+use crate::{tenant::TenantId, trace::SentTrace};
 
 /// Collects the traces of one tenant for one block.
 ///
@@ -10,7 +10,7 @@ use crate::{tenant::TenantId, trace::SealedTrace};
 #[derive(Debug)]
 pub struct BlockBuilder {
     tenant: TenantId,
-    traces: Vec<SealedTrace>,
+    traces: Vec<SentTrace>,
     n_spans: usize,
 }
 
@@ -25,7 +25,8 @@ impl BlockBuilder {
     }
 
     /// Adds a trace. A trace id may be added once.
-    pub fn push(&mut self, trace: SealedTrace) {
+    pub fn push(&mut self, trace: impl Into<SentTrace>) {
+        let trace = trace.into();
         self.n_spans += trace.spans.len();
         self.traces.push(trace);
     }
@@ -48,6 +49,10 @@ impl BlockBuilder {
     /// Makes the block. The order in which traces were added does not matter.
     pub fn finish(mut self) -> EncodedBlock {
         self.traces.sort_by_key(|trace| trace.trace_id);
-        encode(&self.tenant, &self.traces)
+        let mut gathered = Gathered::new();
+        for trace in &self.traces {
+            gathered.push_trace(trace);
+        }
+        encode(&self.tenant, gathered)
     }
 }

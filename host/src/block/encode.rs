@@ -9,24 +9,22 @@ use super::{
     attribute::kind,
     dictionary::put_dictionary,
     directory::{AttributeEntry, ChunkEntry, Directory, Extent, block_id},
-    gather::{AttributeTable, Column, Gathered},
+    gather::{AttributeTable, Column, Gathered, TraceRow},
     names::postings_by_name,
     numbers::put_numbers,
     section::{AttributeScope, Form, Section, Table},
     varint::{put_varint, zigzag},
 };
-use crate::{clock::UnixNanos, tenant::TenantId, trace::SealedTrace};
+use crate::{clock::UnixNanos, tenant::TenantId};
 
 /// A chunk is closed when it reaches this: a reader of one column then reads little beside it, and a
 /// small block has one chunk and its directory.
 const CHUNK_BYTES_MIN: usize = 16 * 1_024;
 
-/// Encodes traces that are in order of their ids.
-pub(super) fn encode(tenant: &TenantId, traces: &[SealedTrace]) -> EncodedBlock {
-    let mut gathered = Gathered::new();
-    for trace in traces {
-        gathered.push_trace(trace);
-    }
+/// Encodes traces that were gathered in order of their ids.
+pub(super) fn encode(tenant: &TenantId, mut gathered: Gathered<'_>) -> EncodedBlock {
+    let traces = mem::take(&mut gathered.traces);
+    let traces = traces.as_slice();
     let mut numbers = mem::take(&mut gathered.numbers);
     let mut raw = mem::take(&mut gathered.raw);
     let (strings, string_ranks) = gathered.strings.ranked();
@@ -82,7 +80,7 @@ pub(super) fn encode(tenant: &TenantId, traces: &[SealedTrace]) -> EncodedBlock 
     {
         for column in order.iter().filter_map(|&at| table.columns.get(at)) {
             entries.push(AttributeEntry {
-                key: column.key.to_owned(),
+                key: String::from_utf8_lossy(column.key).into_owned(),
                 n_rows: column.kinds.len() as u32,
                 extent: layout.put(&attribute(column, ranks)),
             });
@@ -94,7 +92,7 @@ pub(super) fn encode(tenant: &TenantId, traces: &[SealedTrace]) -> EncodedBlock 
 /// Puts together what a store is given.
 fn assemble(
     tenant: &TenantId,
-    traces: &[SealedTrace],
+    traces: &[TraceRow],
     (layout, mut directory): (Layout, Directory),
     (strings, postings): (&[&[u8]], Vec<(u32, Postings)>),
 ) -> EncodedBlock {
@@ -106,12 +104,7 @@ fn assemble(
         .enumerate()
         .map(|(number, bytes)| (ChunkId(number as u32), bytes))
         .collect();
-    let starts = || {
-        traces
-            .iter()
-            .filter_map(|trace| trace.spans.first())
-            .map(|record| record.span.start_time_unix_nano)
-    };
+    let starts = || traces.iter().filter_map(|trace| trace.start);
     let meta = BlockMeta {
         id,
         tenant: tenant.clone(),
@@ -200,11 +193,11 @@ impl Ranks<'_> {
     }
 
     /// Returns the traces of each name, in order of the names.
-    fn postings(self, numbers: &[Vec<u64>], traces: &[SealedTrace]) -> Vec<(u32, Postings)> {
+    fn postings(self, numbers: &[Vec<u64>], traces: &[TraceRow]) -> Vec<(u32, Postings)> {
         let names = numbers.get(Section::Names as usize).into_iter().flatten();
         let names: Vec<u32> = names.map(|&name| rank(self.strings, name) as u32).collect();
         let ends = traces.iter().scan(0, |end, trace| {
-            *end += trace.spans.len() as u32;
+            *end += trace.n_spans;
             Some(*end)
         });
         postings_by_name(&names, ends, self.strings.len())
@@ -242,7 +235,7 @@ fn put_column(numbers: &mut [Vec<u64>], section: Section, column: Vec<u64>) {
 }
 
 fn table_rows(
-    traces: &[SealedTrace],
+    traces: &[TraceRow],
     numbers: &[Vec<u64>],
     n_strings: usize,
     n_blobs: usize,
@@ -269,7 +262,7 @@ fn table_rows(
 
 /// Returns the columns of a table in order of their keys.
 fn key_order(table: &AttributeTable<'_>) -> Vec<usize> {
-    let mut order: Vec<(&str, usize)> = table
+    let mut order: Vec<(&[u8], usize)> = table
         .columns
         .iter()
         .enumerate()

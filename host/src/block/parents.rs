@@ -6,15 +6,26 @@
 //! rows in their order.
 
 use hashbrown::HashMap;
-use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+
+use crate::trace::SpanId;
 
 /// The parent of a span that has none in its trace.
 pub(super) const NO_PARENT: u32 = u32::MAX;
 
+/// What is asked of a span.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kin {
+    pub(super) span_id: SpanId,
+    pub(super) parent_span_id: Option<SpanId>,
+    /// A `SpanKind`, or another number.
+    pub(super) kind: i32,
+}
+
 /// Finds parents, one trace after another.
 #[derive(Debug, Default)]
-pub(super) struct ParentFinder<'a> {
-    by_id: HashMap<&'a [u8], Holders, foldhash::fast::FixedState>,
+pub(super) struct ParentFinder {
+    by_id: HashMap<SpanId, Holders, foldhash::fast::FixedState>,
     parents: Vec<u32>,
     marks: Vec<u32>,
 }
@@ -29,9 +40,9 @@ struct Holders {
     elected_serves: bool,
 }
 
-impl<'a> ParentFinder<'a> {
+impl ParentFinder {
     /// Returns for each of the spans of a trace the index of its parent, [`NO_PARENT`] for none.
-    pub(super) fn find(&mut self, spans: impl Iterator<Item = &'a Span> + Clone) -> &[u32] {
+    pub(super) fn find(&mut self, spans: impl Iterator<Item = Kin> + Clone) -> &[u32] {
         self.by_id.clear();
         for (index, span) in spans.clone().enumerate() {
             self.hold(index as u32, span);
@@ -49,15 +60,15 @@ impl<'a> ParentFinder<'a> {
         &self.parents
     }
 
-    fn hold(&mut self, index: u32, span: &'a Span) {
-        let serves = matches!(span.kind(), SpanKind::Server | SpanKind::Consumer);
+    fn hold(&mut self, index: u32, span: Kin) {
+        let serves = span.kind == SpanKind::Server as i32 || span.kind == SpanKind::Consumer as i32;
         let first = Holders {
             elected: index,
             other: NO_PARENT,
             elected_serves: serves,
         };
         self.by_id
-            .entry(span.span_id.as_slice())
+            .entry(span.span_id)
             .and_modify(|holders| {
                 if serves && !holders.elected_serves {
                     // Whoever was elected came first of all the others.
@@ -72,16 +83,14 @@ impl<'a> ParentFinder<'a> {
             .or_insert(first);
     }
 
-    fn parent_of(&self, index: u32, span: &Span) -> u32 {
-        let own = self.by_id.get(span.span_id.as_slice());
+    fn parent_of(&self, index: u32, span: Kin) -> u32 {
+        let own = self.by_id.get(&span.span_id);
         if let Some(own) = own.filter(|own| own.elected == index && own.other != NO_PARENT) {
             return own.other;
         }
-        if span.parent_span_id.is_empty() || span.parent_span_id == span.span_id {
-            return NO_PARENT;
-        }
-        self.by_id
-            .get(span.parent_span_id.as_slice())
+        span.parent_span_id
+            .filter(|parent| *parent != span.span_id)
+            .and_then(|parent| self.by_id.get(&parent))
             .map_or(NO_PARENT, |holders| holders.elected)
     }
 }
@@ -121,20 +130,12 @@ mod tests {
     use super::*;
 
     fn parents(spans: &[(u8, u8, SpanKind)]) -> Vec<u32> {
-        let spans: Vec<Span> = spans
-            .iter()
-            .map(|&(id, parent, kind)| Span {
-                span_id: vec![id; 8],
-                parent_span_id: if parent == 0 {
-                    Vec::new()
-                } else {
-                    vec![parent; 8]
-                },
-                kind: kind as i32,
-                ..Span::default()
-            })
-            .collect();
-        ParentFinder::default().find(spans.iter()).to_vec()
+        let spans = spans.iter().map(|&(id, parent, kind)| Kin {
+            span_id: SpanId([id; 8]),
+            parent_span_id: SpanId::from_bytes(&[parent; 8]),
+            kind: kind as i32,
+        });
+        ParentFinder::default().find(spans).to_vec()
     }
 
     #[test]

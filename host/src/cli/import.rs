@@ -183,7 +183,7 @@ impl Import<'_> {
         self.report.requests += 1;
         self.report.spans += request.decoded.records.len() as u64;
         for record in &request.decoded.records {
-            self.traces.insert(xxh3_64(&record.span.trace_id));
+            self.traces.insert(xxh3_64(&record.trace_id.0));
         }
         if let Some(rejection) = request.decoded.rejection() {
             self.report.spans_refused += request.decoded.n_rejected();

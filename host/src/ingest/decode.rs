@@ -2,26 +2,25 @@
 //!
 //! A request that cannot be read is refused whole. A span whose ids cannot be used is refused alone, and counted.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
-    trace::v1::{ResourceSpans, ScopeSpans, Span},
-};
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use thiserror::Error;
 
 use super::{
     limits::{REQUEST_ITEMS_MAX, REQUEST_SPANS_MAX},
+    walk::{Stop, walk},
     wire::{self, Cost},
 };
-use crate::trace::{ResourceRecord, ScopeRecord, SpanId, SpanRecord, TraceId};
+use crate::trace::SentSpan;
 
 /// The spans of a request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded {
     /// In the order in which they stand in the request.
-    pub records: Vec<SpanRecord>,
+    pub records: Vec<SentSpan>,
     /// What was left out, one entry for each reason that occurred.
     pub rejected: Vec<Rejected>,
 }
@@ -91,7 +90,7 @@ impl Decoded {
         (!reasons.is_empty()).then(|| format!("spans refused: {}", reasons.join("; ")))
     }
 
-    fn reject(&mut self, reason: RejectReason) {
+    pub(super) fn reject(&mut self, reason: RejectReason) {
         match self.rejected.iter_mut().find(|r| r.reason == reason) {
             Some(rejected) => rejected.spans += 1,
             None => self.rejected.push(Rejected { spans: 1, reason }),
@@ -99,14 +98,46 @@ impl Decoded {
     }
 }
 
-/// Decodes the protobuf of an `ExportTraceServiceRequest`.
-pub fn decode(otlp: &[u8]) -> Result<Decoded, DecodeError> {
-    measure(otlp)?;
-    decode_measured(otlp)
+/// Decodes the protobuf of an `ExportTraceServiceRequest`. The spans are slices of it, nearly always.
+pub fn decode(otlp: &Bytes) -> Result<Decoded, DecodeError> {
+    decode_within(otlp, &mut |_| true).map(Option::unwrap_or_default)
+}
+
+/// Decodes as [`decode`] does, and asks `admit` before memory is taken, with how much; `None` where it refuses.
+pub(super) fn decode_within(
+    otlp: &Bytes,
+    admit: &mut dyn FnMut(usize) -> bool,
+) -> Result<Option<Decoded>, DecodeError> {
+    match walk(otlp, admit) {
+        Ok(decoded) => Ok(Some(decoded)),
+        Err(Stop::NoRoom) => Ok(None),
+        Err(Stop::Unusual) => decode_unusual(otlp, admit),
+    }
+}
+
+/// Decodes with `prost`, which says what is wrong; where nothing is, what it writes is walked.
+fn decode_unusual(
+    otlp: &Bytes,
+    admit: &mut dyn FnMut(usize) -> bool,
+) -> Result<Option<Decoded>, DecodeError> {
+    let cost = measure(otlp)?;
+    if !admit(cost.memory_bytes() + otlp.len()) {
+        return Ok(None);
+    }
+    let malformed = |what: String| DecodeError::Malformed { what };
+    let request = ExportTraceServiceRequest::decode(&otlp[..]);
+    let request = request.map_err(|error| malformed(error.to_string()))?;
+    let plain = Bytes::from(request.encode_to_vec());
+    drop(request);
+    match walk(&plain, admit) {
+        Ok(decoded) => Ok(Some(decoded)),
+        Err(Stop::NoRoom) => Ok(None),
+        Err(Stop::Unusual) => Err(malformed("it cannot be read".into())),
+    }
 }
 
 /// Counts what a request holds, before anything of it is allocated.
-pub(super) fn measure(otlp: &[u8]) -> Result<Cost, DecodeError> {
+fn measure(otlp: &[u8]) -> Result<Cost, DecodeError> {
     let cost = wire::measure(otlp).ok_or_else(|| DecodeError::Malformed {
         what: "it is not protobuf".into(),
     })?;
@@ -123,68 +154,4 @@ pub(super) fn measure(otlp: &[u8]) -> Result<Cost, DecodeError> {
         }
     }
     Ok(cost)
-}
-
-pub(super) fn decode_measured(otlp: &[u8]) -> Result<Decoded, DecodeError> {
-    match ExportTraceServiceRequest::decode(otlp) {
-        Ok(request) => Ok(split(request)),
-        Err(error) => Err(DecodeError::Malformed {
-            what: error.to_string(),
-        }),
-    }
-}
-
-/// Takes the spans out of a request.
-pub(super) fn split(request: ExportTraceServiceRequest) -> Decoded {
-    let mut decoded = Decoded::default();
-    for of_resource in request.resource_spans {
-        let ResourceSpans {
-            resource,
-            scope_spans,
-            schema_url,
-        } = of_resource;
-        let resource = Arc::new(ResourceRecord {
-            resource: resource.unwrap_or_default(),
-            schema_url,
-        });
-        for of_scope in scope_spans {
-            let ScopeSpans {
-                scope,
-                spans,
-                schema_url,
-            } = of_scope;
-            let scope = Arc::new(ScopeRecord {
-                scope: scope.unwrap_or_default(),
-                schema_url,
-            });
-            decoded.records.reserve(spans.len());
-            for mut span in spans {
-                match check(&mut span) {
-                    Ok(()) => decoded.records.push(SpanRecord {
-                        span,
-                        resource: Arc::clone(&resource),
-                        scope: Arc::clone(&scope),
-                    }),
-                    Err(reason) => decoded.reject(reason),
-                }
-            }
-        }
-    }
-    decoded
-}
-
-/// Checks a span's ids; those of its links are kept as they are. A parent id of zeros is what some write for none: it is taken out.
-fn check(span: &mut Span) -> Result<(), RejectReason> {
-    if TraceId::from_bytes(&span.trace_id).is_none() {
-        return Err(RejectReason::TraceId);
-    }
-    if SpanId::from_bytes(&span.span_id).is_none() {
-        return Err(RejectReason::SpanId);
-    }
-    match span.parent_span_id.len() {
-        8 if span.parent_span_id == [0; 8] => span.parent_span_id.clear(),
-        0 | 8 => {}
-        _ => return Err(RejectReason::ParentSpanId),
-    }
-    Ok(())
 }

@@ -239,11 +239,7 @@ impl Reader {
             Framing::Delimited | Framing::Single => {
                 let otlp =
                     Bytes::copy_from_slice(self.input.bytes().get(..len).unwrap_or_default());
-                let decoded = decode::decode(&otlp).map_err(|error| Wrong {
-                    what: error.to_string(),
-                    lines_down: 0,
-                });
-                Some(decoded.map(|decoded| (otlp, decoded)))
+                Some(from_protobuf(otlp))
             }
         };
         let result = result.map(|result| match result {
@@ -317,6 +313,16 @@ struct Wrong {
     lines_down: u64,
 }
 
+fn from_protobuf(otlp: Bytes) -> Result<(Bytes, Decoded), Wrong> {
+    match decode::decode(&otlp) {
+        Ok(decoded) => Ok((otlp, decoded)),
+        Err(error) => Err(Wrong {
+            what: error.to_string(),
+            lines_down: 0,
+        }),
+    }
+}
+
 fn from_json(text: &[u8]) -> Result<(Bytes, Decoded), Wrong> {
     let wrong = |what| Wrong {
         what,
@@ -336,6 +342,5 @@ fn from_json(text: &[u8]) -> Result<(Bytes, Decoded), Wrong> {
         }
         (false, None) => return Err(wrong("the request has no `resourceSpans`".into())),
     }
-    let otlp = request.otlp.encode_to_vec().into();
-    Ok((otlp, decode::split(request.otlp)))
+    from_protobuf(request.otlp.encode_to_vec().into())
 }

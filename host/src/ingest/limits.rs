@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use crate::trace::SentSpan;
+
 /// A request's body as it came, compressed or not.
 pub const REQUEST_BODY_BYTES_MAX: usize = 16 << 20;
 
 /// A request after decompression, counted while inflating.
 pub const REQUEST_BYTES_MAX: usize = 32 << 20;
 
-/// Spans of one request. A span takes about 400 B in memory before its name and attributes, and 2 B on the wire.
+/// Spans of one request. A span takes 2 B on the wire, and in memory what [`SENT_SPAN_MEMORY_BYTES`] says.
 pub const REQUEST_SPANS_MAX: usize = 262_144;
 
 /// Attributes, events, links, array elements, resources and scopes of one request, together.
@@ -21,10 +23,13 @@ pub const MESSAGE_DEPTH_MAX: usize = 100;
 /// Memory that all requests in flight may take together; more are refused until some are done.
 pub const IN_FLIGHT_BYTES_MAX: usize = 512 << 20;
 
-/// What a decoded span is taken to cost in memory, beside its bytes.
+/// What a span takes in memory that stays bytes, beside these.
+pub const SENT_SPAN_MEMORY_BYTES: usize = size_of::<SentSpan>();
+
+/// What a span that is spelled out is taken to cost in memory, beside its bytes.
 pub const SPAN_MEMORY_BYTES: usize = 512;
 
-/// What a decoded attribute, event or link is taken to cost in memory, beside its bytes.
+/// What an attribute, event or link that is spelled out is taken to cost in memory, beside its bytes.
 pub const ITEM_MEMORY_BYTES: usize = 96;
 
 /// How long a request's body may take to come.

@@ -170,23 +170,16 @@ fn read(payload: Payload, held: &mut Reservation) -> Result<(Bytes, Decoded), In
             inflate(encoding, &payload.body, |bytes| held.grow(bytes))?.into()
         }
     };
-    match payload.format {
-        Format::Protobuf => {
-            let cost = decode::measure(&plain)?;
-            if !held.grow(cost.memory_bytes() + plain.len()) {
-                return Err(IngestError::Overloaded);
-            }
-            let decoded = decode::decode_measured(&plain)?;
-            Ok((plain, decoded))
-        }
+    let otlp = match payload.format {
+        Format::Protobuf => plain,
         Format::Json => {
             // Text and messages come to about as much as the JSON that spells them out.
             if !held.grow(plain.len() * 2) {
                 return Err(IngestError::Overloaded);
             }
-            let request = json::decode_json(&plain)?;
-            let otlp = request.encode_to_vec().into();
-            Ok((otlp, decode::split(request)))
+            json::decode_json(&plain)?.encode_to_vec().into()
         }
-    }
+    };
+    let decoded = decode::decode_within(&otlp, &mut |bytes| held.grow(bytes))?;
+    Ok((otlp, decoded.ok_or(IngestError::Overloaded)?))
 }

@@ -19,7 +19,7 @@ use crate::{
     assemble::{Arrival, AssembleOptions, Assembler, Sealed},
     clock::Clock,
     tenant::TenantId,
-    trace::SpanRecord,
+    trace::SentSpan,
 };
 
 /// How many spans are open at most: some hundred MB of memory.
@@ -73,7 +73,7 @@ impl Importer {
     /// # Errors
     ///
     /// Where storing has failed.
-    pub fn add(&mut self, records: Vec<SpanRecord>, bytes: usize) -> Result<(), ImportStopped> {
+    pub fn add(&mut self, records: Vec<SentSpan>, bytes: usize) -> Result<(), ImportStopped> {
         self.now += 1;
         let arrival = Arrival {
             frame: None,

@@ -10,7 +10,6 @@
 use std::sync::Arc;
 
 use hashbrown::HashSet;
-use prost::Message as _;
 
 use super::{Chain, LiveError};
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
     store::{ListedBlock, Listing, Store, StoreError, Superseded},
     telemetry::Telemetry,
     tenant::TenantId,
-    trace::{Facts, SealedTrace, TraceId},
+    trace::{Facts, SentTrace, TraceId},
 };
 
 /// At how many spans a block is closed: also the most that one call of a component is shown.
@@ -77,7 +76,7 @@ enum Stored {
     Nowhere,
     /// Its earlier part is damaged.
     Unreadable,
-    At(Superseded, SealedTrace),
+    At(Superseded, SentTrace),
 }
 
 /// A block in the making.
@@ -99,7 +98,7 @@ impl<'a> Open<'a> {
     }
 
     /// Whether the trace cannot come into this block: it is full, or holds an earlier piece of the trace.
-    fn is_closed_to(&self, trace: &SealedTrace) -> bool {
+    fn is_closed_to(&self, trace: &SentTrace) -> bool {
         let n_spans = self.builder.n_spans();
         self.traces.contains(&trace.trace_id)
             || (n_spans > 0 && n_spans + trace.spans.len() > BLOCK_SPANS_MAX)
@@ -149,7 +148,7 @@ impl Sealer {
         Ok(report)
     }
 
-    fn push(&self, trace: SealedTrace, open: &mut Open<'_>, report: &mut SealReport) {
+    fn push(&self, trace: SentTrace, open: &mut Open<'_>, report: &mut SealReport) {
         let trace_id = trace.trace_id;
         let trace = match self.stored(open.tenant, trace_id) {
             Stored::Nowhere => trace,
@@ -180,7 +179,7 @@ impl Sealer {
     }
 
     /// A trace that was cut is not reopened: what of it is not stored stands by itself.
-    fn beside_its_pieces(&self, tenant: &TenantId, late: SealedTrace) -> Option<SealedTrace> {
+    fn beside_its_pieces(&self, tenant: &TenantId, late: SentTrace) -> Option<SentTrace> {
         let mut rest = late;
         let pieces = self
             .store
@@ -194,10 +193,10 @@ impl Sealer {
         Some(with_facts(rest, Facts::CUT | Facts::FRAGMENT))
     }
 
-    fn cut_if_too_large(&self, merged: SealedTrace) -> SealedTrace {
+    fn cut_if_too_large(&self, merged: SentTrace) -> SentTrace {
         let n_bytes = || -> usize {
             let spans = merged.spans.iter();
-            spans.map(|record| record.span.encoded_len()).sum()
+            spans.map(|span| span.message.len()).sum()
         };
         if merged.spans.len() >= self.trace_spans_max || n_bytes() >= self.trace_bytes_max {
             with_facts(merged, Facts::CUT)
@@ -206,8 +205,8 @@ impl Sealer {
         }
     }
 
-    fn read(&self, listed: &ListedBlock, trace: u32) -> Result<SealedTrace, StoreError> {
-        Ok(self.store.open_block(listed)?.spans(trace)?)
+    fn read(&self, listed: &ListedBlock, trace: u32) -> Result<SentTrace, StoreError> {
+        Ok(self.store.open_block(listed)?.spans(trace)?.into())
     }
 
     /// Looks for a trace in the store. A damaged block, or file, does not hold up what arrives.
@@ -264,15 +263,15 @@ impl Sealer {
     }
 }
 
-fn with_facts(trace: SealedTrace, more: u8) -> SealedTrace {
-    SealedTrace {
+fn with_facts(trace: SentTrace, more: u8) -> SentTrace {
+    SentTrace {
         facts: Facts(trace.facts.0 | more),
         ..trace
     }
 }
 
-fn empty() -> SealedTrace {
-    SealedTrace {
+fn empty() -> SentTrace {
+    SentTrace {
         trace_id: TraceId([0; 16]),
         spans: Vec::new(),
         facts: Facts::default(),

@@ -45,8 +45,8 @@ impl Local {
                 let sealed = self.read(&block, number)?;
                 let verdicts = self.verdicts_of(id, (block, number))?;
                 // Late spans reopened it: shown with them, and with the verdicts as they stand.
-                match open.and_then(|late| merge(sealed.clone(), late)) {
-                    Some(merged) => (merged, verdicts, true),
+                match open.and_then(|late| merge(sealed.clone().into(), late.into())) {
+                    Some(merged) => (merged.to_sealed(), verdicts, true),
                     None => (sealed, verdicts, false),
                 }
             }

@@ -7,16 +7,24 @@
 use std::{collections::VecDeque, mem};
 
 use hashbrown::HashMap;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 
 use super::Gathered;
-use crate::block::{
-    attribute::kind,
-    section::{AttributeScope, Section},
+use crate::{
+    block::{
+        attribute::kind,
+        section::{AttributeScope, Section},
+    },
+    trace::wire::{Wire, known_fields},
 };
 
 /// Values nested deeper than this are kept as empty. Decoding a request stops at 100.
 pub(in crate::block) const VALUE_DEPTH_MAX: u32 = 128;
+
+const ELEMENT_SECTIONS: [Section; 3] = [
+    Section::ElementKinds,
+    Section::ElementValues,
+    Section::ElementKeys,
+];
 
 /// The attributes of one table.
 #[derive(Debug, Default)]
@@ -25,17 +33,19 @@ pub(in crate::block) struct AttributeTable<'a> {
     pub(in crate::block) columns: Vec<Column<'a>>,
     /// In order of first sight, each back to front.
     pub(in crate::block) shapes: Vec<Vec<u32>>,
-    by_key: HashMap<&'a str, u32, foldhash::fast::FixedState>,
+    by_key: HashMap<&'a [u8], u32, foldhash::fast::FixedState>,
     by_shape: HashMap<Vec<u32>, u32, foldhash::fast::FixedState>,
     n_rows: u64,
     /// The shape of the last row, back to front: mostly that of the next too.
     last: Vec<u32>,
+    last_number: Option<u32>,
+    scratch: Vec<u32>,
 }
 
 /// The values of one attribute, for those rows that have it.
 #[derive(Debug)]
 pub(in crate::block) struct Column<'a> {
-    pub(in crate::block) key: &'a str,
+    pub(in crate::block) key: &'a [u8],
     pub(in crate::block) kinds: Vec<u8>,
     /// Symbols are provisional.
     pub(in crate::block) values: Vec<u64>,
@@ -45,7 +55,7 @@ pub(in crate::block) struct Column<'a> {
 
 impl<'a> AttributeTable<'a> {
     /// Returns the column of a key that is the `nth` from the back of its row.
-    fn column(&mut self, key: &'a str, nth: usize) -> u32 {
+    pub(super) fn column(&mut self, key: &'a [u8], nth: usize) -> u32 {
         if let Some(&likely) = self.last.get(nth)
             && self
                 .columns
@@ -67,7 +77,31 @@ impl<'a> AttributeTable<'a> {
         number
     }
 
+    /// Whether a column has no value in this row yet: from here on it has.
+    pub(super) fn claim(&mut self, number: u32) -> bool {
+        let column = self.columns.get_mut(number as usize);
+        column.is_some_and(|column| mem::replace(&mut column.last, self.n_rows) != self.n_rows)
+    }
+
+    pub(super) fn put(&mut self, number: u32, kind: u8, value: u64) {
+        if let Some(column) = self.columns.get_mut(number as usize) {
+            column.kinds.push(kind);
+            column.values.push(value);
+        }
+    }
+
     fn shape(&mut self, columns: &[u32]) -> u32 {
+        if columns == self.last
+            && let Some(number) = self.last_number
+        {
+            return number;
+        }
+        let number = self.shape_numbered(columns);
+        self.last_number = Some(number);
+        number
+    }
+
+    fn shape_numbered(&mut self, columns: &[u32]) -> u32 {
         if let Some(&number) = self.by_shape.get(columns) {
             return number;
         }
@@ -79,31 +113,45 @@ impl<'a> AttributeTable<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    /// Pushes the next row of a table. The last value of a key counts, so they are walked backwards.
-    pub(super) fn push_attributes(&mut self, scope: AttributeScope, attributes: &'a [KeyValue]) {
-        let Some(table) = self.attributes.get_mut(scope as usize) else {
-            return;
-        };
-        // Values go to the elements and dictionaries of the block, so the table steps out meanwhile.
-        let mut table = mem::take(table);
-        table.n_rows += 1;
-        let mut shape = Vec::with_capacity(attributes.len());
-        for attribute in attributes.iter().rev() {
-            let number = table.column(&attribute.key, shape.len());
-            let Some(column) = table.columns.get_mut(number as usize) else {
-                continue;
-            };
-            if column.last == table.n_rows {
-                continue;
+    /// Pushes the next row of a table, and empties `attributes`. The last value of a key counts, so they are walked
+    /// backwards.
+    pub(super) fn push_attributes(
+        &mut self,
+        scope: AttributeScope,
+        attributes: &mut Vec<&'a [u8]>,
+    ) {
+        let (mut table, mut shape) = self.begin_row(scope);
+        for attribute in attributes.drain(..).rev() {
+            let (key, value) = key_value(attribute);
+            let number = table.column(key, shape.len());
+            if table.claim(number) {
+                shape.push(number);
+                let (kind, value) = self.value(value);
+                table.put(number, kind, value);
             }
-            column.last = table.n_rows;
-            shape.push(number);
-            let (kind, value) = self.value(attribute.value.as_ref());
-            column.kinds.push(kind);
-            column.values.push(value);
         }
+        self.end_row(scope, table, shape);
+    }
+
+    /// Begins the next row of a table. Values go to the elements and dictionaries of the block, so the table steps out
+    /// meanwhile. The shape is empty.
+    pub(super) fn begin_row(&mut self, scope: AttributeScope) -> (AttributeTable<'a>, Vec<u32>) {
+        let table = self.attributes.get_mut(scope as usize);
+        let mut table = table.map(mem::take).unwrap_or_default();
+        table.n_rows += 1;
+        let mut shape = mem::take(&mut table.scratch);
+        shape.clear();
+        (table, shape)
+    }
+
+    pub(super) fn end_row(
+        &mut self,
+        scope: AttributeScope,
+        mut table: AttributeTable<'a>,
+        shape: Vec<u32>,
+    ) {
         let number = table.shape(&shape);
-        table.last = shape;
+        table.scratch = mem::replace(&mut table.last, shape);
         if let Some(slot) = self.attributes.get_mut(scope as usize) {
             *slot = table;
         }
@@ -111,23 +159,14 @@ impl<'a> Gathered<'a> {
     }
 
     /// Returns a value's kind and number; what it holds goes to the elements.
-    fn value(&mut self, value: Option<&'a AnyValue>) -> (u8, u64) {
+    fn value(&mut self, value: Option<&'a [u8]>) -> (u8, u64) {
         let mut waiting = VecDeque::new();
         let cell = self.cell(value, 0, &mut waiting);
         while let Some((mut at, depth, children)) = waiting.pop_front() {
             for (key, child) in children.iter() {
                 let (kind, value) = self.cell(child, depth, &mut waiting);
                 let key = key.map_or(0, |key| u64::from(self.strings.intern(key)) + 1);
-                for (section, number) in [
-                    (Section::ElementKinds, u64::from(kind)),
-                    (Section::ElementValues, value),
-                    (Section::ElementKeys, key),
-                ] {
-                    let column = self.numbers.get_mut(section as usize);
-                    if let Some(cell) = column.and_then(|column| column.get_mut(at)) {
-                        *cell = number;
-                    }
-                }
+                self.set_element(at, kind, value, key);
                 at += 1;
             }
         }
@@ -137,41 +176,34 @@ impl<'a> Gathered<'a> {
     /// Returns one cell; children get contiguous rows at the end of the elements and wait to be filled in.
     fn cell(
         &mut self,
-        value: Option<&'a AnyValue>,
+        value: Option<&'a [u8]>,
         depth: u32,
         waiting: &mut VecDeque<(usize, u32, Children<'a>)>,
     ) -> (u8, u64) {
         let Some(value) = value else {
             return (kind::EMPTY, kind::ABSENT);
         };
-        let children = match &value.value {
-            None | Some(Value::StringValueStrindex(_)) => return (kind::EMPTY, 0),
-            Some(Value::BoolValue(value)) => return (kind::BOOL, u64::from(*value)),
-            Some(Value::IntValue(value)) => return (kind::INT, *value as u64),
-            Some(Value::DoubleValue(value)) => return (kind::DOUBLE, value.to_bits()),
-            Some(Value::StringValue(text)) => {
+        let known = known_fields(value).find(|(number, _)| (1..=8).contains(number));
+        let children = match known {
+            Some((1, Wire::Bytes(text))) => {
                 return (kind::STRING, u64::from(self.strings.intern(text)));
             }
-            Some(Value::BytesValue(bytes)) => {
+            Some((2, Wire::Varint(value))) => return (kind::BOOL, u64::from(value != 0)),
+            Some((3, Wire::Varint(value))) => return (kind::INT, value),
+            Some((4, Wire::Fixed64(bits))) => return (kind::DOUBLE, bits),
+            Some((5, Wire::Bytes(message))) => Children::Array(message),
+            Some((6, Wire::Bytes(message))) => Children::List(message),
+            Some((7, Wire::Bytes(bytes))) => {
                 return (kind::BYTES, u64::from(self.blobs.intern(bytes)));
             }
-            Some(Value::ArrayValue(array)) => Children::Array(&array.values),
-            Some(Value::KvlistValue(list)) => Children::List(&list.values),
+            // None, or an index into the string table of the profiles signal.
+            _ => return (kind::EMPTY, 0),
         };
         if depth >= VALUE_DEPTH_MAX {
             return (kind::EMPTY, 0);
         }
-        let first = self.len(Section::ElementKinds);
-        let count = children.len();
-        for section in [
-            Section::ElementKinds,
-            Section::ElementValues,
-            Section::ElementKeys,
-        ] {
-            if let Some(column) = self.numbers.get_mut(section as usize) {
-                column.resize(first + count, 0);
-            }
-        }
+        let count = children.iter().count();
+        let first = self.add_elements(count);
         let kind = children.kind();
         if count > 0 {
             waiting.push_back((first, depth + 1, children));
@@ -180,21 +212,50 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// What an array or a key-value list holds.
+impl Gathered<'_> {
+    /// Adds rows to the elements, to be filled in, and returns the first.
+    pub(super) fn add_elements(&mut self, count: usize) -> usize {
+        let first = self.len(Section::ElementKinds);
+        for section in ELEMENT_SECTIONS {
+            if let Some(column) = self.numbers.get_mut(section as usize) {
+                column.resize(first + count, 0);
+            }
+        }
+        first
+    }
+
+    pub(super) fn set_element(&mut self, row: usize, kind: u8, value: u64, key: u64) {
+        let numbers = [u64::from(kind), value, key];
+        for (section, number) in ELEMENT_SECTIONS.into_iter().zip(numbers) {
+            let column = self.numbers.get_mut(section as usize);
+            if let Some(cell) = column.and_then(|column| column.get_mut(row)) {
+                *cell = number;
+            }
+        }
+    }
+}
+
+/// Returns the key and the value of a `KeyValue`.
+fn key_value(message: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let (mut key, mut value): (&[u8], Option<&[u8]>) = (&[], None);
+    for field in known_fields(message) {
+        match field {
+            (1, Wire::Bytes(text)) => key = text,
+            (2, Wire::Bytes(message)) => value = Some(message),
+            _ => {}
+        }
+    }
+    (key, value)
+}
+
+/// The message of an array or a key-value list.
 #[derive(Clone, Copy, Debug)]
 enum Children<'a> {
-    Array(&'a [AnyValue]),
-    List(&'a [KeyValue]),
+    Array(&'a [u8]),
+    List(&'a [u8]),
 }
 
 impl<'a> Children<'a> {
-    fn len(self) -> usize {
-        match self {
-            Self::Array(values) => values.len(),
-            Self::List(values) => values.len(),
-        }
-    }
-
     fn kind(self) -> u8 {
         match self {
             Self::Array(_) => kind::ARRAY,
@@ -203,15 +264,15 @@ impl<'a> Children<'a> {
     }
 
     /// Returns each child with its key, if it has one.
-    fn iter(self) -> impl Iterator<Item = (Option<&'a str>, Option<&'a AnyValue>)> {
-        let (array, list) = match self {
-            Self::Array(values) => (values, [].as_slice()),
-            Self::List(values) => ([].as_slice(), values),
-        };
-        let array = array.iter().map(|value| (None, Some(value)));
-        let list = list
-            .iter()
-            .map(|entry| (Some(entry.key.as_str()), entry.value.as_ref()));
-        array.chain(list)
+    fn iter(self) -> impl Iterator<Item = (Option<&'a [u8]>, Option<&'a [u8]>)> {
+        let (Self::Array(message) | Self::List(message)) = self;
+        known_fields(message).filter_map(move |field| match (self, field) {
+            (Self::Array(_), (1, Wire::Bytes(value))) => Some((None, Some(value))),
+            (Self::List(_), (1, Wire::Bytes(entry))) => {
+                let (key, value) = key_value(entry);
+                Some((Some(key), value))
+            }
+            _ => None,
+        })
     }
 }

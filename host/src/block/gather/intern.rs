@@ -1,31 +1,24 @@
 //! Texts and their provisional symbols.
 
-use std::{borrow::Cow, hash::Hash};
+use std::borrow::Cow;
 
 use hashbrown::HashMap;
 
 /// Distinct texts, numbered in order of first sight.
-pub(in crate::block) struct Interner<'a, T: ?Sized + ToOwned> {
-    numbers: HashMap<Cow<'a, T>, u32, foldhash::fast::FixedState>,
+#[derive(Default)]
+pub(in crate::block) struct Interner<'a> {
+    numbers: HashMap<Cow<'a, [u8]>, u32, foldhash::fast::FixedState>,
 }
 
-impl<T: ?Sized + ToOwned + Hash + Eq> Default for Interner<'_, T> {
-    fn default() -> Self {
-        Self {
-            numbers: HashMap::default(),
-        }
-    }
-}
-
-impl<'a, T: ?Sized + ToOwned + Hash + Eq + Ord + AsRef<[u8]>> Interner<'a, T> {
+impl<'a> Interner<'a> {
     /// Returns the number of a text.
-    pub(super) fn intern(&mut self, text: &'a T) -> u32 {
+    pub(super) fn intern(&mut self, text: &'a [u8]) -> u32 {
         let next = self.numbers.len() as u32;
         *self.numbers.entry(Cow::Borrowed(text)).or_insert(next)
     }
 
     /// Returns the number of a text that does not outlive the call.
-    pub(super) fn intern_owned(&mut self, text: &T) -> u32 {
+    pub(super) fn intern_owned(&mut self, text: &[u8]) -> u32 {
         let next = self.numbers.len() as u32;
         let text = Cow::Owned(text.to_owned());
         *self.numbers.entry(text).or_insert(next)
@@ -38,7 +31,7 @@ impl<'a, T: ?Sized + ToOwned + Hash + Eq + Ord + AsRef<[u8]>> Interner<'a, T> {
             .iter()
             .map(|(text, &number)| Keyed {
                 key: (0, 0),
-                text: text.as_ref().as_ref(),
+                text: text.as_ref(),
                 number,
             })
             .collect();
@@ -112,7 +105,7 @@ mod tests {
                 0..80,
             ),
         ) {
-            let mut interner = Interner::<[u8]>::default();
+            let mut interner = Interner::default();
             let numbers: Vec<u32> = texts.iter().map(|text| interner.intern(text)).collect();
             let (sorted, ranks) = interner.ranked();
             let expected: BTreeSet<&[u8]> = texts.iter().map(Vec::as_slice).collect();

@@ -8,7 +8,7 @@ use super::{
     mistake, run,
 };
 use crate::{
-    trace::{SealedTrace, SpanId},
+    trace::{SealedTrace, SentSpan, SpanId},
     verdict::Verdict,
 };
 
@@ -43,7 +43,7 @@ pub fn cases(test: &TestText<'_>) -> Vec<CaseTrace> {
         let sealed = match &case.input {
             Input::None => continue,
             Input::Spans(spans) => {
-                run::seal(spans.iter().map(|span| span.record.clone()).collect())
+                run::seal(SentSpan::of_records(spans.iter().map(|span| &span.record)).collect())
             }
             Input::Otlp(path) => run::otlp(folder, path).unwrap_or_default(),
         };

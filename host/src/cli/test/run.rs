@@ -29,7 +29,7 @@ use crate::{
     rules::PublishedRule,
     sandbox::{LoadError, PackPre, Sandbox},
     tenant::TenantId,
-    trace::SealedTrace,
+    trace::{SealedTrace, SentSpan},
 };
 
 /// Why a case failed; nothing where it did not.
@@ -201,7 +201,9 @@ impl<'a> Runner<'a> {
                     trace: Vec::new(),
                 });
             }
-            Input::Spans(spans) => seal(spans.iter().map(|span| span.record.clone()).collect()),
+            Input::Spans(spans) => {
+                seal(SentSpan::of_records(spans.iter().map(|span| &span.record)).collect())
+            }
             Input::Otlp(path) => otlp(&self.folder, path)?,
         };
         let [trace] = <[SealedTrace; 1]>::try_from(sealed).map_err(|traces| {
@@ -250,7 +252,7 @@ pub(super) fn otlp(folder: &Path, path: &Word) -> Result<Vec<SealedTrace>, Broke
 }
 
 /// Seals spans as assembly does: ordered, without repetitions, with what is missing worked out.
-pub(in crate::cli) fn seal(records: Vec<crate::trace::SpanRecord>) -> Vec<SealedTrace> {
+pub(in crate::cli) fn seal(spans: Vec<SentSpan>) -> Vec<SealedTrace> {
     let mut assembler = Assembler::new(AssembleOptions::default());
     let arrival = Arrival {
         frame: None,
@@ -258,9 +260,12 @@ pub(in crate::cli) fn seal(records: Vec<crate::trace::SpanRecord>) -> Vec<Sealed
         now: Duration::ZERO,
         arrived: UnixNanos(0),
     };
-    assembler.readmit(&TenantId::default_tenant(), records, arrival, |_| 0);
+    assembler.readmit(&TenantId::default_tenant(), spans, arrival, |_| 0);
     let sealed = assembler.flush();
-    sealed.into_iter().map(|sealed| sealed.trace).collect()
+    sealed
+        .iter()
+        .map(|sealed| sealed.trace.to_sealed())
+        .collect()
 }
 
 fn compiled(name: &str, text: &[u8], deny: DenyArgs) -> Result<Vec<u8>, String> {

@@ -58,7 +58,7 @@ fn read(bytes: impl Into<Vec<u8>>) -> Vec<String> {
             Ok(request) => {
                 assert_eq!(decode::decode(&request.otlp).as_ref(), Ok(&request.decoded));
                 let last = request.decoded.records.last();
-                let last = last.map_or(0, |record| record.span.span_id[7]);
+                let last = last.map_or(0, |span| span.span_id.0[7]);
                 format!("{}: {last}", request.place)
             }
             Err(error) => error.to_string(),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
-use crate::ingest::decode::{decode, split};
+use crate::ingest::decode::decode;
 
 /// Reads a request with one span of these fields.
 fn span(fields: &str) -> Result<Span, DecodeError> {
@@ -200,7 +200,8 @@ fn an_id_that_is_not_hexadecimal_spoils_its_span_alone() {
     ];
     let spans = [&bad[..], &[good]].concat().join(",");
     let json = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
-    let decoded = split(decode_json(json.as_bytes()).unwrap());
+    let otlp = decode_json(json.as_bytes()).unwrap().encode_to_vec();
+    let decoded = decode(&otlp.into()).unwrap();
     assert_eq!((decoded.records.len(), decoded.n_rejected()), (1, 4));
     assert_eq!(
         decoded.rejection().unwrap(),
@@ -283,7 +284,10 @@ fn what_json_may_nest_protobuf_may_too() {
             .unwrap();
         assert!((20..64).contains(&deepest), "{deepest}");
         let otlp = nested(deepest).unwrap().encode_to_vec();
-        assert_eq!(decode(&otlp).map(|decoded| decoded.n_rejected()), Ok(1));
+        assert_eq!(
+            decode(&otlp.into()).map(|decoded| decoded.n_rejected()),
+            Ok(1)
+        );
     }
 }
 

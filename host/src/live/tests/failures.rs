@@ -3,7 +3,12 @@
 use std::fs;
 
 use super::*;
-use crate::{block::BlockBuilder, replay::replay_blocks, store::Listing, trace::Facts};
+use crate::{
+    block::BlockBuilder,
+    replay::replay_blocks,
+    store::Listing,
+    trace::{Facts, SentTrace},
+};
 
 /// The stored pieces of a trace that count, oldest first: their spans and facts.
 fn pieces(host: &Fixture, trace: u8) -> Vec<(usize, u8)> {
@@ -191,7 +196,7 @@ fn a_block_whose_rules_cannot_be_had_is_judged_once_they_can() {
         Arc::default(),
     );
     let otlp = otlp(vec![span(1, 1, "phi.access")]);
-    let trace = SealedTrace {
+    let trace = SentTrace {
         trace_id: TraceId([1; 16]),
         spans: ingest::decode(&otlp).unwrap().records,
         facts: Facts::default(),
