@@ -2,6 +2,10 @@
 //!
 //! `cargo xtask fuzz` runs the targets, which are in `tests/fuzz`.
 
+mod otlp;
+
+pub use otlp::decode_otlp;
+
 use betrace_dsl::{check, compile, format};
 use wasmparser::{Validator, WasmFeatures};
 

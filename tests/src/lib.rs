@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the binary as its users drive it | `server`, `client` |
 //! | the compiler against its oracle | `generated`, `contract`, `agreement` |
-//! | fuzzing the compiler | `fuzz` |
+//! | fuzzing | `fuzz` |
 
 #[expect(
     clippy::unwrap_used,
@@ -21,6 +21,7 @@ pub mod client;
     reason = "a test stops at the first surprise"
 )]
 pub mod contract;
+#[expect(clippy::panic, reason = "a test stops at the first surprise")]
 pub mod fuzz;
 #[expect(
     clippy::indexing_slicing,

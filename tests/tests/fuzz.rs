@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use betrace_tests::{
-    fuzz::{compile_and_validate, format_round_trip, oracle_agreement, parse},
-    generated::{Choices, pack, rule},
+    fuzz::{compile_and_validate, decode_otlp, format_round_trip, oracle_agreement, parse},
+    generated::{Choices, Oddity, pack, request, rule},
 };
 
 fn bytes(c: &mut Choices) -> Vec<u8> {
@@ -67,6 +67,37 @@ fn what_is_laid_out_says_the_same() {
     }
 }
 
+/// Scenario: requests as encoders write them, valid ones as no encoder writes them, wrong ones, and ones of which a few
+/// bytes are changed.
+#[test]
+fn requests_are_read_as_opentelemetry_proto_reads_them() {
+    let c = &mut Choices::seeded(5);
+    let mut n_spans = [0; 3];
+    for _ in 0..2_000 {
+        for (oddity, n_spans) in [Oddity::None, Oddity::Unusual, Oddity::Wrong]
+            .into_iter()
+            .zip(&mut n_spans)
+        {
+            let mut otlp = request(c, oddity);
+            *n_spans += decode_otlp(&otlp);
+            for _ in 0..=c.below(3) {
+                if !otlp.is_empty() {
+                    let at = c.below(otlp.len());
+                    let with = bytes(c).into_iter().take(c.below(3));
+                    otlp.splice(at..(at + c.below(3)).min(otlp.len()), with)
+                        .for_each(drop);
+                }
+            }
+            decode_otlp(&otlp);
+        }
+        decode_otlp(&bytes(c));
+    }
+    // Most of what is valid was taken, and not all of what is made to be wrong.
+    let [plain, unusual, wrong] = n_spans;
+    assert!(plain > 4_000 && unusual > 4_000, "{n_spans:?}");
+    assert!(wrong > 1_000 && wrong < unusual, "{n_spans:?}");
+}
+
 #[test]
 fn every_target_has_its_file() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
@@ -80,5 +111,5 @@ fn every_target_has_its_file() {
         assert!(runner.contains(&format!("\"{name}\"")), "{name}");
         n_targets += 1;
     }
-    assert_eq!(n_targets, 4);
+    assert_eq!(n_targets, 5);
 }

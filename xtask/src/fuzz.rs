@@ -4,11 +4,12 @@ use std::process::{Command, ExitCode};
 
 use crate::steps::{Steps, is_installed};
 
-const TARGETS: [&str; 4] = [
+const TARGETS: [&str; 5] = [
     "parse",
     "compile_and_validate",
     "oracle_agreement",
     "format_round_trip",
+    "decode_otlp",
 ];
 /// How long each target runs where nothing else is asked for.
 const SECONDS: &str = "60";
