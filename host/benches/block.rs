@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, sync::OnceLock};
 
 use betrace::{
-    block::{AttributeScope, Block, BlockBuilder, EncodedBlock},
+    block::{AttributeScope, Block, BlockBuilder, EncodedBlock, Stored, merge},
     clock::UnixNanos,
     ingest::file::Reader,
     tenant::TenantId,
@@ -129,6 +129,68 @@ fn rebuild_every_trace(bencher: Bencher<'_, '_>, traffic: Traffic) {
         }
         Some(spans)
     });
+}
+
+/// Small blocks become one, as compaction does it.
+#[divan::bench(args = Traffic::ALL)]
+fn merge_small(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    let (small, n_spans) = small_blocks(traffic);
+    bencher.counter(ItemsCount::new(n_spans)).bench(|| {
+        let blocks: Vec<Block> = small.iter().map(EncodedBlock::to_block).collect();
+        let stored: Vec<Stored<'_>> = blocks.iter().flat_map(Stored::read).collect();
+        let mut order: Vec<_> = (0..)
+            .zip(&stored)
+            .flat_map(|(block, stored)| {
+                let traces = stored.trace_ids().iter().zip(0..);
+                traces.map(move |(id, trace)| (*id, block, trace))
+            })
+            .collect();
+        order.sort_unstable();
+        let traces: Vec<_> = order
+            .iter()
+            .map(|(_, block, trace)| (*block, *trace))
+            .collect();
+        merge(&TenantId::default_tenant(), &stored, &traces)
+    });
+}
+
+/// The same by way of the spans.
+#[divan::bench(args = Traffic::ALL)]
+fn merge_small_by_spans(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    let (small, n_spans) = small_blocks(traffic);
+    bencher.counter(ItemsCount::new(n_spans)).bench(|| {
+        let mut builder = BlockBuilder::new(TenantId::default_tenant());
+        for block in small.iter().map(EncodedBlock::to_block) {
+            for trace in (0..block.meta().n_traces).flat_map(|trace| block.spans(trace)) {
+                builder.push(trace);
+            }
+        }
+        builder.finish()
+    });
+}
+
+/// Returns blocks of ten traces that make one of full size, and how many spans they have.
+fn small_blocks(traffic: Traffic) -> (Vec<EncodedBlock>, usize) {
+    let mut n_spans = 0;
+    let traces: Vec<&SentTrace> = traffic
+        .traces()
+        .iter()
+        .take_while(|trace| {
+            n_spans += trace.spans.len();
+            n_spans <= BLOCK_SPANS
+        })
+        .collect();
+    let small = traces.chunks(10).map(|traces| {
+        let mut builder = BlockBuilder::new(TenantId::default_tenant());
+        for trace in traces {
+            builder.push((*trace).clone());
+        }
+        builder.finish()
+    });
+    (
+        small.collect(),
+        traces.iter().map(|trace| trace.spans.len()).sum(),
+    )
 }
 
 /// Reads the first block, opened afresh each time.

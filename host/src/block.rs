@@ -10,6 +10,7 @@
 //!                                                         |
 //!                                                         +-> columns, decoded when first asked for
 //!                                                         +-> spans(trace): the trace as it was sent
+//!                                                         +-> Stored -> merge -> EncodedBlock
 //! ```
 
 mod attribute;
@@ -34,13 +35,14 @@ mod postings;
 mod read;
 mod rebuild;
 mod section;
+mod stored;
 mod varint;
 
 #[cfg(test)]
 mod tests;
 
 pub use attribute::{AttributeColumn, kind};
-pub use builder::BlockBuilder;
+pub use builder::{BlockBuilder, merge};
 pub use chunk::{ChunkSource, EncodedBlock};
 pub use dictionary::{Blobs, Strings};
 pub use error::BlockError;
@@ -50,3 +52,4 @@ pub use meta::BlockMeta;
 pub use postings::Postings;
 pub use read::{Block, NONE};
 pub use section::AttributeScope;
+pub use stored::Stored;

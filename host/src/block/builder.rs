@@ -1,6 +1,11 @@
 //! Collects sealed traces and makes a block of them.
 
-use super::{EncodedBlock, encode::encode, gather::Gathered};
+use super::{
+    EncodedBlock,
+    encode::encode,
+    gather::{Copying, Gathered},
+    stored::Stored,
+};
 use crate::{tenant::TenantId, trace::SentTrace};
 
 /// Collects the traces of one tenant for one block.
@@ -55,4 +60,17 @@ impl BlockBuilder {
         }
         encode(&self.tenant, gathered)
     }
+}
+
+/// Makes a block of traces that lie in others: the one that their spans would make. `traces` names for each the place of
+/// its block in `from` and its number there; they are in order of their ids, which are distinct.
+pub fn merge(tenant: &TenantId, from: &[Stored<'_>], traces: &[(usize, u32)]) -> EncodedBlock {
+    let mut copying: Vec<Copying<'_>> = from.iter().map(Copying::new).collect();
+    let mut gathered = Gathered::new();
+    for (block, trace) in traces {
+        if let Some(copying) = copying.get_mut(*block) {
+            gathered.push_stored(copying, *trace);
+        }
+    }
+    encode(tenant, gathered)
 }

@@ -6,6 +6,7 @@
 //! but the last; the string-table indices of the profiles signal, which OTLP says to read as absent.
 
 mod attributes;
+mod copy;
 mod intern;
 
 use std::{mem, sync::Arc};
@@ -28,6 +29,7 @@ use crate::{
 };
 
 pub(super) use attributes::{AttributeTable, Column, VALUE_DEPTH_MAX};
+pub(super) use copy::Copying;
 pub(super) use intern::Interner;
 
 /// The forms of [`Section::ParentIdForms`].

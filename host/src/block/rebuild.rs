@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     clock::UnixNanos,
-    trace::{Facts, ResourceRecord, ScopeRecord, SealedTrace, SpanRecord},
+    trace::{Facts, ResourceRecord, ScopeRecord, SealedTrace, SentContext, SpanRecord},
 };
 
 impl Block {
@@ -43,12 +43,7 @@ impl Block {
         let trace_id = *self.trace_ids()?.get(at).ok_or_else(no_trace)?;
         let arrived_first = cell(self.sent(Section::ArrivedFirst)?, at);
         let arrived_after = cell(self.sent(Section::ArrivedLast)?, at);
-        let mut rebuilder = Rebuilder {
-            block: self,
-            elements_left: self.rows(Table::Elements)?,
-            resources: HashMap::default(),
-            scopes: HashMap::default(),
-        };
+        let mut rebuilder = Rebuilder::new(self)?;
         let mut spans = Vec::new();
         for row in self.span_rows(trace)? {
             spans.push(rebuilder.record(row as usize, &trace_id.0)?);
@@ -92,6 +87,33 @@ struct Rebuilder<'a> {
     elements_left: usize,
     resources: HashMap<u32, Arc<ResourceRecord>>,
     scopes: HashMap<u32, Arc<ScopeRecord>>,
+}
+
+/// Returns the resources of a block.
+pub(super) fn resources(block: &Block) -> Result<Vec<Arc<SentContext>>, BlockError> {
+    let mut rebuilder = Rebuilder::new(block)?;
+    (0..block.rows(Table::Resources)? as u32)
+        .map(|number| Ok(SentContext::of_resource(rebuilder.resource(number)?.as_ref()).into()))
+        .collect()
+}
+
+/// Returns the scopes of a block.
+pub(super) fn scopes(block: &Block) -> Result<Vec<Arc<SentContext>>, BlockError> {
+    let mut rebuilder = Rebuilder::new(block)?;
+    (0..block.rows(Table::Scopes)? as u32)
+        .map(|number| Ok(SentContext::of_scope(rebuilder.scope(number)?.as_ref()).into()))
+        .collect()
+}
+
+impl<'a> Rebuilder<'a> {
+    fn new(block: &'a Block) -> Result<Self, BlockError> {
+        Ok(Self {
+            block,
+            elements_left: block.rows(Table::Elements)?,
+            resources: HashMap::default(),
+            scopes: HashMap::default(),
+        })
+    }
 }
 
 impl Rebuilder<'_> {

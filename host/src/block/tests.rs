@@ -93,6 +93,31 @@ proptest! {
         prop_assert_eq!(build(&backwards), forwards);
     }
 
+    /// Guarantees: merging copies what the spans would have made, whichever blocks they lay in.
+    #[test]
+    fn merged_blocks_are_the_block_of_their_traces(traces in arbitrary::traces(), n_blocks in 1..4_usize) {
+        let parts: Vec<Vec<SealedTrace>> = (0..n_blocks)
+            .map(|part| traces.iter().skip(part).step_by(n_blocks).cloned().collect())
+            .collect();
+        let blocks: Vec<Block> = parts.iter().map(|part| build(part).to_block()).collect();
+        let stored: Vec<_> = blocks.iter().map(|block| Stored::read(block).unwrap()).collect();
+        let order: Vec<_> = (0..traces.len()).map(|at| (at % n_blocks, (at / n_blocks) as u32)).collect();
+        let merged = merge(&TenantId::default_tenant(), &stored, &order);
+        let rebuilt = order.iter().map(|&(block, trace)| blocks[block].spans(trace).unwrap());
+        prop_assert_eq!(merged, build(&rebuilt.collect::<Vec<_>>()));
+    }
+
+    /// Guarantees: what is left out of a merge leaves nothing behind.
+    #[test]
+    fn traces_may_be_left_out_of_a_merge(traces in arbitrary::traces(), keep in any::<u8>()) {
+        let block = build(&traces).to_block();
+        let stored = [Stored::read(&block).unwrap()];
+        let kept: Vec<_> = (0..traces.len() as u32).filter(|at| keep >> at & 1 == 1).collect();
+        let order: Vec<_> = kept.iter().map(|&at| (0, at)).collect();
+        let rebuilt: Vec<_> = kept.iter().map(|&at| block.spans(at).unwrap()).collect();
+        prop_assert_eq!(merge(&TenantId::default_tenant(), &stored, &order), build(&rebuilt));
+    }
+
     #[test]
     fn columns_say_what_the_spans_say(traces in arbitrary::traces()) {
         let block = build(&traces).to_block();

@@ -25,10 +25,10 @@ use super::{
     },
 };
 use crate::{
-    block::{BlockBuilder, BlockId, EncodedBlock, Postings},
+    block::{Block, BlockId, EncodedBlock, Postings, Stored, merge},
     rule_id::{RuleId, RuleVersion},
     tenant::TenantId,
-    trace::{SealedTrace, TraceId},
+    trace::TraceId,
 };
 
 /// Sequence number of a block that was merged into another -> the file that has its chunks.
@@ -129,54 +129,48 @@ impl Store {
         }))
     }
 
-    /// Builds the block of the traces that are not superseded, and puts their verdicts in its order. A
+    /// Copies the traces that are not superseded into one block, and puts their verdicts in its order. A
     /// block that cannot be read, or that has a trace which another of the group has too, stays out.
     fn merge(&self, tenant: &TenantId, group: Group) -> Option<Merged> {
-        let mut builder = BlockBuilder::new(tenant.clone());
+        // What is wrong with a block is told to whoever asks for its traces.
+        let open = |listed: &ListedBlock| self.open_block(listed).ok();
+        let opened: Vec<Option<Block>> = group.blocks.iter().map(open).collect();
         let mut seen = HashSet::new();
         let mut kept: Vec<Kept> = Vec::new();
+        let mut from = Vec::new();
         let mut merged = Group {
             blocks: Vec::new(),
             judged: Vec::new(),
         };
-        for (listed, judged) in group.blocks.into_iter().zip(group.judged) {
-            // What is wrong with it is told to whoever asks for its traces.
-            let Ok(traces) = self.live_traces(&listed) else {
+        for ((listed, judged), block) in group.blocks.into_iter().zip(group.judged).zip(&opened) {
+            let Some(stored) = block.as_ref().and_then(|block| Stored::read(block).ok()) else {
                 continue;
             };
-            if traces
-                .iter()
-                .any(|(_, trace)| seen.contains(&trace.trace_id))
-            {
+            let live: Vec<Kept> = (0..)
+                .zip(stored.trace_ids())
+                .filter(|(number, _)| !listed.superseded().contains(*number))
+                .map(|(number, trace_id)| (*trace_id, from.len(), number))
+                .collect();
+            if live.iter().any(|(trace_id, ..)| seen.contains(trace_id)) {
                 continue;
             }
-            for (number, trace) in traces {
-                seen.insert(trace.trace_id);
-                kept.push((trace.trace_id, merged.blocks.len(), number));
-                builder.push(trace);
-            }
+            seen.extend(live.iter().map(|(trace_id, ..)| *trace_id));
+            kept.extend(live);
+            from.push(stored);
             merged.blocks.push(listed);
             merged.judged.push(judged);
         }
-        if merged.blocks.len() < 2 || builder.is_empty() {
+        if merged.blocks.len() < 2 || kept.is_empty() {
             return None;
         }
         // A block's traces are in order of their ids.
         kept.sort_unstable();
+        let traces: Vec<(usize, u32)> = kept.iter().map(|(_, block, n)| (*block, *n)).collect();
         Some(Merged {
             judged: merge_judged(&merged.judged, &kept),
-            block: builder.finish(),
+            block: merge(tenant, &from, &traces),
             group: merged,
         })
-    }
-
-    /// Returns the traces of a block that are not superseded, with their numbers.
-    fn live_traces(&self, listed: &ListedBlock) -> Result<Vec<(u32, SealedTrace)>, StoreError> {
-        let block = self.open_block(listed)?;
-        let numbers = 0..listed.meta().n_traces;
-        let live = numbers.filter(|number| !listed.superseded().contains(*number));
-        live.map(|number| Ok((number, block.spans(number)?)))
-            .collect()
     }
 
     /// Lists the merged block in place of the group, unless something happened to the group meanwhile.
