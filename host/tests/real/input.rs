@@ -13,7 +13,7 @@ use betrace::{
     ingest::{self, file::Reader},
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
     tenant::TenantId,
-    trace::{SealedTrace, SpanRecord},
+    trace::{SentSpan, SentTrace},
 };
 use betrace_dsl::Source;
 use bytes::Bytes;
@@ -75,14 +75,14 @@ pub(crate) fn requests(path: &Path) -> Vec<Bytes> {
 }
 
 /// Reads the spans of a request, all of which are good.
-pub(crate) fn spans(otlp: &[u8]) -> Vec<SpanRecord> {
+pub(crate) fn spans(otlp: &Bytes) -> Vec<SentSpan> {
     let decoded = ingest::decode(otlp).unwrap();
     assert_eq!(decoded.n_rejected(), 0);
     decoded.records
 }
 
 /// Assembles requests, all of which have come before the first trace is sealed.
-pub(crate) fn assemble(requests: impl Iterator<Item = Vec<SpanRecord>>) -> Vec<SealedTrace> {
+pub(crate) fn assemble(requests: impl Iterator<Item = Vec<SentSpan>>) -> Vec<SentTrace> {
     let tenant = TenantId::default_tenant();
     let mut assembler = Assembler::new(AssembleOptions::default());
     for records in requests {
@@ -99,7 +99,7 @@ pub(crate) fn assemble(requests: impl Iterator<Item = Vec<SpanRecord>>) -> Vec<S
 }
 
 /// Puts traces into blocks of about so many spans.
-pub(crate) fn blocks(traces: Vec<SealedTrace>, block_spans: usize) -> Vec<EncodedBlock> {
+pub(crate) fn blocks(traces: Vec<SentTrace>, block_spans: usize) -> Vec<EncodedBlock> {
     let tenant = TenantId::default_tenant();
     let mut blocks = Vec::new();
     let mut builder = BlockBuilder::new(tenant.clone());
