@@ -13,6 +13,7 @@ use crate::sandbox::{COMPILE_PACK_ARG, compile_child};
 use console::{ColourChoice, Console};
 use exit::{Chain, Exit, Failure, Outcome};
 
+pub mod bench;
 pub mod check;
 pub mod client;
 pub mod compile;
@@ -94,6 +95,7 @@ enum Command {
     Rules(rules::Args),
     Signals(signals::Args),
     Traces(traces::Args),
+    Bench(bench::Args),
     Lsp(lsp::Args),
     Completions(completions::Args),
 }
@@ -144,6 +146,7 @@ fn run(command: Command, console: &mut Console) -> Outcome {
         Command::Rules(args) => rules::run(args, console),
         Command::Signals(args) => signals::run(args, console),
         Command::Traces(args) => traces::run(args, console),
+        Command::Bench(args) => bench::run(&args, console),
         Command::Lsp(args) => lsp::run(&args, console),
         Command::Completions(args) => completions::run(&args, console),
     }

@@ -7,6 +7,7 @@
 )]
 
 mod cli {
+    pub(crate) mod bench;
     pub(crate) mod explain;
     pub(crate) mod files;
     pub(crate) mod fmt;

@@ -11,7 +11,7 @@ use super::run::betrace;
 #[test]
 fn every_command_has_help_with_examples() {
     let mut pages = String::new();
-    let commands: [&[&str]; 28] = [
+    let commands: [&[&str]; 29] = [
         &[],
         &["serve"],
         &["demo"],
@@ -39,6 +39,7 @@ fn every_command_has_help_with_examples() {
         &["traces"],
         &["traces", "show"],
         &["traces", "list"],
+        &["bench"],
         &["lsp"],
     ];
     for command in commands {
