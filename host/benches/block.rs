@@ -1,14 +1,19 @@
 //! How fast blocks are built and read, on made traces and, where `BETRACE_TEST_DATA` names the folder of
 //! real traffic, on those. Blocks have 16,000 spans or a little more.
 
-#![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench reports on standard output, and one that cannot run is to stop"
+)]
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, sync::OnceLock};
 
 use betrace::{
     block::{AttributeScope, Block, BlockBuilder, EncodedBlock, Stored, merge},
-    clock::UnixNanos,
+    clock::{SystemClock, UnixNanos},
     ingest::file::Reader,
+    store::{Listing, Store},
     tenant::TenantId,
     trace::{Facts, ResourceRecord, ScopeRecord, SentSpan, SentTrace, SpanRecord, TraceId},
 };
@@ -20,6 +25,9 @@ use opentelemetry_proto::tonic::{
 };
 
 const BLOCK_SPANS: usize = 16_000;
+
+/// The rows of one trace, as far as a bench is concerned.
+const ROWS: std::ops::Range<u32> = 9_000..9_012;
 
 fn main() {
     for traffic in Traffic::ALL {
@@ -72,6 +80,21 @@ impl Traffic {
         cell.get_or_init(|| builders(self.traces()).map(BlockBuilder::finish).collect())
     }
 
+    /// An attribute that many spans have.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Made => "http.route",
+            Self::Real => "http.request.method",
+        }
+    }
+
+    fn name_and_literal(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Made => ("operation-7", "/api/v1/things/7"),
+            Self::Real => ("HTTP POST", "POST"),
+        }
+    }
+
     /// The first block, and its number of spans.
     fn first(self) -> Option<&'static EncodedBlock> {
         self.blocks().first()
@@ -89,14 +112,12 @@ fn encode(bencher: Bencher<'_, '_>, traffic: Traffic) {
 
 #[divan::bench(args = Traffic::ALL)]
 fn names_and_an_attribute(bencher: Bencher<'_, '_>, traffic: Traffic) {
-    let key = match traffic {
-        Traffic::Made => "http.route",
-        Traffic::Real => "http.request.method",
-    };
     read(bencher, traffic, |block| {
         let ends = block.trace_ends().ok()?.len();
         let names = block.names().ok()?.len();
-        let column = block.attribute(AttributeScope::Span, key).ok()??;
+        let column = block
+            .attribute(AttributeScope::Span, traffic.key())
+            .ok()??;
         Some(ends + names + column.rows.len())
     });
 }
@@ -109,6 +130,80 @@ fn traces_of_a_name(bencher: Bencher<'_, '_>, traffic: Traffic) {
     };
     read(bencher, traffic, |block| {
         Some(block.name_postings(name).ok()??.len())
+    });
+}
+
+/// What is asked of every block first.
+#[divan::bench(args = Traffic::ALL)]
+fn open_a_name_and_a_literal(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    let (name, literal) = traffic.name_and_literal();
+    read(bencher, traffic, |block| {
+        let strings = block.strings().ok()?;
+        let name = strings.lookup(name).ok()??;
+        Some((name + strings.lookup(literal).ok()??) as usize)
+    });
+}
+
+#[divan::bench(args = Traffic::ALL)]
+fn a_literal_that_is_not_there(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    read(bencher, traffic, |block| {
+        let found = block.strings().ok()?.lookup("no cell has this text").ok()?;
+        Some(usize::from(found.is_none()))
+    });
+}
+
+#[divan::bench(args = Traffic::ALL)]
+fn names_whole(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    read(bencher, traffic, |block| Some(block.names().ok()?.len()));
+}
+
+#[divan::bench(args = Traffic::ALL)]
+fn names_at_12_rows(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    read(bencher, traffic, |block| {
+        let names = block.names().ok()?;
+        let found: Vec<_> = ROWS.map(|row| names.get(row as usize).copied()).collect();
+        Some(found.len())
+    });
+}
+
+#[divan::bench(args = Traffic::ALL)]
+fn an_attribute_whole(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    read(bencher, traffic, |block| {
+        let column = block
+            .attribute(AttributeScope::Span, traffic.key())
+            .ok()??;
+        Some(column.rows.len())
+    });
+}
+
+#[divan::bench(args = Traffic::ALL)]
+fn an_attribute_at_12_rows(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    read(bencher, traffic, |block| {
+        let column = block
+            .attribute(AttributeScope::Span, traffic.key())
+            .ok()??;
+        let found: Vec<_> = ROWS.map(|row| column.get(row)).collect();
+        Some(found.len())
+    });
+}
+
+/// The directory and two columns of each block of a store, in the order in which they lie.
+#[divan::bench(args = Traffic::ALL)]
+fn two_columns_of_stored_blocks(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Arc::new(SystemClock::new())).unwrap();
+    for block in traffic.blocks() {
+        store.put_block(block, &Listing::default()).unwrap();
+    }
+    let listed = store.blocks(&TenantId::default_tenant());
+    bencher.counter(ItemsCount::new(listed.len())).bench(|| {
+        for listed in &listed {
+            let block = store.open_block(listed).unwrap();
+            block.names().unwrap();
+            block
+                .attribute(AttributeScope::Span, traffic.key())
+                .unwrap();
+        }
     });
 }
 
