@@ -34,6 +34,7 @@ mod parents;
 mod postings;
 mod read;
 mod rebuild;
+mod rows;
 mod section;
 mod stored;
 mod varint;

@@ -168,20 +168,29 @@ impl Block {
 
     /// Returns for each span its kind, 0 to 5; a number that OTLP does not have is 0, unspecified.
     pub fn kinds(&self) -> Result<&[u8], BlockError> {
-        self.u8s(Section::Kinds, || {
-            let kinds = self.sent(Section::Kinds)?.iter();
-            Ok(kinds.map(|&kind| in_range(unzigzag(kind), 5)).collect())
+        cached(&self.cells.kinds, || {
+            let sent: Vec<u64> = self.decode(Section::Kinds)?;
+            Ok(sent.into_iter().map(Self::kind_of).collect())
         })
+        .map(Vec::as_slice)
+    }
+
+    pub(super) fn kind_of(sent: u64) -> u8 {
+        in_range(unzigzag(sent), 5)
     }
 
     /// Returns for each span its status code, 0 to 2; no status, or a number that OTLP does not have, is
     /// 0, unset.
     pub fn status_codes(&self) -> Result<&[u8], BlockError> {
-        self.u8s(Section::Statuses, || {
-            let statuses = self.sent(Section::Statuses)?.iter();
-            let code = |&status: &u64| unzigzag(status.saturating_sub(1));
-            Ok(statuses.map(|status| in_range(code(status), 2)).collect())
+        cached(&self.cells.status_codes, || {
+            let sent: Vec<u64> = self.decode(Section::Statuses)?;
+            Ok(sent.into_iter().map(Self::status_code_of).collect())
         })
+        .map(Vec::as_slice)
+    }
+
+    pub(super) fn status_code_of(sent: u64) -> u8 {
+        in_range(unzigzag(sent.saturating_sub(1)), 2)
     }
 
     /// Returns for each span the symbol of its status message, [`NONE`] where it is empty.

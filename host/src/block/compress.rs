@@ -1,7 +1,8 @@
-//! zstd, for what is seldom read and what packing cannot shrink.
+//! zstd, for what is seldom read and what packing cannot shrink; lz4, where that is read often.
 //!
-//! Level 1: on columns like these level 3 is 2-4 % smaller and takes half as long again.
+//! zstd's level 1: on columns like these level 3 is 2-4 % smaller and takes half as long again.
 //! Each thread keeps its two contexts: making one costs more than a small column does.
+//! lz4 is read four times as fast, and leaves half as much again.
 
 use std::cell::RefCell;
 
@@ -38,5 +39,21 @@ pub(super) fn decompress(compressed: &[u8], plain_bytes: usize) -> Option<Vec<u8
         *kept = Some(decompressor);
         plain
     })?;
+    (plain.len() == plain_bytes).then_some(plain)
+}
+
+/// Returns `plain` compressed with lz4, where that is shorter.
+pub(super) fn compress_fast(plain: &[u8]) -> Option<Vec<u8>> {
+    let compressed = lz4_flex::block::compress(plain);
+    (compressed.len() < plain.len()).then_some(compressed)
+}
+
+/// Undoes [`compress_fast`]; `None` where the bytes do not hold exactly `plain_bytes`.
+pub(super) fn decompress_fast(compressed: &[u8], plain_bytes: usize) -> Option<Vec<u8>> {
+    // A byte of lz4 stands for 255 at most: what claims more is damaged, and gets no memory.
+    if plain_bytes / 255 > compressed.len() {
+        return None;
+    }
+    let plain = lz4_flex::block::decompress(compressed, plain_bytes).ok()?;
     (plain.len() == plain_bytes).then_some(plain)
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use super::{
     BlockError,
     compress::{compress, decompress},
-    numbers::{ROWS_MAX, put_numbers, take_numbers},
+    numbers::{ROWS_MAX, Reading, put_numbers, take_numbers},
     section::Place,
     varint::{put_varint, take_varint},
 };
@@ -237,7 +237,7 @@ pub(super) fn put_dictionary(out: &mut Vec<u8>, texts: &[&[u8]]) {
 fn plain_page(texts: &[&[u8]]) -> Vec<u8> {
     let lengths: Vec<u64> = texts.iter().map(|text| text.len() as u64).collect();
     let mut plain = Vec::new();
-    put_numbers(&mut plain, &lengths);
+    put_numbers(&mut plain, &lengths, Reading::Hot);
     for text in texts {
         plain.extend_from_slice(text);
     }

@@ -11,7 +11,7 @@ use super::{
     directory::{AttributeEntry, ChunkEntry, Directory, Extent, block_id},
     gather::{AttributeTable, Column, Gathered, TraceRow},
     names::postings_by_name,
-    numbers::put_numbers,
+    numbers::{Reading, put_numbers},
     section::{AttributeScope, Form, Section, Table},
     varint::{put_varint, zigzag},
 };
@@ -62,12 +62,12 @@ pub(super) fn encode(tenant: &TenantId, mut gathered: Gathered<'_>) -> EncodedBl
             Form::Raw => take_column(&mut raw, section),
             form @ (Form::List | Form::BlobList) => {
                 ranks.apply(form, &mut column);
-                list(&column)
+                list(&column, section.reading())
             }
             form
             @ (Form::Numbers | Form::Symbols | Form::OptionalSymbols | Form::OptionalBlobs) => {
                 ranks.apply(form, &mut column);
-                cells(&column)
+                cells(&column, section.reading())
             }
         };
         directory.sections.push(layout.put(&bytes));
@@ -308,24 +308,24 @@ fn attribute(column: &Column<'_>, ranks: Ranks<'_>) -> Vec<u8> {
         .map(|(&value, &kind)| ranks.value(kind, value))
         .collect();
     let mut out = Vec::new();
-    put_numbers(&mut out, &kinds);
-    put_numbers(&mut out, &values);
+    put_numbers(&mut out, &kinds, Reading::Warm);
+    put_numbers(&mut out, &values, Reading::Warm);
     out
 }
 
-fn cells(column: &[u64]) -> Vec<u8> {
+fn cells(column: &[u64], reading: Reading) -> Vec<u8> {
     let mut out = Vec::new();
     if !column.is_empty() {
-        put_numbers(&mut out, column);
+        put_numbers(&mut out, column, reading);
     }
     out
 }
 
-fn list(column: &[u64]) -> Vec<u8> {
+fn list(column: &[u64], reading: Reading) -> Vec<u8> {
     let mut out = Vec::new();
     if !column.is_empty() {
         put_varint(&mut out, column.len() as u64);
-        put_numbers(&mut out, column);
+        put_numbers(&mut out, column, reading);
     }
     out
 }

@@ -51,6 +51,14 @@ pub enum BlockError {
         /// The number asked for.
         trace: u32,
     },
+    /// The caller asks for a row that a table of the block does not have.
+    #[error("block {block} has no row {row}")]
+    NoRow {
+        /// The block.
+        block: BlockId,
+        /// The row asked for.
+        row: u32,
+    },
     /// The source failed.
     #[error("chunk {chunk} of block {block} cannot be read")]
     Read {

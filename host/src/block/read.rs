@@ -31,7 +31,7 @@ pub const NONE: u32 = u32::MAX;
 /// those that were written. What it returns is in range: symbols, rows and ends need no further checks.
 pub struct Block {
     pub(super) meta: BlockMeta,
-    source: Arc<dyn ChunkSource>,
+    pub(super) source: Arc<dyn ChunkSource>,
     opened: OnceLock<Opened>,
     pub(super) cells: Cells,
 }
@@ -45,14 +45,19 @@ pub(super) struct Opened {
     pub(super) shapes: [OnceLock<Shapes>; AttributeScope::COUNT],
 }
 
+/// The decoded column of a section, which is always asked for as the same type.
+enum Decoded {
+    U8s(Vec<u8>),
+    U32s(Vec<u32>),
+    U64s(Vec<u64>),
+}
+
 /// Decoded columns.
 pub(super) struct Cells {
     /// By [`Section`].
-    pub(super) u8s: Vec<OnceLock<Vec<u8>>>,
-    /// By [`Section`].
-    pub(super) u32s: Vec<OnceLock<Vec<u32>>>,
-    /// By [`Section`].
-    pub(super) u64s: Vec<OnceLock<Vec<u64>>>,
+    sections: Vec<OnceLock<Decoded>>,
+    pub(super) kinds: OnceLock<Vec<u8>>,
+    pub(super) status_codes: OnceLock<Vec<u8>>,
     pub(super) ends: OnceLock<Vec<u64>>,
     pub(super) trace_ids: OnceLock<Vec<TraceId>>,
     pub(super) span_ids: OnceLock<Vec<[u8; 8]>>,
@@ -85,15 +90,14 @@ pub(super) fn all_below(column: &[u32], bound: u32) -> bool {
 impl Block {
     /// Takes a block to be read from `source`. Nothing is read yet.
     pub fn open(meta: BlockMeta, source: Arc<dyn ChunkSource>) -> Self {
-        let sections = 0..Section::COUNT;
         Self {
             meta,
             source,
             opened: OnceLock::new(),
             cells: Cells {
-                u8s: sections.clone().map(|_| OnceLock::new()).collect(),
-                u32s: sections.clone().map(|_| OnceLock::new()).collect(),
-                u64s: sections.map(|_| OnceLock::new()).collect(),
+                sections: (0..Section::COUNT).map(|_| OnceLock::new()).collect(),
+                kinds: OnceLock::new(),
+                status_codes: OnceLock::new(),
                 ends: OnceLock::new(),
                 trace_ids: OnceLock::new(),
                 span_ids: OnceLock::new(),
@@ -289,8 +293,10 @@ impl Block {
         section: Section,
         make: impl FnOnce() -> Result<Vec<u8>, BlockError>,
     ) -> Result<&[u8], BlockError> {
-        let cell = self.cells.u8s.get(section as usize);
-        cached(cell.ok_or_else(|| self.corrupt(section))?, make).map(Vec::as_slice)
+        match self.decoded(section, || make().map(Decoded::U8s))? {
+            Decoded::U8s(column) => Ok(column),
+            Decoded::U32s(_) | Decoded::U64s(_) => Err(self.corrupt(section)),
+        }
     }
 
     pub(super) fn u32s(
@@ -298,8 +304,10 @@ impl Block {
         section: Section,
         make: impl FnOnce() -> Result<Vec<u32>, BlockError>,
     ) -> Result<&[u32], BlockError> {
-        let cell = self.cells.u32s.get(section as usize);
-        cached(cell.ok_or_else(|| self.corrupt(section))?, make).map(Vec::as_slice)
+        match self.decoded(section, || make().map(Decoded::U32s))? {
+            Decoded::U32s(column) => Ok(column),
+            Decoded::U8s(_) | Decoded::U64s(_) => Err(self.corrupt(section)),
+        }
     }
 
     pub(super) fn u64s(
@@ -307,8 +315,35 @@ impl Block {
         section: Section,
         make: impl FnOnce() -> Result<Vec<u64>, BlockError>,
     ) -> Result<&[u64], BlockError> {
-        let cell = self.cells.u64s.get(section as usize);
-        cached(cell.ok_or_else(|| self.corrupt(section))?, make).map(Vec::as_slice)
+        match self.decoded(section, || make().map(Decoded::U64s))? {
+            Decoded::U64s(column) => Ok(column),
+            Decoded::U8s(_) | Decoded::U32s(_) => Err(self.corrupt(section)),
+        }
+    }
+
+    fn decoded(
+        &self,
+        section: Section,
+        make: impl FnOnce() -> Result<Decoded, BlockError>,
+    ) -> Result<&Decoded, BlockError> {
+        let cell = self.cells.sections.get(section as usize);
+        cached(cell.ok_or_else(|| self.corrupt(section))?, make)
+    }
+
+    /// Returns the column of a section, where it has been decoded.
+    pub(super) fn decoded_u32s(&self, section: Section) -> Option<&[u32]> {
+        match self.cells.sections.get(section as usize)?.get()? {
+            Decoded::U32s(column) => Some(column),
+            Decoded::U8s(_) | Decoded::U64s(_) => None,
+        }
+    }
+
+    /// Returns the column of a section, where it has been decoded.
+    pub(super) fn decoded_u64s(&self, section: Section) -> Option<&[u64]> {
+        match self.cells.sections.get(section as usize)?.get()? {
+            Decoded::U64s(column) => Some(column),
+            Decoded::U8s(_) | Decoded::U32s(_) => None,
+        }
     }
 
     /// Returns the range of children of a row.

@@ -1,6 +1,6 @@
 //! What a block is made of: tables, and sections that hold their columns.
 
-use super::{BlockId, ChunkId};
+use super::{BlockId, ChunkId, numbers::Reading};
 
 /// The tables of a block. Rows of a table are numbered from 0 over the block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl AttributeScope {
 }
 
 macro_rules! sections {
-    ($($(#[$doc:meta])* $name:ident: $table:ident $form:ident,)*) => {
+    ($($(#[$doc:meta])* $name:ident: $table:ident $form:ident $reading:ident,)*) => {
         /// The parts of a block, in the order in which they are laid into chunks: what judging reads first.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(usize)]
@@ -94,6 +94,10 @@ macro_rules! sections {
 
             pub(super) fn form(self) -> Form {
                 match self { $(Self::$name => Form::$form,)* }
+            }
+
+            pub(super) fn reading(self) -> Reading {
+                match self { $(Self::$name => Reading::$reading,)* }
             }
         }
     };
@@ -122,83 +126,83 @@ pub(super) enum Form {
 
 sections! {
     /// How many spans each trace has.
-    TraceSpans: Traces Numbers,
-    Facts: Traces Numbers,
+    TraceSpans: Traces Numbers Hot,
+    Facts: Traces Numbers Hot,
     /// T.
-    TraceStarts: Traces Numbers,
+    TraceStarts: Traces Numbers Warm,
     /// The symbols of `Names`, each once, ascending.
-    DistinctNames: Spans List,
-    Names: Spans Symbols,
-    Strings: Strings Dictionary,
+    DistinctNames: Spans List Hot,
+    Names: Spans Symbols Hot,
+    Strings: Strings Dictionary Warm,
     /// Row minus parent's row, zigzag; 0 for none.
-    Parents: Spans Numbers,
+    Parents: Spans Numbers Warm,
     /// As sent, zigzag.
-    Kinds: Spans Numbers,
+    Kinds: Spans Numbers Warm,
     /// 0 for no status, else 1 + the zigzag of the code as sent.
-    Statuses: Spans Numbers,
-    StatusMessages: Spans OptionalSymbols,
+    Statuses: Spans Numbers Warm,
+    StatusMessages: Spans OptionalSymbols Warm,
     /// Since the start of the span before in the trace, or of the trace.
-    Starts: Spans Numbers,
-    Durations: Spans Numbers,
-    Resources: Spans Numbers,
-    Scopes: Spans Numbers,
-    SpanShapes: Spans Numbers,
+    Starts: Spans Numbers Warm,
+    Durations: Spans Numbers Warm,
+    Resources: Spans Numbers Warm,
+    Scopes: Spans Numbers Warm,
+    SpanShapes: Spans Numbers Hot,
     /// For each shape how many columns, and which.
-    SpanShapeColumns: Spans List,
-    ResourceShapes: Resources Numbers,
-    ResourceShapeColumns: Resources List,
-    ScopeShapes: Scopes Numbers,
-    ScopeShapeColumns: Scopes List,
-    ScopeNames: Scopes OptionalSymbols,
-    ScopeVersions: Scopes OptionalSymbols,
+    SpanShapeColumns: Spans List Hot,
+    ResourceShapes: Resources Numbers Hot,
+    ResourceShapeColumns: Resources List Hot,
+    ScopeShapes: Scopes Numbers Warm,
+    ScopeShapeColumns: Scopes List Warm,
+    ScopeNames: Scopes OptionalSymbols Warm,
+    ScopeVersions: Scopes OptionalSymbols Warm,
     /// How many events each span has.
-    SpanEvents: Spans Numbers,
-    EventNames: Events Symbols,
+    SpanEvents: Spans Numbers Warm,
+    EventNames: Events Symbols Warm,
     /// Since the start of the span, zigzag.
-    EventTimes: Events Numbers,
-    EventShapes: Events Numbers,
-    EventShapeColumns: Events List,
+    EventTimes: Events Numbers Warm,
+    EventShapes: Events Numbers Warm,
+    EventShapeColumns: Events List Warm,
     /// How many links each span has.
-    SpanLinks: Spans Numbers,
-    LinkShapes: Links Numbers,
-    LinkShapeColumns: Links List,
-    ElementKinds: Elements Numbers,
-    ElementValues: Elements Numbers,
-    ElementKeys: Elements OptionalSymbols,
-    Blobs: Blobs Dictionary,
-    TraceIds: Traces Raw,
-    ArrivedFirst: Traces Numbers,
+    SpanLinks: Spans Numbers Warm,
+    LinkShapes: Links Numbers Warm,
+    LinkShapeColumns: Links List Warm,
+    ElementKinds: Elements Numbers Warm,
+    ElementValues: Elements Numbers Warm,
+    ElementKeys: Elements OptionalSymbols Warm,
+    Blobs: Blobs Dictionary Cold,
+    TraceIds: Traces Raw Cold,
+    ArrivedFirst: Traces Numbers Cold,
     /// Since the first.
-    ArrivedLast: Traces Numbers,
-    SpanIds: Spans Raw,
+    ArrivedLast: Traces Numbers Cold,
+    SpanIds: Spans Raw Cold,
     /// 0 empty, 1 the id of the parent row, 2 the span's own, 3 the next of `ParentIds`.
-    ParentIdForms: Spans Numbers,
-    ParentIds: Spans Raw,
+    ParentIdForms: Spans Numbers Cold,
+    ParentIds: Spans Raw Cold,
     /// The rows of spans that end before they start.
-    EarlyEndRows: Spans List,
+    EarlyEndRows: Spans List Cold,
     /// When those end.
-    EarlyEnds: Spans List,
-    Flags: Spans Numbers,
-    TraceStates: Spans OptionalSymbols,
-    DroppedAttributes: Spans Numbers,
-    DroppedEvents: Spans Numbers,
-    DroppedLinks: Spans Numbers,
-    EventDroppedAttributes: Events Numbers,
-    LinkTraceIds: Links Raw,
-    LinkSpanIds: Links Raw,
+    EarlyEnds: Spans List Cold,
+    Flags: Spans Numbers Cold,
+    TraceStates: Spans OptionalSymbols Cold,
+    DroppedAttributes: Spans Numbers Cold,
+    DroppedEvents: Spans Numbers Cold,
+    DroppedLinks: Spans Numbers Cold,
+    EventDroppedAttributes: Events Numbers Cold,
+    LinkTraceIds: Links Raw Cold,
+    LinkSpanIds: Links Raw Cold,
     /// Link × 2, plus 1 for the span id: those ids that have another length than ids have.
-    LinkOddIdRows: Links List,
+    LinkOddIdRows: Links List Cold,
     /// Their blobs.
-    LinkOddIds: Links BlobList,
-    LinkTraceStates: Links OptionalSymbols,
-    LinkFlags: Links Numbers,
-    LinkDroppedAttributes: Links Numbers,
-    ResourceSchemaUrls: Resources OptionalSymbols,
-    ResourceDroppedAttributes: Resources Numbers,
+    LinkOddIds: Links BlobList Cold,
+    LinkTraceStates: Links OptionalSymbols Cold,
+    LinkFlags: Links Numbers Cold,
+    LinkDroppedAttributes: Links Numbers Cold,
+    ResourceSchemaUrls: Resources OptionalSymbols Cold,
+    ResourceDroppedAttributes: Resources Numbers Cold,
     /// A `Resource` message that has nothing else.
-    ResourceEntityRefs: Resources OptionalBlobs,
-    ScopeSchemaUrls: Scopes OptionalSymbols,
-    ScopeDroppedAttributes: Scopes Numbers,
+    ResourceEntityRefs: Resources OptionalBlobs Cold,
+    ScopeSchemaUrls: Scopes OptionalSymbols Cold,
+    ScopeDroppedAttributes: Scopes Numbers Cold,
 }
 
 /// Where bytes come from, for errors.

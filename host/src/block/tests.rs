@@ -135,6 +135,44 @@ proptest! {
     }
 }
 
+fn pick<T: Copy>(column: &[T], rows: &[u32]) -> Vec<T> {
+    rows.iter().map(|row| column[*row as usize]).collect()
+}
+
+proptest! {
+    #[test]
+    fn cells_at_some_rows_are_those_of_the_columns(
+        traces in arbitrary::traces(),
+        picks in prop::collection::vec(any::<prop::sample::Index>(), 0..9),
+        decoded: bool,
+    ) {
+        let block = build(&traces).to_block();
+        let n_spans = block.meta().n_spans;
+        let mut rows: Vec<u32> = if n_spans == 0 {
+            Vec::new()
+        } else {
+            picks.iter().map(|pick| pick.index(n_spans as usize) as u32).collect()
+        };
+        rows.sort_unstable();
+        let other = build(&traces).to_block();
+        let whole = if decoded { &block } else { &other };
+        prop_assert_eq!(pick(whole.names().unwrap(), &rows), block.names_at(&rows).unwrap());
+        prop_assert_eq!(pick(whole.kinds().unwrap(), &rows), block.kinds_at(&rows).unwrap());
+        let codes = pick(whole.status_codes().unwrap(), &rows);
+        prop_assert_eq!(codes, block.status_codes_at(&rows).unwrap());
+        let durations = pick(whole.durations().unwrap(), &rows);
+        prop_assert_eq!(durations, block.durations_at(&rows).unwrap());
+        prop_assert_eq!(pick(whole.starts().unwrap(), &rows), block.starts_at(&rows).unwrap());
+        prop_assert_eq!(pick(whole.ends().unwrap(), &rows), block.ends_at(&rows).unwrap());
+        let resources = pick(whole.resources().unwrap(), &rows);
+        prop_assert_eq!(resources, block.resources_at(&rows).unwrap());
+        prop_assert_eq!(pick(whole.scopes().unwrap(), &rows), block.scopes_at(&rows).unwrap());
+        let past = block.names_at(&[n_spans]);
+        let no_row = matches!(past, Err(BlockError::NoRow { row, .. }) if row == n_spans);
+        prop_assert!(no_row, "{past:?}");
+    }
+}
+
 fn columns_fit(block: &Block, row: usize, span: &Span) {
     let strings = block.strings().unwrap();
     assert_eq!(strings.get(block.names().unwrap()[row]).unwrap(), span.name);

@@ -42,10 +42,26 @@ fn read_soundly(block: &Block) {
     if let (Ok(names), Ok(strings)) = (block.names(), block.strings()) {
         assert!(names.iter().all(|&name| name < strings.len()));
     }
+    let rows: Vec<u32> = (0..block.meta().n_spans).step_by(3).collect();
+    let fresh = block.again();
+    if let (Ok(names), Ok(strings)) = (fresh.names_at(&rows), fresh.strings()) {
+        assert!(names.iter().all(|&name| name < strings.len()));
+    }
+    drop(fresh.starts_at(&rows));
+    drop(fresh.ends_at(&rows));
+    drop(fresh.resources_at(&rows));
+    drop(fresh.kinds_at(&rows));
     if let Ok(parents) = block.parents() {
         assert!(is_acyclic(parents));
         let n_spans = block.meta().n_spans;
         assert!(parents.iter().all(|&p| p == NONE || p < n_spans));
+    }
+}
+
+impl Block {
+    /// The same block, of which nothing is decoded.
+    fn again(&self) -> Self {
+        Self::open(self.meta.clone(), Arc::clone(&self.source))
     }
 }
 
