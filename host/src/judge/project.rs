@@ -256,7 +256,8 @@ impl<'a> Projection<'a> {
         making.tables.find_children(making.block, &want.column)?;
         match &want.column {
             WantColumn::SpanName if want.form == Form::Declared => {
-                let names = making.tables.selection.rows.pick(making.block.names()?);
+                let rows = &making.tables.selection.rows;
+                let names = rows.read(making.block, Block::names, Block::names_at)?;
                 Ok(dense(Table::Spans, self.declared(&making.numbers, &names)))
             }
             WantColumn::SpanName => making.text_column(None, want.form, &mut view.symbols, texts),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::{
-    block::{BlockError, NONE},
+    block::{Block, BlockError, NONE},
     sandbox::limits::{SPANS_PER_CALL_MAX, TRACES_PER_CALL_MAX},
 };
 
@@ -82,7 +82,13 @@ pub(super) fn select(
                     *slot = true;
                 }
             }
-            selector.take_marked(traces, view.block.names()?, &marked);
+            let n_rows = selector.rows_of_all(traces);
+            if is_little(n_rows, view.block) {
+                selector.take_all(traces);
+                selector.keep_marked(&view.block.names_at(&selector.rows)?, &marked);
+            } else {
+                selector.take_marked(traces, view.block.names()?, &marked);
+            }
         }
     }
     Ok(selector.finish())
@@ -100,6 +106,11 @@ impl Selector<'_> {
         let start = before.and_then(|before| self.trace_ends.get(before));
         let end = self.trace_ends.get(trace as usize).copied().unwrap_or(0);
         start.copied().unwrap_or(0).min(end)..end
+    }
+
+    /// Returns how many rows the traces have.
+    fn rows_of_all(&self, traces: &TraceSet) -> usize {
+        traces.iter().map(|trace| self.rows_of(trace).len()).sum()
     }
 
     fn end_trace(&mut self, trace: u32) {
@@ -135,6 +146,21 @@ impl Selector<'_> {
             self.rows.extend(rest.iter().take(n_rows));
             at += n_rows;
             self.end_trace(trace);
+        }
+    }
+
+    /// Keeps of the rows that were taken, all of some traces, those whose name is marked.
+    fn keep_marked(&mut self, names: &[u32], marked: &[bool]) {
+        let rows = std::mem::take(&mut self.rows);
+        let mut named = rows.into_iter().zip(names);
+        let mut start = 0;
+        for end in &mut self.selection.trace_ends {
+            let of_trace = named.by_ref().take((*end - start) as usize);
+            let is_marked = |name: &u32| marked.get(*name as usize).copied().unwrap_or(false);
+            let kept = of_trace.filter(|(_, name)| is_marked(name));
+            self.rows.extend(kept.map(|(row, _)| row));
+            start = *end;
+            *end = self.rows.len() as u32;
         }
     }
 
@@ -304,14 +330,6 @@ impl Rows {
         }
     }
 
-    /// Returns what each row becomes, in order.
-    pub(super) fn map<T>(&self, each: impl FnMut(u32) -> T) -> Vec<T> {
-        match self {
-            Self::Range(range) => range.clone().map(each).collect(),
-            Self::List(rows) => rows.iter().copied().map(each).collect(),
-        }
-    }
-
     /// Returns the cells of a dense column at these rows.
     pub(super) fn pick<T: Copy>(&self, column: &[T]) -> Vec<T> {
         match self {
@@ -323,6 +341,19 @@ impl Rows {
                 .iter()
                 .filter_map(|row| column.get(*row as usize).copied())
                 .collect(),
+        }
+    }
+
+    /// Returns the cells of a column at these rows: of the whole column, or of those rows alone where they are few.
+    pub(super) fn read<'b, T: Copy + 'b>(
+        &self,
+        block: &'b Block,
+        whole: impl FnOnce(&'b Block) -> Result<&'b [T], BlockError>,
+        at: impl FnOnce(&'b Block, &[u32]) -> Result<Vec<T>, BlockError>,
+    ) -> Result<Vec<T>, BlockError> {
+        match self {
+            Self::List(rows) if is_little(rows.len(), block) => at(block, rows),
+            Self::List(_) | Self::Range(_) => Ok(self.pick(whole(block)?)),
         }
     }
 
@@ -388,6 +419,12 @@ impl Rows {
             }
         }
     }
+}
+
+/// Whether so few spans of a block are read that decoding all of a column would be most of the work.
+pub(super) fn is_little(n_rows: usize, block: &Block) -> bool {
+    const PART: usize = 16;
+    n_rows * PART <= block.meta().n_spans as usize
 }
 
 /// Returns how many of the ascending `rows` are below `row`: near ones are found in a few steps.

@@ -86,14 +86,19 @@ pub(super) fn attribute(
         n: rows.len(),
     };
     let mut own = |scope| form_column(block, shape, form, &cells(scope), symbols, texts);
-    let (shared_scope, shared) = match scope {
+    let shared_scope = match scope {
         WantScope::Span | WantScope::Event | WantScope::Link => return own(scope),
-        WantScope::Scope => (AttributeScope::Scope, block.scopes()?),
-        WantScope::Resource => (AttributeScope::Resource, block.resources()?),
+        WantScope::Scope => AttributeScope::Scope,
+        WantScope::Resource => AttributeScope::Resource,
         WantScope::Any => match block.attribute(AttributeScope::Resource, key)? {
-            Some(_) => (AttributeScope::Resource, block.resources()?),
+            Some(_) => AttributeScope::Resource,
             None => return own(WantScope::Span),
         },
+    };
+    let shared = if shared_scope == AttributeScope::Scope {
+        rows.read(block, Block::scopes, Block::scopes_at)?
+    } else {
+        rows.read(block, Block::resources, Block::resources_at)?
     };
     let of_span = match scope {
         WantScope::Any => block.attribute(AttributeScope::Span, key)?,
@@ -114,7 +119,7 @@ pub(super) fn attribute(
         n: shared.iter().max().map_or(0, |last| *last as usize + 1),
     };
     let few = form_column(block, few_shape, form, &few, symbols, texts)?;
-    let mut column = few.spread(rows, shared);
+    let mut column = few.spread(&shared);
     if let Some((cells, own)) = of_span {
         let mut places = Vec::with_capacity(cells.rows.len());
         for_each_own(rows, cells, |place, _, _| places.push(place));
@@ -125,32 +130,29 @@ pub(super) fn attribute(
 
 /// What becomes of the columns of what spans share.
 trait Spread {
-    /// Returns for each row the cell of what `shared` says that it shares.
-    fn spread(&self, rows: &Rows, shared: &[u32]) -> Self;
+    /// Returns for each row the cell of what it shares.
+    fn spread(&self, shared: &[u32]) -> Self;
     /// Takes the cells of another column at some places.
     fn overlay(&mut self, other: &Self, places: &[usize]);
 }
 
 impl Spread for Column {
-    fn spread(&self, rows: &Rows, shared: &[u32]) -> Self {
-        fn cells<T: Copy + Default>(rows: &Rows, shared: &[u32], few: &[T]) -> Vec<T> {
+    fn spread(&self, shared: &[u32]) -> Self {
+        fn cells<T: Copy + Default>(shared: &[u32], few: &[T]) -> Vec<T> {
             if few.is_empty() {
                 return Vec::new();
             }
-            let cell = |row: u32| {
-                let of_row = shared.get(row as usize);
-                of_row.and_then(|of_row| few.get(*of_row as usize)).copied()
-            };
-            rows.map(|row| cell(row).unwrap_or_default())
+            let cell = |of_row: &u32| few.get(*of_row as usize).copied().unwrap_or_default();
+            shared.iter().map(cell).collect()
         }
         Self {
             table: self.table,
-            kinds: cells(rows, shared, &self.kinds),
+            kinds: cells(shared, &self.kinds),
             values: match &self.values {
-                Values::U8s(few) => Values::U8s(cells(rows, shared, few)),
-                Values::U16s(few) => Values::U16s(cells(rows, shared, few)),
-                Values::U32s(few) => Values::U32s(cells(rows, shared, few)),
-                Values::U64s(few) => Values::U64s(cells(rows, shared, few)),
+                Values::U8s(few) => Values::U8s(cells(shared, few)),
+                Values::U16s(few) => Values::U16s(cells(shared, few)),
+                Values::U32s(few) => Values::U32s(cells(shared, few)),
+                Values::U64s(few) => Values::U64s(cells(shared, few)),
             },
         }
     }

@@ -1,7 +1,7 @@
 //! Times, kinds, counts: numbers that every row has.
 
 use crate::{
-    block::{BlockError, NONE},
+    block::{Block, BlockError, NONE},
     sandbox::{Column, FixedColumn, Table, Values},
 };
 
@@ -21,11 +21,17 @@ impl Making<'_, '_> {
             Values::U32s(ends.unwrap_or_default())
         };
         let values = match column {
-            FixedColumn::Kind => Values::U8s(rows.pick(block.kinds()?)),
-            FixedColumn::Status => Values::U8s(rows.pick(block.status_codes()?)),
-            FixedColumn::Start => Values::U64s(rows.pick(block.starts()?)),
-            FixedColumn::End => Values::U64s(rows.pick(block.ends()?)),
-            FixedColumn::Duration => Values::U64s(rows.pick(block.durations()?)),
+            FixedColumn::Kind => Values::U8s(rows.read(block, Block::kinds, Block::kinds_at)?),
+            FixedColumn::Status => {
+                Values::U8s(rows.read(block, Block::status_codes, Block::status_codes_at)?)
+            }
+            FixedColumn::Start => {
+                Values::U64s(rows.read(block, Block::starts, Block::starts_at)?)
+            }
+            FixedColumn::End => Values::U64s(rows.read(block, Block::ends, Block::ends_at)?),
+            FixedColumn::Duration => {
+                Values::U64s(rows.read(block, Block::durations, Block::durations_at)?)
+            }
             FixedColumn::Parent => Values::U32s(self.parents()?),
             FixedColumn::Children => Values::U32s(rows.pick(&view.tree()?.children)),
             FixedColumn::Depth => Values::U32s(rows.pick(&view.tree()?.depths)),

@@ -83,7 +83,7 @@ enum Source {
 impl Source {
     fn of(block: &Block, column: Option<TextColumn>, rows: &Rows) -> Result<Self, BlockError> {
         Ok(match column {
-            None => Self::Strings(rows.pick(block.names()?)),
+            None => Self::Strings(rows.read(block, Block::names, Block::names_at)?),
             Some(TextColumn::StatusMessage) => Self::Strings(rows.pick(block.status_messages()?)),
             Some(TextColumn::EventName) => Self::Strings(rows.pick(block.event_names()?)),
             Some(TextColumn::ScopeName) => Self::of_scope(block, block.scope_names()?, rows)?,
@@ -97,7 +97,7 @@ impl Source {
     }
 
     fn of_scope(block: &Block, by_scope: &[u32], rows: &Rows) -> Result<Self, BlockError> {
-        let scopes = rows.pick(block.scopes()?);
+        let scopes = rows.read(block, Block::scopes, Block::scopes_at)?;
         let text = |scope: &u32| by_scope.get(*scope as usize).copied().unwrap_or(NONE);
         Ok(Self::Strings(scopes.iter().map(text).collect()))
     }
