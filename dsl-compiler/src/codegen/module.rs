@@ -18,6 +18,10 @@ use wasm_encoder::{
     RefType, TableSection, TableType, TypeSection, ValType,
 };
 
+/// The memory that a pack begins with: 2 MiB hold a call of 16 k spans with a few columns. A page that is not touched costs
+/// nothing, and each growth costs the host a system call that stops its other threads for a moment.
+const MEMORY_PAGES_MIN: u32 = 32;
+
 /// Where the findings record lies: six lists of pointer and length.
 pub(super) const FINDINGS_BASE: u32 = 16;
 const FINDINGS_BYTES: u32 = 48;
@@ -163,7 +167,7 @@ impl Builder {
         let (tables, elements) = emit_table(rules);
         let mut memories = MemorySection::new();
         memories.memory(MemoryType {
-            minimum: u64::from(heap.div_ceil(PAGE_BYTES)),
+            minimum: u64::from(heap.div_ceil(PAGE_BYTES).max(MEMORY_PAGES_MIN)),
             maximum: None,
             memory64: false,
             shared: false,
