@@ -24,6 +24,7 @@ use betrace::{
 };
 use bytes::Bytes;
 use divan::{Bencher, counter::ItemsCount};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
 /// As many requests as fit a quick run: 130,000 spans.
@@ -78,6 +79,16 @@ fn decode_protobuf(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// What the walk takes the place of: the messages of `opentelemetry-proto`, without limits.
+#[divan::bench(sample_count = 10)]
+fn decode_protobuf_to_messages(bencher: Bencher<'_, '_>) {
+    bencher.counter(n_spans()).bench_local(|| {
+        for (otlp, _) in REQUESTS.iter() {
+            black_box(ExportTraceServiceRequest::decode(&otlp[..]).unwrap());
+        }
+    });
+}
+
 #[divan::bench(sample_count = 10)]
 fn decode_json(bencher: Bencher<'_, '_>) {
     LazyLock::force(&LINES);
@@ -111,6 +122,7 @@ fn read_file(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// From bytes that arrived to traces that are sealed, and dropped.
 #[divan::bench(sample_count = 10)]
 fn assemble_and_seal(bencher: Bencher<'_, '_>) {
     let tenant = TenantId::default_tenant();

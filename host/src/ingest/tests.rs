@@ -25,7 +25,10 @@ use tonic::{Code, codec::CompressionEncoding, metadata::MetadataValue, transport
 
 use super::{
     inflate::{Encoding, InflateError, inflate},
-    limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_SPANS_MAX},
+    limits::{
+        MESSAGE_DEPTH_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_ITEMS_MAX,
+        REQUEST_SPANS_MAX,
+    },
     status::{RetryInfo, RpcStatus},
     *,
 };
@@ -255,16 +258,76 @@ fn spans_are_refused_one_by_one_with_reasons() {
     assert_eq!((answer.status, taken.len()), (200, 0));
 }
 
+/// A field that holds a message.
+fn framed(tag: u8, inner: &[u8]) -> Vec<u8> {
+    let mut message = vec![tag];
+    prost::encoding::encode_varint(inner.len() as u64, &mut message);
+    message.extend(inner);
+    message
+}
+
+/// A request of spans that are given with their tags.
+fn request_of(spans: &[u8]) -> Bytes {
+    framed(0x0a, &framed(0x12, spans)).into()
+}
+
 /// A request that is more than we take, in a few bytes of its own.
 fn too_many_spans() -> Vec<u8> {
-    let framed = |tag: u8, inner: Vec<u8>| {
-        let mut message = vec![tag];
-        prost::encoding::encode_varint(inner.len() as u64, &mut message);
-        message.extend(inner);
-        message
+    request_of(&[0x12, 0].repeat(REQUEST_SPANS_MAX + 1)).into()
+}
+
+/// A request of one span with an attribute whose value is an array in an array, so many times.
+fn nested(arrays: usize) -> Bytes {
+    let value = (0..arrays).fold(Vec::new(), |inner, _| framed(0x2a, &framed(0x0a, &inner)));
+    let attribute = framed(0x4a, &framed(0x12, &value));
+    request_of(&framed(
+        0x12,
+        &[span(1).encode_to_vec(), attribute].concat(),
+    ))
+}
+
+fn lies_in(request: &Bytes, part: &Bytes) -> bool {
+    request.as_ptr_range().contains(&part.as_ptr())
+}
+
+#[test]
+fn spans_stay_where_they_lie_unless_fields_are_to_be_merged() {
+    let otlp = Bytes::from(mixed().encode_to_vec());
+    let spans = decode(&otlp).unwrap().records;
+    assert!(spans.iter().all(|span| lies_in(&otlp, &span.message)));
+
+    // A status with a code, and one with a message.
+    let twice = [
+        &span(1).encode_to_vec()[..],
+        &[0x7a, 2, 0x18, 2, 0x7a, 3, 0x12, 1, b'm'],
+    ];
+    let otlp = request_of(&framed(0x12, &twice.concat()));
+    let [merged] = decode(&otlp).unwrap().records.try_into().unwrap();
+    assert!(!lies_in(&otlp, &merged.message));
+    let status = merged.to_record().span.status.unwrap();
+    assert_eq!((status.code, status.message.as_str()), (2, "m"));
+}
+
+#[test]
+fn what_a_request_holds_and_how_deep_is_limited() {
+    // The request, its resource spans, scope spans, and the attributes.
+    let with_attributes = |n: usize| {
+        let span = [span(1).encode_to_vec(), [0x4a, 0].repeat(n)].concat();
+        decode(&request_of(&framed(0x12, &span))).map(|decoded| decoded.records.len())
     };
-    let spans: Vec<u8> = [0x12, 0].repeat(REQUEST_SPANS_MAX + 1);
-    framed(0x0a, framed(0x12, spans))
+    assert_eq!(with_attributes(REQUEST_ITEMS_MAX - 3), Ok(1));
+    let too_many = DecodeError::TooMany {
+        what: "attributes, events and links",
+        max: REQUEST_ITEMS_MAX,
+    };
+    assert_eq!(with_attributes(REQUEST_ITEMS_MAX - 2), Err(too_many));
+
+    // Request, resource spans, scope spans, span, attribute, value, and two for each array.
+    let deepest = (MESSAGE_DEPTH_MAX - 6) / 2;
+    let otlp = nested(deepest);
+    assert!(lies_in(&otlp, &decode(&otlp).unwrap().records[0].message));
+    let error = decode(&nested(deepest + 1)).unwrap_err().to_string();
+    assert!(error.ends_with("it is not protobuf"), "{error}");
 }
 
 /// Checks what is told of a body that is not taken, and that it says not to come again.
