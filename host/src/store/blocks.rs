@@ -6,16 +6,14 @@
 mod chunks;
 mod files;
 mod listing;
+mod open;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, OnceLock},
-};
+use std::collections::BTreeMap;
 
 use hashbrown::HashSet;
 use redb::{ReadableTable as _, TableDefinition};
 
-use self::chunks::{StoredChunks, has_own_postings, read_postings};
+use self::chunks::{has_own_postings, read_postings};
 pub use self::listing::{Listing, Superseded};
 pub(super) use self::{
     chunks::Put,
@@ -32,7 +30,7 @@ use super::{
     tenants::note_tenant,
 };
 use crate::{
-    block::{Block, BlockId, EncodedBlock, Postings},
+    block::{BlockId, EncodedBlock, Postings},
     tenant::TenantId,
     trace::TraceId,
 };
@@ -182,21 +180,6 @@ impl Store {
     /// Returns the blocks of all tenants that are to be judged, oldest first.
     pub fn unjudged(&self) -> Vec<ListedBlock> {
         self.inner.index.unjudged()
-    }
-
-    /// Opens a block. Its chunks are read when they are asked for.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Missing`] where its file is gone.
-    pub fn open_block(&self, listed: &ListedBlock) -> Result<Block, StoreError> {
-        let entry = &listed.entry;
-        let source = StoredChunks {
-            file: self.inner.block_files.file(entry.file)?,
-            entry: Arc::clone(entry),
-            whole: OnceLock::new(),
-        };
-        Ok(Block::open(entry.meta.clone(), Arc::new(source)))
     }
 
     /// Returns where a trace stands: the block, and its number there.

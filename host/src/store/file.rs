@@ -187,8 +187,15 @@ impl DbFile {
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        no_panic(|| read(&self.db.begin_read()?))
-            .map_err(|fault| store_error(&self.name, "read", fault))
+        self.read_on(|| read(&self.db.begin_read()?))
+    }
+
+    /// Reads on by a table that was opened within [`Self::read`] and holds its transaction.
+    pub(super) fn read_on<T>(
+        &self,
+        read: impl FnOnce() -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        no_panic(read).map_err(|fault| store_error(&self.name, "read", fault))
     }
 
     /// Writes within one transaction. Returns once it is durable; after an error nothing of it is.

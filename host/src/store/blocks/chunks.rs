@@ -1,27 +1,22 @@
 //! How a block's chunks and postings lie in a file.
 
-use std::sync::{Arc, OnceLock};
-
 use bytes::Bytes;
 use redb::WriteTransaction;
 
-use super::{
-    CHUNKS, OTHER_NAMES, POSTINGS,
-    listing::{Entry, Layout},
-};
+use super::{CHUNKS, OTHER_NAMES, POSTINGS, listing::Layout};
 use crate::{
-    block::{BlockError, ChunkId, ChunkSource, EncodedBlock, Postings},
+    block::{ChunkId, EncodedBlock, Postings},
     store::{
-        codec::{Malformed, Place, Reader, Writer},
+        codec::{Place, Writer},
         error::StoreError,
-        file::{DbFile, Fault, open_if_there},
+        file::Fault,
         limits::{INDEXED_BLOCK_SPANS_MIN, POSTINGS_NAME_BYTES_MAX, POSTINGS_NAMES_MAX},
     },
     tenant::TenantId,
 };
 
 /// The number under which a block lies that is one value.
-const WHOLE: u32 = u32::MAX;
+pub(super) const WHOLE: u32 = u32::MAX;
 
 /// One entry of one table.
 pub(in crate::store) enum Put<'a> {
@@ -108,75 +103,4 @@ fn whole_value(chunks: &[(ChunkId, Bytes)]) -> Vec<u8> {
         writer.bytes(bytes);
     }
     writer.finish()
-}
-
-fn read_whole(reader: &mut Reader<'_>) -> Result<Vec<Bytes>, Malformed> {
-    let n = reader.count()?;
-    (0..n)
-        .map(|_| Ok(Bytes::copy_from_slice(reader.bytes()?)))
-        .collect()
-}
-
-/// The chunks of a listed block. Each is read within a transaction of its own.
-pub(super) struct StoredChunks {
-    pub(super) file: Arc<DbFile>,
-    /// While it lives, compaction leaves the chunks where they are.
-    pub(super) entry: Arc<Entry>,
-    pub(super) whole: OnceLock<Vec<Bytes>>,
-}
-
-impl StoredChunks {
-    fn value<T>(
-        &self,
-        number: u32,
-        read: impl FnOnce(&Place<'_, (u64, u32)>, &[u8]) -> Result<T, StoreError>,
-    ) -> Result<Option<T>, StoreError> {
-        let key = (self.entry.seq, number);
-        let place = Place {
-            file: self.file.name(),
-            table: "chunks",
-            key,
-        };
-        self.file.read(|txn| {
-            let Some(chunks) = open_if_there(txn, CHUNKS)? else {
-                return Ok(None);
-            };
-            let Some(value) = chunks.get(key)? else {
-                return Ok(None);
-            };
-            Ok(Some(read(&place, value.value())?))
-        })
-    }
-
-    fn of_whole(&self, id: ChunkId) -> Result<Option<Bytes>, StoreError> {
-        let chunks = if let Some(chunks) = self.whole.get() {
-            chunks
-        } else {
-            let read = self.value(WHOLE, |place, value| place.decode(value, read_whole))?;
-            let Some(chunks) = read else {
-                return Ok(None);
-            };
-            self.whole.get_or_init(|| chunks)
-        };
-        Ok(chunks.get(id.0 as usize).cloned())
-    }
-}
-
-impl ChunkSource for StoredChunks {
-    fn chunk(&self, id: ChunkId) -> Result<Bytes, BlockError> {
-        let read = match self.entry.layout {
-            Layout::Whole => self.of_whole(id),
-            Layout::Chunks => self.value(id.0, |_, value| Ok(Bytes::copy_from_slice(value))),
-        };
-        let block = self.entry.meta.id;
-        match read {
-            Ok(Some(bytes)) => Ok(bytes),
-            Ok(None) => Err(BlockError::Missing { block, chunk: id }),
-            Err(error) => Err(BlockError::Read {
-                block,
-                chunk: id,
-                source: Box::new(error),
-            }),
-        }
-    }
 }

@@ -103,6 +103,35 @@ fn a_small_and_a_large_block_are_read_back_after_a_kill() {
 }
 
 #[test]
+fn a_group_of_blocks_reads_as_each_alone() {
+    let temp = TempStore::new();
+    let store = temp.open();
+    let blocks = [
+        block("a", &[trace(1, 5, &["x", "y"])]),
+        large("a", "phi.access"),
+        block("a", &[trace(2, 5, &["z"])]),
+    ];
+    for block in &blocks {
+        store.put_block(block, &listing(1, vec![])).unwrap();
+    }
+    let all = store.blocks(&tenant("a"));
+    let group = store.open_blocks(&all);
+    assert_eq!(group.len(), blocks.len());
+    for (opened, encoded) in group.iter().zip(&blocks) {
+        let opened = opened.as_ref().unwrap();
+        assert_eq!(opened.meta(), &encoded.meta);
+        let expected = encoded.to_block().spans(0).unwrap();
+        assert_eq!(opened.spans(0).unwrap(), expected);
+    }
+    // What was read stays readable while more is written.
+    let later = block("a", &[trace(3, 5, &["later"])]);
+    store.put_block(&later, &listing(1, vec![])).unwrap();
+    let first = group[0].as_ref().unwrap();
+    assert_eq!(first.name_postings("y").unwrap().unwrap().len(), 1);
+    assert!(store.open_blocks(&[]).is_empty());
+}
+
+#[test]
 fn the_same_block_again_changes_nothing() {
     let temp = TempStore::new();
     let store = temp.open();
