@@ -138,9 +138,8 @@ fn traces_of_a_name(bencher: Bencher<'_, '_>, traffic: Traffic) {
 fn open_a_name_and_a_literal(bencher: Bencher<'_, '_>, traffic: Traffic) {
     let (name, literal) = traffic.name_and_literal();
     read(bencher, traffic, |block| {
-        let strings = block.strings().ok()?;
-        let name = strings.lookup(name).ok()??;
-        Some((name + strings.lookup(literal).ok()??) as usize)
+        let name = block.name_symbol(name).ok()??;
+        Some((name + block.strings().ok()?.lookup(literal).ok()??) as usize)
     });
 }
 
@@ -160,9 +159,8 @@ fn names_whole(bencher: Bencher<'_, '_>, traffic: Traffic) {
 #[divan::bench(args = Traffic::ALL)]
 fn names_at_12_rows(bencher: Bencher<'_, '_>, traffic: Traffic) {
     read(bencher, traffic, |block| {
-        let names = block.names().ok()?;
-        let found: Vec<_> = ROWS.map(|row| names.get(row as usize).copied()).collect();
-        Some(found.len())
+        let rows: Vec<u32> = ROWS.collect();
+        Some(block.names_at(&rows).ok()?.len())
     });
 }
 
@@ -179,32 +177,68 @@ fn an_attribute_whole(bencher: Bencher<'_, '_>, traffic: Traffic) {
 #[divan::bench(args = Traffic::ALL)]
 fn an_attribute_at_12_rows(bencher: Bencher<'_, '_>, traffic: Traffic) {
     read(bencher, traffic, |block| {
-        let column = block
-            .attribute(AttributeScope::Span, traffic.key())
-            .ok()??;
-        let found: Vec<_> = ROWS.map(|row| column.get(row)).collect();
-        Some(found.len())
+        let rows: Vec<u32> = ROWS.collect();
+        let column = block.attribute_at(AttributeScope::Span, traffic.key(), &rows);
+        Some(column.ok()??.rows.len())
     });
 }
 
-/// The directory and two columns of each block of a store, in the order in which they lie.
+/// Names and an attribute of each block of a store, in the order in which they lie; of each block alone, and
+/// of all as a group.
 #[divan::bench(args = Traffic::ALL)]
 fn two_columns_of_stored_blocks(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    let (_folder, store) = stored(traffic);
+    let listed = store.blocks(&TenantId::default_tenant());
+    bencher.counter(ItemsCount::new(listed.len())).bench(|| {
+        for listed in &listed {
+            two_columns(&store.open_block(listed).unwrap(), traffic);
+        }
+    });
+}
+
+#[divan::bench(args = Traffic::ALL)]
+fn two_columns_of_a_group_of_stored_blocks(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    let (_folder, store) = stored(traffic);
+    let listed = store.blocks(&TenantId::default_tenant());
+    bencher.counter(ItemsCount::new(listed.len())).bench(|| {
+        for block in store.open_blocks(&listed) {
+            two_columns(&block.unwrap(), traffic);
+        }
+    });
+}
+
+/// What a rule asks that has one candidate in each block, which the store's postings name.
+#[divan::bench(args = Traffic::ALL)]
+fn one_trace_of_a_group_of_stored_blocks(bencher: Bencher<'_, '_>, traffic: Traffic) {
+    let (_folder, store) = stored(traffic);
+    let listed = store.blocks(&TenantId::default_tenant());
+    let (name, literal) = traffic.name_and_literal();
+    bencher.counter(ItemsCount::new(listed.len())).bench(|| {
+        for block in store.open_blocks(&listed) {
+            let block = block.unwrap();
+            let rows: Vec<u32> = block.span_rows(7).unwrap().collect();
+            let names = block.names_at(&rows).unwrap();
+            let column = block.attribute_at(AttributeScope::Span, traffic.key(), &rows);
+            let name = block.name_symbol(name).unwrap();
+            let literal = block.strings().unwrap().lookup(literal).unwrap();
+            divan::black_box((names, column.unwrap(), name, literal));
+        }
+    });
+}
+
+fn stored(traffic: Traffic) -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), Arc::new(SystemClock::new())).unwrap();
     for block in traffic.blocks() {
         store.put_block(block, &Listing::default()).unwrap();
     }
-    let listed = store.blocks(&TenantId::default_tenant());
-    bencher.counter(ItemsCount::new(listed.len())).bench(|| {
-        for listed in &listed {
-            let block = store.open_block(listed).unwrap();
-            block.names().unwrap();
-            block
-                .attribute(AttributeScope::Span, traffic.key())
-                .unwrap();
-        }
-    });
+    (folder, store)
+}
+
+fn two_columns(block: &Block, traffic: Traffic) {
+    block.names().unwrap();
+    let key = traffic.key();
+    block.attribute(AttributeScope::Span, key).unwrap();
 }
 
 #[divan::bench(args = Traffic::ALL)]

@@ -4,13 +4,12 @@
 //! writes no file, and knows neither rules nor verdicts.
 //!
 //! ```text
-//! SentTrace* -> BlockBuilder -> EncodedBlock (meta, chunks, postings, filter) -> store
+//! SealedTrace* -> BlockBuilder -> EncodedBlock (meta, chunks, postings, filter) -> store
 //!                                       |                                            |
 //!                                       +-------------> Block <----- ChunkSource ----+
 //!                                                         |
 //!                                                         +-> columns, decoded when first asked for
 //!                                                         +-> spans(trace): the trace as it was sent
-//!                                                         +-> Stored -> merge -> EncodedBlock
 //! ```
 
 mod attribute;
@@ -37,6 +36,8 @@ mod rebuild;
 mod rows;
 mod section;
 mod stored;
+mod strings;
+mod texts;
 mod varint;
 
 #[cfg(test)]
@@ -45,7 +46,6 @@ mod tests;
 pub use attribute::{AttributeColumn, kind};
 pub use builder::{BlockBuilder, merge};
 pub use chunk::{ChunkSource, EncodedBlock};
-pub use dictionary::{Blobs, Strings};
 pub use error::BlockError;
 pub use filter::TraceFilter;
 pub use id::{BlockId, ChunkId};
@@ -54,3 +54,4 @@ pub use postings::Postings;
 pub use read::{Block, NONE};
 pub use section::AttributeScope;
 pub use stored::Stored;
+pub use strings::{Blobs, Strings};

@@ -40,4 +40,17 @@ impl AttributeColumn {
         let at = self.rows.binary_search(&row).ok()?;
         Some((*self.kinds.get(at)?, *self.values.get(at)?))
     }
+
+    /// Returns the part of the column that some rows, ascending, have.
+    pub(super) fn at(&self, rows: &[u32]) -> Self {
+        let mut part = Self::default();
+        for &row in rows {
+            if let Some((kind, value)) = self.get(row) {
+                part.rows.push(row);
+                part.kinds.push(kind);
+                part.values.push(value);
+            }
+        }
+        part
+    }
 }

@@ -1,31 +1,52 @@
-//! The attributes of a block, decoded one column at a time.
+//! The attributes of a block, decoded one column at a time, or at some rows.
 
 use super::{
     AttributeColumn, AttributeScope, Block, BlockError,
     attribute::kind,
-    numbers::take_numbers,
+    directory::AttributeEntry,
+    numbers::{FRAME_NUMBERS, Numbers},
     read::{all_below, cached},
     section::Table,
     varint::unzigzag,
 };
 
-/// Which attributes the rows of a table have.
+/// The shapes of a table: lists of the columns that a row may have a value in.
 #[derive(Debug)]
-pub(super) struct Shapes {
-    /// For each row its shape.
-    of_row: Vec<u32>,
+pub(super) struct ShapeSets {
     /// For each shape the end of its columns.
     ends: Vec<u32>,
     /// Numbers of columns, in the order in which rows of the shape give them.
     columns: Vec<u32>,
 }
 
-impl Shapes {
-    /// Returns the columns of a row in the order in which it gave them.
-    pub(super) fn of_row(&self, row: usize) -> &[u32] {
-        let shape = self.of_row.get(row).copied().unwrap_or_default();
-        let range = Block::range(&self.ends, shape as usize);
+/// Which attributes the rows of a table have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shapes<'b> {
+    /// For each row its shape.
+    of_row: &'b [u32],
+    sets: &'b ShapeSets,
+}
+
+impl ShapeSets {
+    fn of_shape(&self, shape: usize) -> &[u32] {
+        let range = Block::range(&self.ends, shape);
         self.columns.get(range).unwrap_or_default()
+    }
+
+    /// Returns for each shape whether it has a column.
+    fn with(&self, column: u32) -> Vec<bool> {
+        let shapes = 0..self.ends.len();
+        shapes
+            .map(|shape| self.of_shape(shape).contains(&column))
+            .collect()
+    }
+}
+
+impl<'b> Shapes<'b> {
+    /// Returns the columns of a row in the order in which it gave them.
+    pub(super) fn of_row(&self, row: usize) -> &'b [u32] {
+        let shape = self.of_row.get(row).copied().unwrap_or_default();
+        self.sets.of_shape(shape as usize)
     }
 
     /// Returns the rows that have a column, ascending; `None` where there are not `n_rows`.
@@ -33,11 +54,7 @@ impl Shapes {
         if n_rows > self.of_row.len() {
             return None;
         }
-        let mut has = vec![false; self.ends.len()];
-        for (shape, has) in has.iter_mut().enumerate() {
-            let range = Block::range(&self.ends, shape);
-            *has = self.columns.get(range).is_some_and(|c| c.contains(&column));
-        }
+        let has = self.sets.with(column);
         // Writes every row and steps on where it counts: shapes alternate, and a branch would guess wrong.
         let mut rows = vec![0; n_rows + 1];
         let mut found = 0;
@@ -61,12 +78,91 @@ impl Block {
         scope: AttributeScope,
         key: &str,
     ) -> Result<Option<&AttributeColumn>, BlockError> {
-        let columns = &self.opened()?.directory.attributes;
-        let columns = columns.get(scope as usize).map_or(&[][..], Vec::as_slice);
-        match columns.binary_search_by(|column| column.key.as_str().cmp(key)) {
-            Ok(number) => self.attribute_numbered(scope, number).map(Some),
-            Err(_) => Ok(None),
+        match self.find_attribute(scope, key)? {
+            Some(number) => self.attribute_numbered(scope, number).map(Some),
+            None => Ok(None),
         }
+    }
+
+    /// Returns the values that some rows of the scope's table, ascending, have of an attribute; `None` where
+    /// no row of the table has it. Decodes little more than what it returns, unless the whole column has been
+    /// decoded already.
+    pub fn attribute_at(
+        &self,
+        scope: AttributeScope,
+        key: &str,
+        rows: &[u32],
+    ) -> Result<Option<AttributeColumn>, BlockError> {
+        let Some(number) = self.find_attribute(scope, key)? else {
+            return Ok(None);
+        };
+        let (cell, entry) = self.attribute_entry(scope, number)?;
+        if let Some(column) = cell.get() {
+            return Ok(Some(column.at(rows)));
+        }
+        let corrupt = || self.place(entry.extent).corrupt("attribute");
+        let bytes = self.bytes(entry.extent)?;
+        let stored = StoredColumn::take(&bytes, entry.n_rows as usize, self.rows(scope.table())?);
+        let stored = stored.ok_or_else(corrupt)?;
+        let (rows, places) = match &stored.ranks {
+            Some(ranks) => self.places(scope, number as u32, ranks, rows)?,
+            None => (rows.to_vec(), rows.to_vec()),
+        };
+        let cells = || Some((stored.kinds.at(&places)?, stored.values.at(&places)?));
+        let (kinds, mut values): (Vec<u8>, Vec<u64>) = cells().ok_or_else(corrupt)?;
+        if !self.unstore_values(&kinds, &mut values)? {
+            return Err(corrupt());
+        }
+        Ok(Some(AttributeColumn {
+            rows,
+            kinds,
+            values,
+        }))
+    }
+
+    /// Returns those of the rows that have a column, and their places in it.
+    fn places(
+        &self,
+        scope: AttributeScope,
+        column: u32,
+        ranks: &[u32],
+        rows: &[u32],
+    ) -> Result<(Vec<u32>, Vec<u32>), BlockError> {
+        let has = self.shape_sets(scope)?.with(column);
+        let n_rows = self.rows(scope.table())?;
+        let (mut found, mut places) = (Vec::new(), Vec::new());
+        let mut first_of_frame = 0_u32;
+        let mut rest = rows;
+        let bytes = self.section(scope.shapes())?;
+        let shapes = Numbers::take(&mut &bytes[..], n_rows);
+        let shapes = shapes.ok_or_else(|| self.corrupt(scope.shapes()))?;
+        for (frame, &n_with) in ranks.iter().enumerate() {
+            let start = frame * FRAME_NUMBERS;
+            let n = rest.partition_point(|row| (*row as usize) < start + FRAME_NUMBERS);
+            let (here, later) = rest.split_at_checked(n).unwrap_or_default();
+            rest = later;
+            if let Some(&last) = here.last() {
+                let of_frame: Option<Vec<u32>> = shapes.range(start, last as usize + 1);
+                let of_frame = of_frame.ok_or_else(|| self.corrupt(scope.shapes()))?;
+                let mut place = first_of_frame;
+                let mut wanted = here.iter().peekable();
+                for (row, shape) in (start as u32..).zip(of_frame) {
+                    let has = has.get(shape as usize).copied().unwrap_or_default();
+                    while wanted.next_if_eq(&&row).is_some() {
+                        if has {
+                            found.push(row);
+                            places.push(place);
+                        }
+                    }
+                    place = place.wrapping_add(u32::from(has));
+                }
+            }
+            if rest.is_empty() {
+                break;
+            }
+            first_of_frame = first_of_frame.wrapping_add(n_with);
+        }
+        Ok((found, places))
     }
 
     /// Returns the keys of the attributes of a scope, in order.
@@ -74,8 +170,44 @@ impl Block {
         &self,
         scope: AttributeScope,
     ) -> Result<impl Iterator<Item = &str>, BlockError> {
-        let columns = self.opened()?.directory.attributes.get(scope as usize);
-        Ok(columns.into_iter().flatten().map(|c| c.key.as_str()))
+        let (_, columns) = self.opened()?.directory.attributes(scope);
+        let keys = (0..columns.len()).map(|number| self.attribute_key(scope, number));
+        Ok(keys.collect::<Result<Vec<_>, _>>()?.into_iter())
+    }
+
+    pub(super) fn attribute_key(
+        &self,
+        scope: AttributeScope,
+        number: usize,
+    ) -> Result<&str, BlockError> {
+        let directory = &self.opened()?.directory;
+        let (_, columns) = directory.attributes(scope);
+        let key = columns.get(number).map(|column| directory.key(column));
+        key.and_then(|key| std::str::from_utf8(key).ok())
+            .ok_or_else(|| self.corrupt(scope.shape_columns()))
+    }
+
+    fn find_attribute(
+        &self,
+        scope: AttributeScope,
+        key: &str,
+    ) -> Result<Option<usize>, BlockError> {
+        let directory = &self.opened()?.directory;
+        let (_, columns) = directory.attributes(scope);
+        let found = columns.binary_search_by(|column| directory.key(column).cmp(key.as_bytes()));
+        Ok(found.ok())
+    }
+
+    fn attribute_entry(
+        &self,
+        scope: AttributeScope,
+        number: usize,
+    ) -> Result<(&AttributeCell, AttributeEntry), BlockError> {
+        let opened = self.opened()?;
+        let (first, columns) = opened.directory.attributes(scope);
+        let cell = opened.attributes.get(first + number);
+        cell.zip(columns.get(number).copied())
+            .ok_or_else(|| self.corrupt(scope.shape_columns()))
     }
 
     pub(super) fn attribute_numbered(
@@ -83,50 +215,53 @@ impl Block {
         scope: AttributeScope,
         number: usize,
     ) -> Result<&AttributeColumn, BlockError> {
-        let opened = self.opened()?;
-        let cell = opened.attributes.get(scope as usize);
-        let entry = opened.directory.attributes.get(scope as usize);
-        let (Some(cell), Some(entry)) = (
-            cell.and_then(|cells| cells.get(number)),
-            entry.and_then(|entries| entries.get(number)),
-        ) else {
-            return Err(self.corrupt(scope.shape_columns()));
-        };
+        let (cell, entry) = self.attribute_entry(scope, number)?;
         cached(cell, || {
+            let corrupt = || self.place(entry.extent).corrupt("attribute");
             let n_rows = entry.n_rows as usize;
-            let rows = self.shapes(scope)?.rows_with(number as u32, n_rows);
+            let n_table_rows = self.rows(scope.table())?;
             let bytes = self.bytes(entry.extent)?;
-            let mut rest: &[u8] = &bytes;
-            let column = rows.and_then(|rows| {
-                let kinds: Vec<u8> = take_numbers(&mut rest, n_rows)?;
-                let values: Vec<u64> = take_numbers(&mut rest, n_rows)?;
-                Some((rows, kinds, values))
-            });
-            if let Some((rows, kinds, mut values)) = column
-                && rest.is_empty()
-                && self.unstore_values(&kinds, &mut values)?
-            {
-                return Ok(AttributeColumn {
-                    rows,
-                    kinds,
-                    values,
-                });
+            let stored = StoredColumn::take(&bytes, n_rows, n_table_rows).ok_or_else(corrupt)?;
+            let rows = if n_rows == n_table_rows {
+                Some((0..n_rows as u32).collect())
+            } else {
+                self.shapes(scope)?.rows_with(number as u32, n_rows)
+            };
+            let cells = || Some((rows?, stored.kinds.all()?, stored.values.all()?));
+            let (rows, kinds, mut values): (_, Vec<u8>, _) = cells().ok_or_else(corrupt)?;
+            if !self.unstore_values(&kinds, &mut values)? {
+                return Err(corrupt());
             }
-            Err(self.place(entry.extent).corrupt("attribute"))
+            Ok(Box::new(AttributeColumn {
+                rows,
+                kinds,
+                values,
+            }))
         })
+        .map(|column| &**column)
     }
 
-    pub(super) fn shapes(&self, scope: AttributeScope) -> Result<&Shapes, BlockError> {
+    pub(super) fn shapes(&self, scope: AttributeScope) -> Result<Shapes<'_>, BlockError> {
+        let sets = self.shape_sets(scope)?;
+        let of_row = self.u32s(scope.shapes(), || {
+            let of_row: Vec<u32> = self.decode(scope.shapes())?;
+            if all_below(&of_row, sets.ends.len() as u32) {
+                Ok(of_row)
+            } else {
+                Err(self.corrupt(scope.shapes()))
+            }
+        })?;
+        Ok(Shapes { of_row, sets })
+    }
+
+    fn shape_sets(&self, scope: AttributeScope) -> Result<&ShapeSets, BlockError> {
         let corrupt = || self.corrupt(scope.shape_columns());
         let opened = self.opened()?;
-        let cell = opened.shapes.get(scope as usize).ok_or_else(corrupt)?;
+        let cell = opened.shape_sets.get(scope as usize).ok_or_else(corrupt)?;
         cached(cell, || {
             let list: Vec<u32> = self.decode_list(scope.shape_columns())?;
-            let of_row: Vec<u32> = self.decode(scope.shapes())?;
-            let entries = opened.directory.attributes.get(scope as usize);
-            let n_columns = entries.map_or(0, Vec::len);
-            let shapes = parse_shapes(&list, of_row, n_columns);
-            shapes.ok_or_else(corrupt)
+            let (_, columns) = opened.directory.attributes(scope);
+            parse_shapes(&list, columns.len()).ok_or_else(corrupt)
         })
     }
 
@@ -139,6 +274,10 @@ impl Block {
         let n_strings = self.rows(Table::Strings)? as u64;
         let n_blobs = self.rows(Table::Blobs)? as u64;
         let n_elements = self.rows(Table::Elements)? as u64;
+        // Nearly every column is of one kind, and then this is one comparison a value.
+        if kinds.iter().all(|kind| *kind == kind::STRING) {
+            return Ok(values.iter().max().is_none_or(|max| *max < n_strings));
+        }
         let mut good = true;
         for (&kind, value) in kinds.iter().zip(values) {
             good &= match kind {
@@ -160,8 +299,38 @@ impl Block {
     }
 }
 
+/// The cell of a decoded column.
+pub(super) type AttributeCell = std::sync::OnceLock<Box<AttributeColumn>>;
+
+/// A column as it is stored.
+struct StoredColumn<'a> {
+    /// For each frame of the table's rows how many have a cell; `None` where all have.
+    ranks: Option<Vec<u32>>,
+    kinds: Numbers<'a>,
+    values: Numbers<'a>,
+}
+
+impl<'a> StoredColumn<'a> {
+    fn take(bytes: &'a [u8], n_rows: usize, n_table_rows: usize) -> Option<Self> {
+        let mut rest = bytes;
+        let ranks = if n_rows == n_table_rows {
+            None
+        } else {
+            let n_frames = n_table_rows.div_ceil(FRAME_NUMBERS);
+            Some(Numbers::take(&mut rest, n_frames)?.all()?)
+        };
+        let kinds = Numbers::take(&mut rest, n_rows)?;
+        let values = Numbers::take(&mut rest, n_rows)?;
+        rest.is_empty().then_some(Self {
+            ranks,
+            kinds,
+            values,
+        })
+    }
+}
+
 /// Reads the list of [`SpanShapeColumns`](super::section::Section::SpanShapeColumns) and its like.
-fn parse_shapes(list: &[u32], of_row: Vec<u32>, n_columns: usize) -> Option<Shapes> {
+fn parse_shapes(list: &[u32], n_columns: usize) -> Option<ShapeSets> {
     let (mut ends, mut columns) = (Vec::new(), Vec::new());
     let mut rest = list;
     while let Some((&count, after)) = rest.split_first() {
@@ -170,10 +339,5 @@ fn parse_shapes(list: &[u32], of_row: Vec<u32>, n_columns: usize) -> Option<Shap
         ends.push(columns.len() as u32);
         rest = after;
     }
-    let good = all_below(&columns, n_columns as u32) && all_below(&of_row, ends.len() as u32);
-    good.then_some(Shapes {
-        of_row,
-        ends,
-        columns,
-    })
+    all_below(&columns, n_columns as u32).then_some(ShapeSets { ends, columns })
 }

@@ -132,12 +132,18 @@ impl<'a> Packed<'a> {
 
     /// Appends all numbers.
     pub(super) fn unpack<T: Cell>(self, out: &mut Vec<T>) {
+        self.unpack_first(self.count, out);
+    }
+
+    /// Appends the first `n` numbers at least, and no more than the groups have that hold them.
+    pub(super) fn unpack_first<T: Cell>(self, n: usize, out: &mut Vec<T>) {
         let add = |number: u64| T::from_low_bits(self.base.wrapping_add(number));
+        let n = n.min(self.count);
         if self.width == 0 {
-            out.extend(std::iter::repeat_n(add(0), self.count));
+            out.extend(std::iter::repeat_n(add(0), n));
             return;
         }
-        for group in 0..self.count / GROUP {
+        for group in 0..n.div_ceil(GROUP).min(self.count / GROUP) {
             if self.width <= LOW_BITS {
                 let low = self.low(group);
                 out.extend(low.iter().map(|&number| add(u64::from(number))));
@@ -147,8 +153,19 @@ impl<'a> Packed<'a> {
                 out.extend(numbers.map(|(&low, &high)| add(join(low, high))));
             }
         }
-        let rest = self.count / GROUP * GROUP..self.count;
+        let rest = self.count / GROUP * GROUP..n;
         out.extend(rest.map(|index| add(self.of_rest(index))));
+    }
+
+    /// Returns the numbers from a place on that begins a group.
+    pub(super) fn from(self, place: usize) -> Option<Self> {
+        let groups = place / GROUP;
+        (place == groups * GROUP).then_some(())?;
+        Some(Self {
+            bytes: self.bytes.get(groups * packed_bytes(GROUP, self.width)..)?,
+            count: self.count.checked_sub(place)?,
+            ..self
+        })
     }
 
     /// Appends the numbers at these places, which ascend and are below the count.

@@ -2,15 +2,14 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
-
 use super::{
-    Block, BlockError, NONE, Postings,
-    dictionary::{Blobs, Strings},
+    Blobs, Block, BlockError, NONE, Postings, Strings,
+    dictionary::Pages,
     names::{NamePostings, traces_with},
     parents::is_acyclic,
     read::cached,
-    section::{Place, Section, Table},
+    section::{Section, Table},
+    texts::Texts,
     varint::unzigzag,
 };
 use crate::trace::TraceId;
@@ -60,33 +59,37 @@ impl Block {
         self.u64s(Section::TraceStarts, || self.decode(Section::TraceStarts))
     }
 
+    /// Returns the symbol of the name of a span; `None` where no span of the block has this name. Reads
+    /// little but the names, unless they are very many.
+    pub fn name_symbol(&self, name: &str) -> Result<Option<u32>, BlockError> {
+        let names = self.name_texts()?;
+        if names.len() > 0 {
+            return Ok(names.position(name.as_bytes()).map(|symbol| symbol as u32));
+        }
+        let found = self.strings()?.lookup(name)?;
+        let Some(symbol) = found else {
+            return Ok(None);
+        };
+        let is_name = self.name_cells()?.cell(symbol).is_some();
+        Ok(is_name.then_some(symbol))
+    }
+
     /// Returns the symbols of the names that spans of the block have, each once.
     pub fn distinct_names(&self) -> Result<&[u32], BlockError> {
         Ok(self.name_cells()?.symbols())
     }
 
-    /// Returns the symbol of a name; `None` where no span has it.
-    pub fn name_symbol(&self, name: &str) -> Result<Option<u32>, BlockError> {
-        let symbol = self.strings()?.lookup(name)?;
-        let names = self.name_cells()?;
-        Ok(symbol.filter(|symbol| names.cell(*symbol).is_some()))
-    }
-
     /// Returns the text of the symbol of a name.
     pub fn name_text(&self, symbol: u32) -> Result<&str, BlockError> {
-        self.strings()?.get(symbol)
-    }
-
-    fn name_cells(&self) -> Result<&NamePostings, BlockError> {
-        cached(&self.cells.names, || {
-            let symbols: Vec<u32> = self.decode_list(Section::DistinctNames)?;
-            Ok(NamePostings::new(symbols))
-        })
+        match self.name_texts()?.get(symbol as usize) {
+            Some(text) => std::str::from_utf8(text).map_err(|_| self.corrupt(Section::NameTexts)),
+            None => self.strings()?.get(symbol),
+        }
     }
 
     /// Returns the traces that have a span of this name; `None` where the block has no such span.
     pub fn name_postings(&self, name: &str) -> Result<Option<&Postings>, BlockError> {
-        let Some(symbol) = self.strings()?.lookup(name)? else {
+        let Some(symbol) = self.name_symbol(name)? else {
             return Ok(None);
         };
         let Some(cell) = self.name_cells()?.cell(symbol) else {
@@ -95,39 +98,66 @@ impl Block {
         let make = || Ok(traces_with(self.names()?, self.trace_ends()?, symbol));
         cached(cell, make).map(Some)
     }
+
+    fn name_cells(&self) -> Result<&NamePostings, BlockError> {
+        cached(&self.cells.names, || {
+            let names = self.name_texts()?.len() as u32;
+            Ok(NamePostings::new(match names {
+                0 => self.decode_list(Section::DistinctNames)?,
+                names => (0..names).collect(),
+            }))
+        })
+    }
+
+    /// Returns the names of the spans; none where they are in the dictionary.
+    fn name_texts(&self) -> Result<&Texts, BlockError> {
+        cached(&self.cells.name_texts, || self.texts(Section::NameTexts))
+    }
+
+    fn texts(&self, section: Section) -> Result<Texts, BlockError> {
+        Texts::decode(self.section(section)?).ok_or_else(|| self.corrupt(section))
+    }
 }
 
 /// Texts.
 impl Block {
     /// Returns the texts of the block.
-    pub fn strings(&self) -> Result<&Strings, BlockError> {
+    pub fn strings(&self) -> Result<Strings<'_>, BlockError> {
+        let names = self.name_texts()?;
+        let hot = cached(&self.cells.hot_texts, || self.texts(Section::HotTexts))?;
+        Ok(Strings {
+            block: self,
+            names,
+            hot,
+            len: self.rows(Table::Strings)? as u32,
+        })
+    }
+
+    /// Returns the texts that are neither names of spans nor of columns that have few.
+    pub(super) fn cold_strings(&self) -> Result<&Pages, BlockError> {
         cached(&self.cells.strings, || {
-            let (count, place) = self.dictionary(Section::Strings)?;
-            Strings::decode(&self.dictionary_bytes(Section::Strings)?, count, place)
+            let Strings {
+                names, hot, len, ..
+            } = self.strings()?;
+            let count = len.checked_sub((names.len() + hot.len()) as u32);
+            let count = count.ok_or_else(|| self.corrupt(Section::HotTexts))?;
+            self.pages((Section::StringPages, Section::Strings), count)
         })
     }
 
     /// Returns the byte strings of the block: attribute values of kind bytes, and odds and ends.
-    pub fn blobs(&self) -> Result<&Blobs, BlockError> {
-        cached(&self.cells.blobs, || {
-            let (count, place) = self.dictionary(Section::Blobs)?;
-            Blobs::decode(&self.dictionary_bytes(Section::Blobs)?, count, place)
-        })
+    pub fn blobs(&self) -> Result<Blobs<'_>, BlockError> {
+        let pages = cached(&self.cells.blobs, || {
+            let count = self.rows(Table::Blobs)? as u32;
+            self.pages((Section::BlobPages, Section::Blobs), count)
+        })?;
+        Ok(Blobs { block: self, pages })
     }
 
-    fn dictionary(&self, section: Section) -> Result<(u32, Place), BlockError> {
-        let extent = self.extent(section)?;
-        Ok((self.rows(section.table())? as u32, self.place(extent)))
-    }
-
-    fn dictionary_bytes(&self, section: Section) -> Result<Bytes, BlockError> {
-        let bytes = self.section(section)?;
-        // A dictionary of nothing takes no bytes; its number of pages is 0.
-        Ok(if bytes.is_empty() {
-            Bytes::from_static(&[0])
-        } else {
-            bytes
-        })
+    fn pages(&self, (heads, pages): (Section, Section), count: u32) -> Result<Pages, BlockError> {
+        let extent = self.extent(pages)?;
+        let heads = self.section(heads)?;
+        Pages::decode(&heads, count, extent.size_bytes, self.place(extent))
     }
 }
 

@@ -1,13 +1,16 @@
-//! The distinct texts of a block, sorted, so that a symbol is a rank and a lookup needs no hash map.
+//! Distinct texts in any number, sorted, so that a symbol is a rank and a lookup needs no hash map.
 //!
 //! ```text
-//! number of pages | per page: number of texts, plain bytes, stored bytes, separator | the pages
-//! page:  lengths of the texts as numbers | the texts, one after another      (zstd where it is smaller)
+//! heads:  number of pages | per page: number of texts, plain bytes, stored bytes, separator, lengths u64
+//! pages:  one after another
+//! page:   lengths of the texts as numbers | the texts, one after another      (zstd where it is smaller)
 //! ```
 //!
+//! The heads are read of every block in which a text is looked up, the pages of few: the two are apart.
 //! Pages of 16 KiB are decoded when first touched: a block with megabytes of distinct URLs answers
 //! "has it this literal?" by decoding one page. A separator is the shortest text that is above the page
-//! before and not above the first text of its own.
+//! before and not above the first text of its own. Of the lengths of its texts, a page's head says which
+//! occur, so that a text that is not there mostly costs no page: names and codes have other lengths than ids.
 
 use std::sync::OnceLock;
 
@@ -17,6 +20,7 @@ use super::{
     BlockError,
     compress::{compress, decompress},
     numbers::{ROWS_MAX, Reading, put_numbers, take_numbers},
+    read::cached,
     section::Place,
     varint::{put_varint, take_varint},
 };
@@ -29,97 +33,70 @@ const PAGE_PLAIN_BYTES_MAX: usize = 1 << 30;
 
 /// Sorted distinct byte strings, by number. Pages are decoded when first touched.
 #[derive(Debug)]
-pub struct Blobs {
+pub(super) struct Pages {
     place: Place,
-    bytes: Bytes,
-    pages: Vec<Page>,
+    heads: Vec<Page>,
     count: u32,
 }
 
-/// Sorted distinct texts, by symbol. Pages are decoded when first touched.
-#[derive(Debug)]
-pub struct Strings {
-    blobs: Blobs,
-}
-
-impl Strings {
-    /// Returns how many there are; symbols are below it.
-    pub fn len(&self) -> u32 {
-        self.blobs.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.blobs.is_empty()
-    }
-
-    /// Returns the text of a symbol.
-    ///
-    /// # Errors
-    ///
-    /// [`BlockError::Corrupt`], also where there is no such symbol.
-    pub fn get(&self, symbol: u32) -> Result<&str, BlockError> {
-        let text = self.blobs.get(symbol)?;
-        std::str::from_utf8(text).map_err(|_| self.blobs.place.corrupt("a text is not UTF-8"))
-    }
-
-    /// Returns the symbol of a text; `None` where no cell of the block has it. Decodes one page at most.
-    pub fn lookup(&self, text: &str) -> Result<Option<u32>, BlockError> {
-        self.blobs.lookup(text.as_bytes())
-    }
-
-    pub(super) fn decode(bytes: &Bytes, count: u32, place: Place) -> Result<Self, BlockError> {
-        let blobs = Blobs::decode(bytes, count, place)?;
-        Ok(Self { blobs })
-    }
-}
-
-impl Blobs {
-    /// Returns how many there are; symbols are below it.
-    pub fn len(&self) -> u32 {
+impl Pages {
+    /// Returns how many texts there are.
+    pub(super) fn len(&self) -> u32 {
         self.count
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Returns the bytes of a symbol.
+    /// Returns a text by its number. `stored` returns all pages.
     ///
     /// # Errors
     ///
-    /// [`BlockError::Corrupt`], also where there is no such symbol.
-    pub fn get(&self, symbol: u32) -> Result<&[u8], BlockError> {
-        let after = self.pages.partition_point(|page| page.first <= symbol);
-        let page = after.checked_sub(1).and_then(|page| self.pages.get(page));
-        let Some(page) = page.filter(|_| symbol < self.count) else {
+    /// [`BlockError::Corrupt`], also where there is no such text, and what `stored` fails with.
+    pub(super) fn get(
+        &self,
+        number: u32,
+        stored: impl FnOnce() -> Result<Bytes, BlockError>,
+    ) -> Result<&[u8], BlockError> {
+        let after = self.heads.partition_point(|page| page.first <= number);
+        let page = after.checked_sub(1).and_then(|page| self.heads.get(page));
+        let Some(page) = page.filter(|_| number < self.count) else {
             return Err(self.place.corrupt("no such symbol"));
         };
-        page.texts(self)?
-            .get((symbol - page.first) as usize)
+        page.texts(self.place, stored)?
+            .get((number - page.first) as usize)
             .ok_or_else(|| self.place.corrupt("no such symbol"))
     }
 
-    /// Returns the symbol of some bytes; `None` where no cell of the block has them.
-    pub fn lookup(&self, wanted: &[u8]) -> Result<Option<u32>, BlockError> {
+    /// Returns the number of a text; `None` where it is not there.
+    pub(super) fn lookup(
+        &self,
+        wanted: &[u8],
+        stored: impl FnOnce() -> Result<Bytes, BlockError>,
+    ) -> Result<Option<u32>, BlockError> {
         let after = self
-            .pages
+            .heads
             .partition_point(|page| page.separator.as_ref() <= wanted);
-        let Some(page) = after.checked_sub(1).and_then(|page| self.pages.get(page)) else {
+        let page = after.checked_sub(1).and_then(|page| self.heads.get(page));
+        let Some(page) = page.filter(|page| page.lengths & length_bit(wanted) != 0) else {
             return Ok(None);
         };
-        let found = page.texts(self)?.position(wanted);
+        let found = page.texts(self.place, stored)?.position(wanted);
         Ok(found.map(|index| page.first + index as u32))
     }
 
-    pub(super) fn decode(bytes: &Bytes, count: u32, place: Place) -> Result<Self, BlockError> {
-        let (pages, heads_bytes) =
-            take_heads(bytes, count).ok_or_else(|| place.corrupt("pages of the dictionary"))?;
+    /// Takes the heads of `count` texts, whose pages have `pages_bytes` in all.
+    pub(super) fn decode(
+        heads: &Bytes,
+        count: u32,
+        pages_bytes: usize,
+        place: Place,
+    ) -> Result<Self, BlockError> {
+        let heads = match count {
+            0 => Some(Vec::new()),
+            _ => take_heads(heads, count, pages_bytes),
+        };
+        let heads = heads.ok_or_else(|| place.corrupt("pages of the dictionary"))?;
         Ok(Self {
             place,
-            bytes: bytes.slice(heads_bytes..),
-            pages,
+            heads,
             count,
         })
     }
@@ -130,23 +107,28 @@ struct Page {
     first: u32,
     count: u32,
     plain_bytes: usize,
-    /// Where it lies after the heads.
+    /// Where it lies among the pages.
     at: usize,
     stored_bytes: usize,
     separator: Bytes,
+    /// The bits of the texts' lengths.
+    lengths: u64,
     texts: OnceLock<Texts>,
 }
 
 impl Page {
-    fn texts(&self, of: &Blobs) -> Result<&Texts, BlockError> {
-        if let Some(texts) = self.texts.get() {
-            return Ok(texts);
-        }
-        let stored = of.bytes.get(self.at..self.at + self.stored_bytes);
-        let texts = stored
-            .and_then(|stored| self.decode(stored))
-            .ok_or_else(|| of.place.corrupt("a page of the dictionary"))?;
-        Ok(self.texts.get_or_init(|| texts))
+    fn texts(
+        &self,
+        place: Place,
+        stored: impl FnOnce() -> Result<Bytes, BlockError>,
+    ) -> Result<&Texts, BlockError> {
+        cached(&self.texts, || {
+            let stored = stored()?;
+            stored
+                .get(self.at..self.at + self.stored_bytes)
+                .and_then(|stored| self.decode(stored))
+                .ok_or_else(|| place.corrupt("a page of the dictionary"))
+        })
     }
 
     fn decode(&self, stored: &[u8]) -> Option<Texts> {
@@ -200,8 +182,11 @@ impl Texts {
     }
 }
 
-/// Appends sorted distinct texts.
-pub(super) fn put_dictionary(out: &mut Vec<u8>, texts: &[&[u8]]) {
+/// Returns the heads and the pages of sorted distinct texts.
+pub(super) fn encode_pages(texts: &[&[u8]]) -> (Vec<u8>, Vec<u8>) {
+    if texts.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
     let mut heads = Vec::new();
     let mut pages = Vec::new();
     let mut n_pages = 0;
@@ -224,14 +209,22 @@ pub(super) fn put_dictionary(out: &mut Vec<u8>, texts: &[&[u8]]) {
         put_varint(&mut heads, stored.len() as u64);
         put_varint(&mut heads, separator.len() as u64);
         heads.extend_from_slice(separator);
+        let lengths = page.iter().fold(0, |bits, text| bits | length_bit(text));
+        heads.extend_from_slice(&lengths.to_le_bytes());
         pages.extend_from_slice(stored);
         before = page.last().copied();
         rest = after;
         n_pages += 1;
     }
-    put_varint(out, n_pages);
-    out.extend_from_slice(&heads);
-    out.extend_from_slice(&pages);
+    let mut counted = Vec::new();
+    put_varint(&mut counted, n_pages);
+    counted.extend_from_slice(&heads);
+    (counted, pages)
+}
+
+/// Longer texts share the last bit.
+fn length_bit(text: &[u8]) -> u64 {
+    1 << text.len().min(63)
 }
 
 fn plain_page(texts: &[&[u8]]) -> Vec<u8> {
@@ -250,8 +243,7 @@ fn separator<'a>(before: &[u8], first: &'a [u8]) -> &'a [u8] {
     first.get(..=shared).unwrap_or(first)
 }
 
-/// Returns the pages and the bytes that their heads took.
-fn take_heads(bytes: &Bytes, count: u32) -> Option<(Vec<Page>, usize)> {
+fn take_heads(bytes: &Bytes, count: u32, pages_bytes: usize) -> Option<Vec<Page>> {
     let mut rest: &[u8] = bytes;
     let mut pages = Vec::new();
     let (mut first, mut at) = (0_u32, 0_usize);
@@ -261,6 +253,7 @@ fn take_heads(bytes: &Bytes, count: u32) -> Option<(Vec<Page>, usize)> {
         let stored_bytes = usize::try_from(take_varint(&mut rest)?).ok()?;
         let separator_bytes = usize::try_from(take_varint(&mut rest)?).ok()?;
         let (separator, after) = rest.split_at_checked(separator_bytes)?;
+        let (lengths, after) = after.split_first_chunk()?;
         if plain_bytes > PAGE_PLAIN_BYTES_MAX || n_texts as usize > ROWS_MAX {
             return None;
         }
@@ -271,13 +264,14 @@ fn take_heads(bytes: &Bytes, count: u32) -> Option<(Vec<Page>, usize)> {
             at,
             stored_bytes,
             separator: bytes.slice_ref(separator),
+            lengths: u64::from_le_bytes(*lengths),
             texts: OnceLock::new(),
         });
         rest = after;
         first = first.checked_add(n_texts)?;
         at = at.checked_add(stored_bytes)?;
     }
-    (first == count && at == rest.len()).then(|| (pages, bytes.len() - rest.len()))
+    (first == count && at == pages_bytes && rest.is_empty()).then_some(pages)
 }
 
 #[cfg(test)]
@@ -296,11 +290,10 @@ mod tests {
         chunk: ChunkId(0),
     };
 
-    fn encode(texts: &BTreeSet<Vec<u8>>) -> Bytes {
+    fn encode(texts: &BTreeSet<Vec<u8>>) -> (Bytes, Bytes) {
         let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
-        let mut bytes = Vec::new();
-        put_dictionary(&mut bytes, &texts);
-        bytes.into()
+        let (heads, pages) = encode_pages(&texts);
+        (heads.into(), pages.into())
     }
 
     proptest! {
@@ -315,13 +308,17 @@ mod tests {
             ),
             other in prop::collection::vec(0..3_u8, 0..7),
         ) {
-            let blobs = Blobs::decode(&encode(&texts), texts.len() as u32, PLACE).unwrap();
-            for (symbol, text) in texts.iter().enumerate() {
-                prop_assert_eq!(blobs.get(symbol as u32).unwrap(), text.as_slice());
-                prop_assert_eq!(blobs.lookup(text).unwrap(), Some(symbol as u32));
+            let (heads, bytes) = encode(&texts);
+            let count = texts.len() as u32;
+            let pages = Pages::decode(&heads, count, bytes.len(), PLACE).unwrap();
+            let stored = || Ok(bytes.clone());
+            for (number, text) in (0..).zip(&texts) {
+                prop_assert_eq!(pages.get(number, stored).unwrap(), text.as_slice());
+                prop_assert_eq!(pages.lookup(text, stored).unwrap(), Some(number));
             }
-            prop_assert!(blobs.get(texts.len() as u32).is_err());
-            prop_assert_eq!(blobs.lookup(&other).unwrap().is_some(), texts.contains(&other));
+            prop_assert!(pages.get(count, stored).is_err());
+            let found = pages.lookup(&other, stored).unwrap();
+            prop_assert_eq!(found.is_some(), texts.contains(&other));
         }
 
         #[test]
@@ -331,16 +328,34 @@ mod tests {
             cut: prop::sample::Index,
         ) {
             let texts: BTreeSet<Vec<u8>> = (0..40_u8).map(|n| vec![n; 900]).collect();
-            let mut bytes = encode(&texts).to_vec();
-            let at = at.index(bytes.len());
-            bytes[at] = value;
-            bytes.truncate(bytes.len() - cut.index(bytes.len()) / 4);
-            if let Ok(blobs) = Blobs::decode(&bytes.into(), 40, PLACE) {
-                for symbol in 0..40 {
-                    drop(blobs.get(symbol));
+            let (heads, bytes) = encode(&texts);
+            let heads_bytes = heads.len();
+            let mut both = [heads, bytes].concat();
+            let at = at.index(both.len());
+            both[at] = value;
+            both.truncate(both.len() - cut.index(both.len()) / 4);
+            let mut heads = Bytes::from(both);
+            let stored = heads.split_off(heads_bytes.min(heads.len()));
+            if let Ok(pages) = Pages::decode(&heads, 40, stored.len(), PLACE) {
+                for number in 0..40 {
+                    drop(pages.get(number, || Ok(stored.clone())));
                 }
-                drop(blobs.lookup(&[7; 900]));
+                drop(pages.lookup(&[7; 900], || Ok(stored.clone())));
             }
+        }
+
+        #[test]
+        fn a_text_of_a_length_that_none_has_costs_no_page(length in 0..70_usize) {
+            let texts: BTreeSet<Vec<u8>> = (0..40_u8).map(|n| vec![n; 20]).collect();
+            let (heads, bytes) = encode(&texts);
+            let pages = Pages::decode(&heads, 40, bytes.len(), PLACE).unwrap();
+            let mut touched = false;
+            let found = pages.lookup(&vec![9; length], || {
+                touched = true;
+                Ok(bytes.clone())
+            });
+            prop_assert_eq!(found.unwrap(), (length == 20).then_some(9));
+            prop_assert_eq!(touched, length == 20);
         }
     }
 }

@@ -9,15 +9,16 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    AttributeColumn, BlockError, BlockMeta, ChunkId, ChunkSource, EncodedBlock,
-    attributes::Shapes,
+    BlockError, BlockMeta, ChunkId, ChunkSource, EncodedBlock,
+    attributes::{AttributeCell, ShapeSets},
     bits::Cell,
     chunk::MemoryChunks,
-    dictionary::{Blobs, Strings},
-    directory::{ChunkEntry, Directory, Extent},
+    dictionary::Pages,
+    directory::{Directory, Extent, chunk_hash},
     names::NamePostings,
     numbers::{ROWS_MAX, take_numbers},
     section::{AttributeScope, Form, Place, Section, Table},
+    texts::Texts,
     varint::take_varint,
 };
 use crate::trace::TraceId;
@@ -39,10 +40,13 @@ pub struct Block {
 /// What is known once the directory has been read.
 pub(super) struct Opened {
     pub(super) directory: Directory,
-    /// Of chunk 1 and on.
+    /// What chunk 0 has of the stream.
+    head: Bytes,
+    /// What the chunks have of the stream, checked.
     chunks: Vec<OnceLock<Bytes>>,
-    pub(super) attributes: [Vec<OnceLock<AttributeColumn>>; AttributeScope::COUNT],
-    pub(super) shapes: [OnceLock<Shapes>; AttributeScope::COUNT],
+    /// Of all scopes, as in the directory.
+    pub(super) attributes: Vec<AttributeCell>,
+    pub(super) shape_sets: [OnceLock<ShapeSets>; AttributeScope::COUNT],
 }
 
 /// The decoded column of a section, which is always asked for as the same type.
@@ -64,8 +68,10 @@ pub(super) struct Cells {
     pub(super) parent_span_ids: OnceLock<Vec<[u8; 8]>>,
     pub(super) link_trace_ids: OnceLock<Vec<[u8; 16]>>,
     pub(super) link_span_ids: OnceLock<Vec<[u8; 8]>>,
-    pub(super) strings: OnceLock<Strings>,
-    pub(super) blobs: OnceLock<Blobs>,
+    pub(super) name_texts: OnceLock<Texts>,
+    pub(super) hot_texts: OnceLock<Texts>,
+    pub(super) strings: OnceLock<Pages>,
+    pub(super) blobs: OnceLock<Pages>,
     pub(super) names: OnceLock<NamePostings>,
 }
 
@@ -104,6 +110,8 @@ impl Block {
                 parent_span_ids: OnceLock::new(),
                 link_trace_ids: OnceLock::new(),
                 link_span_ids: OnceLock::new(),
+                name_texts: OnceLock::new(),
+                hot_texts: OnceLock::new(),
                 strings: OnceLock::new(),
                 blobs: OnceLock::new(),
                 names: OnceLock::new(),
@@ -118,22 +126,33 @@ impl Block {
 
     pub(super) fn opened(&self) -> Result<&Opened, BlockError> {
         cached(&self.opened, || {
-            let bytes = self.source.chunk(ChunkId::DIRECTORY)?;
-            let directory = Directory::decode(&bytes, &self.meta)?;
-            let cells = |columns: &Vec<_>| columns.iter().map(|_| OnceLock::new()).collect();
+            let chunk = self.source.chunk(ChunkId::DIRECTORY)?;
+            let (directory, head) = Directory::decode(&chunk, &self.meta)?;
             Ok(Opened {
+                head,
                 chunks: directory.chunks.iter().map(|_| OnceLock::new()).collect(),
-                attributes: directory.attributes.each_ref().map(cells),
-                shapes: Default::default(),
+                attributes: directory
+                    .attributes
+                    .iter()
+                    .map(|_| OnceLock::new())
+                    .collect(),
+                shape_sets: Default::default(),
                 directory,
             })
         })
     }
 
+    /// Returns where a section or attribute column begins, for errors.
     pub(super) fn place(&self, extent: Extent) -> Place {
+        let opened = self.opened.get();
+        let chunk = opened.map_or(0, |opened| opened.directory.chunk_at(extent.at));
+        self.chunk_place(chunk)
+    }
+
+    fn chunk_place(&self, number: usize) -> Place {
         Place {
             block: self.meta.id,
-            chunk: extent.chunk,
+            chunk: ChunkId(number as u32),
         }
     }
 
@@ -149,41 +168,59 @@ impl Block {
     }
 
     pub(super) fn extent(&self, section: Section) -> Result<Extent, BlockError> {
-        let sections = &self.opened()?.directory.sections;
-        let place = Place {
-            block: self.meta.id,
-            chunk: ChunkId::DIRECTORY,
-        };
-        sections
-            .get(section as usize)
-            .copied()
-            .ok_or_else(|| place.corrupt("directory"))
+        Ok(self.opened()?.directory.extent(section))
     }
 
-    /// Returns the bytes of a section or attribute column, checked against the directory's hash.
+    /// Returns the bytes of a section or attribute column, checked against the directory's hashes. They are
+    /// copied only where they lie in more than one chunk.
     pub(super) fn bytes(&self, extent: Extent) -> Result<Bytes, BlockError> {
         if extent.size_bytes == 0 {
             return Ok(Bytes::new());
         }
+        let mut number = self.opened()?.directory.chunk_at(extent.at);
+        let first = self.part(number, extent)?;
+        if first.len() == extent.size_bytes {
+            return Ok(first);
+        }
+        let mut bytes = first.to_vec();
+        while bytes.len() < extent.size_bytes {
+            number += 1;
+            let rest = Extent {
+                at: extent.at + bytes.len(),
+                size_bytes: extent.size_bytes - bytes.len(),
+            };
+            bytes.extend_from_slice(&self.part(number, rest)?);
+        }
+        Ok(bytes.into())
+    }
+
+    /// Returns what a chunk has of an extent that begins in it.
+    fn part(&self, number: usize, extent: Extent) -> Result<Bytes, BlockError> {
+        let corrupt = |what| self.chunk_place(number).corrupt(what);
         let opened = self.opened()?;
-        let place = self.place(extent);
-        let number = (extent.chunk.0 as usize).wrapping_sub(1);
-        let (Some(cell), Some(entry)) = (
-            opened.chunks.get(number),
-            opened.directory.chunks.get(number),
-        ) else {
-            return Err(place.corrupt("directory"));
+        let entries = &opened.directory.chunks;
+        let (Some(cell), Some(entry)) = (opened.chunks.get(number), entries.get(number)) else {
+            return Err(corrupt("directory"));
         };
+        let before = number.checked_sub(1).and_then(|before| entries.get(before));
+        let start = before.map_or(0, |before| before.end);
         let chunk = cached(cell, || {
-            let bytes = self.source.chunk(extent.chunk)?;
-            if ChunkEntry::of(&bytes) == *entry {
+            let bytes = match number {
+                0 => opened.head.clone(),
+                _ => self.source.chunk(ChunkId(number as u32))?,
+            };
+            if bytes.len() == entry.end - start && chunk_hash(&bytes) == entry.hash {
                 Ok(bytes)
             } else {
-                Err(place.corrupt("checksum"))
+                Err(corrupt("checksum"))
             }
         })?;
-        // The directory has checked that no section ends after its chunk.
-        Ok(chunk.slice(extent.at..extent.at + extent.size_bytes))
+        let end = entry.end.min(extent.at + extent.size_bytes);
+        // The extent begins in the chunk, so this is not empty.
+        match extent.at.checked_sub(start) {
+            Some(at) if extent.at < end => Ok(chunk.slice(at..end - start)),
+            Some(_) | None => Err(corrupt("directory")),
+        }
     }
 
     pub(super) fn section(&self, section: Section) -> Result<Bytes, BlockError> {
@@ -261,6 +298,7 @@ impl Block {
                 | Form::List
                 | Form::BlobList
                 | Form::Raw
+                | Form::Texts
                 | Form::Dictionary => (Table::Strings, 0),
             };
             let mut symbols: Vec<u32> = self.decode(section)?;

@@ -267,14 +267,12 @@ impl Rebuilder<'_> {
         let block = self.block;
         let mut attributes = Vec::new();
         for &number in block.shapes(scope)?.of_row(row) {
-            let entries = block.opened()?.directory.attributes.get(scope as usize);
-            let entry = entries.and_then(|entries| entries.get(number as usize));
             let column = block.attribute_numbered(scope, number as usize)?;
-            let (Some(entry), Some(found)) = (entry, column.get(row as u32)) else {
+            let Some(found) = column.get(row as u32) else {
                 return Err(block.corrupt(scope.shape_columns()));
             };
             attributes.push(KeyValue {
-                key: entry.key.clone(),
+                key: block.attribute_key(scope, number as usize)?.to_owned(),
                 value: self.value(found, 0)?,
                 key_strindex: 0,
             });

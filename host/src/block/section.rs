@@ -50,6 +50,10 @@ impl AttributeScope {
         Self::Link,
     ];
 
+    pub(super) fn table(self) -> Table {
+        self.shapes().table()
+    }
+
     pub(super) fn shapes(self) -> Section {
         match self {
             Self::Span => Section::SpanShapes,
@@ -103,6 +107,15 @@ macro_rules! sections {
     };
 }
 
+impl Section {
+    /// How many sections come before the attributes in the stream.
+    pub(super) const BEFORE_ATTRIBUTES: usize = Self::Parents as usize;
+
+    /// How many sections come before the first that has a cell for each span: these are small, and read of
+    /// every block.
+    pub(super) const BEFORE_SPANS: usize = Self::Names as usize;
+}
+
 /// How a section is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -120,7 +133,9 @@ pub(super) enum Form {
     BlobList,
     /// The bytes of ids, as they are: they do not compress.
     Raw,
-    /// A dictionary.
+    /// Few texts, to be searched where they lie.
+    Texts,
+    /// The heads or the pages of a dictionary.
     Dictionary,
 }
 
@@ -128,12 +143,20 @@ sections! {
     /// How many spans each trace has.
     TraceSpans: Traces Numbers Hot,
     Facts: Traces Numbers Hot,
-    /// T.
-    TraceStarts: Traces Numbers Warm,
-    /// The symbols of `Names`, each once, ascending.
+    /// For each shape how many columns, and which.
+    SpanShapeColumns: Spans List Hot,
+    ResourceShapes: Resources Numbers Hot,
+    ResourceShapeColumns: Resources List Hot,
+    /// The texts that have the first symbols: the names of the spans, unless these are very many.
+    NameTexts: Strings Texts Hot,
+    /// The texts that have the next symbols: those of columns that have few.
+    HotTexts: Strings Texts Hot,
+    /// The heads of the pages of `Strings`.
+    StringPages: Strings Dictionary Hot,
+    /// The symbols of `Names`, each once, ascending; nothing where these are the `NameTexts`.
     DistinctNames: Spans List Hot,
     Names: Spans Symbols Hot,
-    Strings: Strings Dictionary Warm,
+    SpanShapes: Spans Numbers Hot,
     /// Row minus parent's row, zigzag; 0 for none.
     Parents: Spans Numbers Warm,
     /// As sent, zigzag.
@@ -141,20 +164,16 @@ sections! {
     /// 0 for no status, else 1 + the zigzag of the code as sent.
     Statuses: Spans Numbers Warm,
     StatusMessages: Spans OptionalSymbols Warm,
-    /// Since the start of the span before in the trace, or of the trace.
-    Starts: Spans Numbers Warm,
-    Durations: Spans Numbers Warm,
+    TraceStarts: Traces Numbers Warm,
     Resources: Spans Numbers Warm,
     Scopes: Spans Numbers Warm,
-    SpanShapes: Spans Numbers Hot,
-    /// For each shape how many columns, and which.
-    SpanShapeColumns: Spans List Hot,
-    ResourceShapes: Resources Numbers Hot,
-    ResourceShapeColumns: Resources List Hot,
     ScopeShapes: Scopes Numbers Warm,
     ScopeShapeColumns: Scopes List Warm,
     ScopeNames: Scopes OptionalSymbols Warm,
     ScopeVersions: Scopes OptionalSymbols Warm,
+    Durations: Spans Numbers Warm,
+    /// Since the start of the span before in the trace, or of the trace.
+    Starts: Spans Numbers Warm,
     /// How many events each span has.
     SpanEvents: Spans Numbers Warm,
     EventNames: Events Symbols Warm,
@@ -169,6 +188,10 @@ sections! {
     ElementKinds: Elements Numbers Warm,
     ElementValues: Elements Numbers Warm,
     ElementKeys: Elements OptionalSymbols Warm,
+    /// The texts that have the last symbols.
+    Strings: Strings Dictionary Cold,
+    /// The heads of the pages of `Blobs`.
+    BlobPages: Blobs Dictionary Cold,
     Blobs: Blobs Dictionary Cold,
     TraceIds: Traces Raw Cold,
     ArrivedFirst: Traces Numbers Cold,

@@ -48,7 +48,7 @@ pub struct Stored<'a> {
 
 /// The attributes of one table.
 pub(super) struct StoredAttributes<'a> {
-    pub(super) shapes: &'a Shapes,
+    pub(super) shapes: Shapes<'a>,
     /// In order of their keys.
     pub(super) columns: Vec<(&'a str, &'a AttributeColumn)>,
 }

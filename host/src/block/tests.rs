@@ -167,6 +167,12 @@ proptest! {
         let resources = pick(whole.resources().unwrap(), &rows);
         prop_assert_eq!(resources, block.resources_at(&rows).unwrap());
         prop_assert_eq!(pick(whole.scopes().unwrap(), &rows), block.scopes_at(&rows).unwrap());
+        let other = build(&traces).to_block();
+        for key in other.attribute_keys(AttributeScope::Span).unwrap() {
+            let whole = other.attribute(AttributeScope::Span, key).unwrap().unwrap();
+            let some = block.attribute_at(AttributeScope::Span, key, &rows).unwrap();
+            prop_assert_eq!(some, Some(whole.at(&rows)));
+        }
         let past = block.names_at(&[n_spans]);
         let no_row = matches!(past, Err(BlockError::NoRow { row, .. }) if row == n_spans);
         prop_assert!(no_row, "{past:?}");
@@ -175,7 +181,10 @@ proptest! {
 
 fn columns_fit(block: &Block, row: usize, span: &Span) {
     let strings = block.strings().unwrap();
-    assert_eq!(strings.get(block.names().unwrap()[row]).unwrap(), span.name);
+    let name = block.names().unwrap()[row];
+    assert_eq!(strings.get(name).unwrap(), span.name);
+    assert_eq!(strings.lookup(&span.name).unwrap(), Some(name));
+    assert_eq!(block.name_symbol(&span.name).unwrap(), Some(name));
     assert_eq!(block.starts().unwrap()[row], span.start_time_unix_nano);
     let end = span.end_time_unix_nano.max(span.start_time_unix_nano);
     assert_eq!(block.ends().unwrap()[row], end);
@@ -283,6 +292,98 @@ fn an_attribute_is_a_sparse_column_of_kinds_and_values() {
         None
     );
     assert_eq!(block.parents().unwrap(), [NONE, 0, 0, 1]);
+}
+
+/// 4,500 spans: their columns have several frames, and some attributes only some of the spans.
+fn many_spans() -> SealedTrace {
+    let text = |text: String| Value::StringValue(text);
+    let spans = (0..4_500_u64).map(|number| {
+        let mut attributes = vec![("all", text(format!("{}", number % 3)))];
+        if number % 7 == 2 {
+            attributes.push(("some", Value::IntValue(number as i64 - 900)));
+        }
+        if (1_100..1_105).contains(&number) {
+            attributes.push(("few", text(format!("unlike any other: {number}"))));
+        }
+        if number % 2 == 0 {
+            attributes.push(("mixed", Value::BoolValue(number % 4 == 0)));
+            if number % 3 == 0 {
+                attributes.push(("each", text(format!("{number:016x}"))));
+            }
+        }
+        let mut span = span(1, 0, &format!("n{}", number % 40), attributes);
+        span.span_id = (number + 1).to_be_bytes().to_vec();
+        span.start_time_unix_nano = 1_000 + number * number;
+        span.end_time_unix_nano = span.start_time_unix_nano + (number << (number % 40));
+        span
+    });
+    trace(1, spans.collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn cells_are_found_in_any_frame(
+        picks in prop::collection::btree_set(0..4_500_u32, 0..40),
+        dense in 0..4_400_u32,
+    ) {
+        let encoded = build(&[many_spans()]);
+        let (block, whole) = (encoded.to_block(), encoded.to_block());
+        let mut rows = picks;
+        rows.extend(dense..dense + 30);
+        let rows: Vec<u32> = rows.into_iter().collect();
+        for key in ["all", "some", "few", "mixed", "each"] {
+            let column = whole.attribute(AttributeScope::Span, key).unwrap().unwrap();
+            let some = block.attribute_at(AttributeScope::Span, key, &rows).unwrap();
+            prop_assert_eq!(some, Some(column.at(&rows)), "{}", key);
+        }
+        prop_assert_eq!(block.names_at(&rows).unwrap(), pick(whole.names().unwrap(), &rows));
+        prop_assert_eq!(block.ends_at(&rows).unwrap(), pick(whole.ends().unwrap(), &rows));
+        prop_assert!(block.attribute_at(AttributeScope::Span, "no", &rows).unwrap().is_none());
+    }
+}
+
+#[test]
+fn names_and_shared_texts_are_found_without_the_others() {
+    let encoded = build(&[many_spans()]);
+    let block = encoded.to_block();
+    let strings = block.strings().unwrap();
+    assert_eq!(
+        block.name_symbol("n7").unwrap(),
+        strings.lookup("n7").unwrap()
+    );
+    assert_eq!(block.name_symbol("unlike any other: 1101").unwrap(), None);
+    assert!(strings.lookup("2").unwrap().is_some());
+    assert!(block.cells.strings.get().is_none());
+    let rare = strings.lookup("unlike any other: 1101").unwrap().unwrap();
+    assert_eq!(strings.get(rare).unwrap(), "unlike any other: 1101");
+    assert!(strings.lookup(&format!("{:016x}", 18)).unwrap().is_some());
+    assert_eq!(strings.lookup("not there").unwrap(), None);
+}
+
+#[test]
+fn more_names_than_a_tier_holds_are_found_in_the_dictionary() {
+    let mut long = many_spans();
+    for (number, record) in (0..).zip(&mut long.spans) {
+        record.span.name = format!("GET /things/{number}");
+    }
+    let encoded = build(&[long]);
+    assert!(encoded.postings.is_sorted_by(|(a, _), (b, _)| a < b));
+    let block = encoded.to_block();
+    let symbol = block.name_symbol("GET /things/4321").unwrap().unwrap();
+    assert_eq!(block.names_at(&[4_321]).unwrap(), [symbol]);
+    assert_eq!(
+        block
+            .name_postings("GET /things/17")
+            .unwrap()
+            .unwrap()
+            .len(),
+        1
+    );
+    // A text of the block that no span is called.
+    assert!(block.strings().unwrap().lookup("2").unwrap().is_some());
+    assert_eq!(block.name_symbol("2").unwrap(), None);
+    assert_eq!(block.name_postings("2").unwrap(), None);
 }
 
 #[test]

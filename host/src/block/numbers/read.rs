@@ -129,6 +129,33 @@ impl<'a> Numbers<'a> {
         Some(numbers)
     }
 
+    /// Decodes the numbers from one frame's first, up to `end`, which is in the frame.
+    pub(in crate::block) fn range<T: Cell>(&self, start: usize, end: usize) -> Option<Vec<T>> {
+        let n = end.checked_sub(start)?;
+        if end > self.count || n > FRAME_NUMBERS || !start.is_multiple_of(FRAME_NUMBERS) {
+            return None;
+        }
+        let mut numbers = Vec::with_capacity(FRAME_NUMBERS);
+        match &self.form {
+            Form::Constant(value) => numbers.resize(n, T::from_low_bits(*value)),
+            Form::Frames { heads, packed } => {
+                let frame = frames(heads, packed, self.count).nth(start / FRAME_NUMBERS);
+                frame??.unpack_first(n, &mut numbers);
+            }
+            Form::Dictionary { distinct, indices } => {
+                let mut found = Vec::<u32>::with_capacity(FRAME_NUMBERS);
+                indices.from(start)?.unpack_first(n, &mut found);
+                look_up(&found, distinct, &mut numbers)?;
+            }
+            Form::Compressed { .. } => {
+                let rows: Vec<u32> = (start as u32..end as u32).collect();
+                return self.at(&rows);
+            }
+        }
+        numbers.truncate(n);
+        Some(numbers)
+    }
+
     fn decompressed(&self) -> Option<Vec<u8>> {
         match self.form {
             Form::Compressed {
@@ -327,6 +354,11 @@ mod tests {
             let mut bytes = Vec::new();
             put_numbers(&mut bytes, &numbers, reading);
             let column = Numbers::take(&mut bytes.as_slice(), numbers.len()).unwrap();
+            for start in (0..numbers.len()).step_by(FRAME_NUMBERS) {
+                let end = (start + 1 + rows.len() * 50).min(start + FRAME_NUMBERS);
+                let end = end.min(numbers.len());
+                prop_assert_eq!(column.range::<u64>(start, end).unwrap(), numbers[start..end].to_vec());
+            }
             let rows: Vec<u32> = rows.into_iter().collect();
             let expected: Option<Vec<u64>> =
                 rows.iter().map(|row| numbers.get(*row as usize).copied()).collect();
@@ -345,6 +377,7 @@ mod tests {
                 if let Some(all) = column.all::<u32>() {
                     prop_assert_eq!(all.len(), count);
                 }
+                drop(column.range::<u32>(0, count.min(FRAME_NUMBERS)));
                 let rows: Vec<u32> = rows.into_iter().collect();
                 if let Some(some) = column.at::<u32>(&rows) {
                     prop_assert_eq!(some.len(), rows.len());

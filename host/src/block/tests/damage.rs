@@ -7,8 +7,9 @@ use proptest::prelude::*;
 
 use super::{
     super::{
-        directory::{ChunkEntry, Directory, block_id},
+        directory::{ChunkEntry, Contents, Directory, block_id, chunk_hash},
         parents::is_acyclic,
+        section::Section,
     },
     arbitrary, *,
 };
@@ -51,6 +52,17 @@ fn read_soundly(block: &Block) {
     drop(fresh.ends_at(&rows));
     drop(fresh.resources_at(&rows));
     drop(fresh.kinds_at(&rows));
+    drop(fresh.name_symbol("a"));
+    let n_strings = fresh
+        .strings()
+        .map_or(0, |strings| u64::from(strings.len()));
+    for key in ["a", "b", ""] {
+        if let Ok(Some(column)) = fresh.attribute_at(AttributeScope::Span, key, &rows) {
+            assert!(column.rows.iter().all(|row| rows.contains(row)));
+            let mut cells = column.kinds.iter().zip(&column.values);
+            assert!(cells.all(|(kind, value)| *kind != kind::STRING || *value < n_strings));
+        }
+    }
     if let Ok(parents) = block.parents() {
         assert!(is_acyclic(parents));
         let n_spans = block.meta().n_spans;
@@ -65,16 +77,50 @@ impl Block {
     }
 }
 
-/// Gives damaged chunks the hashes that they would have if they were meant.
-fn reseal(encoded: &mut EncodedBlock) {
-    let (head, chunks) = encoded.chunks.split_first_mut().unwrap();
-    let mut directory = Directory::decode(&head.1, &encoded.meta).unwrap();
-    directory.chunks = chunks
-        .iter()
-        .map(|(_, bytes)| ChunkEntry::of(bytes))
-        .collect();
-    head.1 = directory.encode().into();
-    encoded.meta.id = block_id(&head.1);
+/// Returns the directory of a block, and what its first chunk has of the stream.
+fn head(encoded: &EncodedBlock) -> (Directory, Bytes) {
+    Directory::decode(&encoded.chunks[0].1, &encoded.meta).unwrap()
+}
+
+/// Damages the parts of the stream in a chunk, and gives it the hash that it would have if that were meant.
+fn damage_and_reseal(
+    encoded: &mut EncodedBlock,
+    chunk: prop::sample::Index,
+    flips: Vec<(prop::sample::Index, u8)>,
+) {
+    let (directory, mut first) = head(encoded);
+    let chunk = chunk.index(directory.chunks.len());
+    let part = match chunk {
+        0 => &mut first,
+        chunk => &mut encoded.chunks[chunk].1,
+    };
+    for (at, xor) in flips {
+        *part = damage(part, at, xor);
+    }
+    let mut entries: Vec<ChunkEntry> = directory.chunks.clone();
+    entries[chunk].hash = chunk_hash(part);
+    let bytes = Contents::of(&directory).encode(&entries);
+    encoded.meta.id = block_id(&bytes);
+    encoded.chunks[0].1 = [&bytes[..], &first].concat().into();
+}
+
+impl Contents {
+    fn of(directory: &Directory) -> Self {
+        let key = |entry| String::from_utf8(directory.key(entry).to_vec()).unwrap();
+        Self {
+            tenant: TenantId::default_tenant().as_str().to_owned(),
+            rows: directory.rows,
+            sections: Section::ALL
+                .iter()
+                .map(|section| directory.extent(*section).size_bytes)
+                .collect(),
+            attributes: AttributeScope::ALL.map(|scope| {
+                let entries = directory.attributes(scope).1.iter();
+                let entry = |e| (key(e), e.n_rows, e.extent.size_bytes);
+                entries.map(entry).collect()
+            }),
+        }
+    }
 }
 
 fn damage(bytes: &Bytes, at: prop::sample::Index, xor: u8) -> Bytes {
@@ -118,12 +164,8 @@ proptest! {
         flips in prop::collection::vec((any::<prop::sample::Index>(), 1..=255_u8), 1..4),
     ) {
         let mut encoded = build(&traces);
-        if encoded.chunks.len() > 1 {
-            let chunk = 1 + chunk.index(encoded.chunks.len() - 1);
-            for (at, xor) in flips {
-                encoded.chunks[chunk].1 = damage(&encoded.chunks[chunk].1, at, xor);
-            }
-            reseal(&mut encoded);
+        if !head(&encoded).0.chunks.is_empty() {
+            damage_and_reseal(&mut encoded, chunk, flips);
             read_soundly(&encoded.to_block());
         }
     }
@@ -134,20 +176,26 @@ proptest! {
         flips in prop::collection::vec((any::<prop::sample::Index>(), 1..=255_u8), 1..4),
     ) {
         let mut encoded = build(&traces);
+        let (directory, part) = head(&encoded);
+        let mut bytes = directory.bytes.clone();
         for (at, xor) in flips {
-            encoded.chunks[0].1 = damage(&encoded.chunks[0].1, at, xor);
+            bytes = damage(&bytes, at, xor);
         }
-        encoded.meta.id = block_id(&encoded.chunks[0].1);
+        // Its own length is found, or the hash shows that it is another.
+        let length = (bytes.len() as u32).to_le_bytes();
+        let bytes = [&bytes[..1], &length, &bytes[5..]].concat();
+        encoded.meta.id = block_id(&bytes);
+        encoded.chunks[0].1 = [&bytes[..], &part].concat().into();
         read_soundly(&encoded.to_block());
     }
 }
 
 #[test]
 fn a_chunk_of_another_block_is_noticed() {
-    let one = build(&[trace(1, vec![span(1, 0, "a", vec![])])]);
-    let mut other = build(&[trace(2, vec![span(1, 0, "a", vec![])])]);
+    let one = build(&[long_trace(1)]);
+    let mut other = build(&[long_trace(2)]);
     other.chunks[1] = one.chunks[1].clone();
-    let error = other.to_block().names().unwrap_err();
+    let error = other.to_block().span_ids().unwrap_err();
     assert!(
         matches!(
             error,
@@ -163,10 +211,11 @@ fn a_chunk_of_another_block_is_noticed() {
 #[test]
 fn another_format_is_named() {
     let mut encoded = build(&[trace(1, vec![span(1, 0, "a", vec![])])]);
-    let mut head = encoded.chunks[0].1.to_vec();
-    head[0] = 200;
-    encoded.chunks[0].1 = head.into();
-    encoded.meta.id = block_id(&encoded.chunks[0].1);
+    let directory_bytes = head(&encoded).0.bytes.len();
+    let mut chunk = encoded.chunks[0].1.to_vec();
+    chunk[0] = 200;
+    encoded.meta.id = block_id(&chunk[..directory_bytes]);
+    encoded.chunks[0].1 = chunk.into();
     let error = encoded.to_block().names().unwrap_err();
     assert!(
         matches!(error, BlockError::OtherVersion { found: 200, .. }),
@@ -176,7 +225,7 @@ fn another_format_is_named() {
 
 #[test]
 fn a_source_without_the_chunk_is_an_error() {
-    let mut encoded = build(&[trace(1, vec![span(1, 0, "a", vec![])])]);
+    let mut encoded = build(&[long_trace(1)]);
     encoded.chunks.truncate(1);
     let block = Block::open(encoded.meta.clone(), Arc::new(NoChunks));
     assert!(matches!(
@@ -186,7 +235,7 @@ fn a_source_without_the_chunk_is_an_error() {
             ..
         })
     ));
-    let error = encoded.to_block().names().unwrap_err();
+    let error = encoded.to_block().span_ids().unwrap_err();
     assert!(
         matches!(
             error,
@@ -197,6 +246,17 @@ fn a_source_without_the_chunk_is_an_error() {
         ),
         "{error}"
     );
+}
+
+/// A trace whose block has several chunks.
+fn long_trace(id: u8) -> SealedTrace {
+    let spans = (0..2_000_u64).map(|number| {
+        let mut span = span(1, 0, "a", vec![]);
+        let noise = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15 + u64::from(id));
+        span.span_id = noise.to_be_bytes().to_vec();
+        span
+    });
+    trace(id, spans.collect())
 }
 
 struct NoChunks;
