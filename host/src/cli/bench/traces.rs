@@ -1,6 +1,6 @@
 //! The traces that the bench makes: requests to a clinic's records, the same in every run and on every machine.
 //!
-//! Twelve spans a trace, eight attributes a span, about 400 B a span as OTLP. A longer trace is the same request over
+//! Twelve spans a trace, eight attributes a span, 325 B a span as OTLP. A longer trace is the same request over
 //! and over below one root. What a question of the bench asks about happens as often as [`TEMPLATE`] and [`Luck`] say.
 
 use std::sync::Arc;
