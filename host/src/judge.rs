@@ -9,7 +9,7 @@
 //! | what is known of the rules before any block: their names and calls | `plan` |
 //! | what rules share of a block | `view`, `traces` |
 //! | which traces each rule must see, by the block's names and the rule's `any-of` | `candidates` |
-//! | which rows of those, cut into batches | `select` |
+//! | which rows of those, put into batches | `select`, `rows` |
 //! | the columns that the rules read, as `wit/pack.wit` says | `project` |
 //! | the calls, for several blocks at once | `group` |
 //! | the calls again where they fail | `repeat` |
@@ -26,6 +26,7 @@ mod outcome;
 mod plan;
 mod project;
 mod repeat;
+mod rows;
 mod select;
 #[cfg(test)]
 mod tests;

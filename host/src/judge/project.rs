@@ -7,13 +7,15 @@
 //! | columns | file |
 //! |---|---|
 //! | symbols and texts, which all columns of a batch share | `symbols` |
-//! | attributes, in their five forms | `cells` |
+//! | attributes: of spans, and of what they share | `attributes` |
+//! | their cells, in five forms | `cells` |
 //! | names, ids and other texts | `texts` |
 //! | times, kinds, counts | `fixed` |
 //! | the tree around a span | `tree` |
 //! | elements of arrays and key-value lists | `elements` |
 //! | the columns of several blocks as one | `join` |
 
+mod attributes;
 mod cells;
 mod decimal;
 mod elements;
@@ -32,7 +34,8 @@ use crate::{
 
 use super::{
     plan::JudgePlan,
-    select::{Part, Rows, Selection},
+    rows::Rows,
+    select::{Part, Selection},
     view::View,
 };
 
@@ -306,7 +309,7 @@ impl<'a> Projection<'a> {
             Some(column) => column,
             None => {
                 let all = Rows::Range(0..n_rows);
-                let column = cells::attribute(
+                let column = attributes::attribute(
                     view.block,
                     &all,
                     (Table::Spans, *scope, key),

@@ -128,8 +128,8 @@ impl Judging {
     /// Judges blocks of one tenant that are judged by one rule set. Returns how many have their verdicts afterwards.
     fn judge_group(&mut self, group: &[ListedBlock]) -> Result<usize, StoreError> {
         let mut opened = Vec::with_capacity(group.len());
-        for listed in group {
-            match self.store.open_block(listed) {
+        for (listed, block) in group.iter().zip(self.store.open_blocks(group)) {
+            match block {
                 Ok(block) => opened.push((listed, block)),
                 Err(error) => self.cannot_judge(listed, &error.into()),
             }

@@ -7,7 +7,7 @@ use crate::{
     block::{Block, BlockError, Postings},
     clock::UnixNanos,
     judge::{BlockToJudge, BlockVerdicts, JudgePlan, Messages, judge_blocks},
-    store::ListedBlock,
+    store::{ListedBlock, StoreError},
     trace::{SpanId, TraceId},
     verdict::{RuleVerdicts, Violation},
 };
@@ -95,9 +95,10 @@ impl Replay<'_> {
     pub(super) fn group(&self, group: &[&ListedBlock]) -> Result<Tally, ReplayError> {
         let mut tally = Tally::default();
         let mut opened = Vec::with_capacity(group.len());
-        for listed in group {
+        let blocks = self.with.store.open_blocks(group.iter().copied());
+        for (listed, block) in group.iter().zip(blocks) {
             tally.traces_done += u64::from(listed.meta().n_traces);
-            match self.open(listed) {
+            match self.open(listed, block) {
                 Ok(block) => opened.push(block),
                 Err(what) => tally.unreadable.push(what),
             }
@@ -136,12 +137,12 @@ impl Replay<'_> {
         Ok(tally)
     }
 
-    fn open<'l>(&self, listed: &'l ListedBlock) -> Result<Opened<'l>, String> {
-        let block = self
-            .with
-            .store
-            .open_block(listed)
-            .map_err(|error| error.to_string())?;
+    fn open<'l>(
+        &self,
+        listed: &'l ListedBlock,
+        block: Result<Block, StoreError>,
+    ) -> Result<Opened<'l>, String> {
+        let block = block.map_err(|error| error.to_string())?;
         let skip = if self.options.holds_all_of(listed) {
             Postings::clone(listed.superseded())
         } else {

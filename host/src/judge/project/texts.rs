@@ -2,7 +2,7 @@
 
 use crate::{
     block::{Block, BlockError, NONE},
-    judge::select::Rows,
+    judge::rows::Rows,
     sandbox::{Column, Form, Table, TextColumn, Values},
 };
 

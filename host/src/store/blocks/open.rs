@@ -38,7 +38,10 @@ impl Store {
     /// # Errors
     ///
     /// For each block, [`StoreError::Missing`] where its file is gone, and what reading it may show.
-    pub fn open_blocks(&self, listed: &[ListedBlock]) -> Vec<Result<Block, StoreError>> {
+    pub fn open_blocks<'l>(
+        &self,
+        listed: impl IntoIterator<Item = &'l ListedBlock>,
+    ) -> Vec<Result<Block, StoreError>> {
         let mut last: Option<(u32, Arc<DbFile>, Option<Arc<ChunkTable>>)> = None;
         let open = |listed: &ListedBlock| {
             let number = listed.entry.file;
@@ -52,7 +55,7 @@ impl Store {
             })?;
             Ok(open_from(listed, Arc::clone(file), table.clone()))
         };
-        listed.iter().map(open).collect()
+        listed.into_iter().map(open).collect()
     }
 }
 
