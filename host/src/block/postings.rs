@@ -97,6 +97,11 @@ impl Postings {
         out
     }
 
+    /// Returns how many traces the bytes of [`Self::to_bytes`] hold, or claim to.
+    pub fn count_in(mut bytes: &[u8]) -> u64 {
+        take_varint(&mut bytes).unwrap_or(0)
+    }
+
     /// Reads what [`Self::to_bytes`] wrote.
     ///
     /// # Errors

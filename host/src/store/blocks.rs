@@ -52,7 +52,7 @@ pub(super) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new(
 pub enum Candidates {
     /// These and no others. May be empty.
     Traces(Postings),
-    /// The block is not indexed: ask the block itself.
+    /// The block is not indexed, or many have one: ask the block itself.
     Scan,
 }
 
@@ -237,7 +237,8 @@ impl Store {
     }
 
     /// Returns all blocks of a tenant, oldest first, with the traces of each that may have a span of
-    /// this name. Superseded traces are among them.
+    /// this name. Superseded traces are among them. A name that many traces of a block have is to be asked
+    /// of the block: reading so long a list here would cost more than it spares.
     ///
     /// # Errors
     ///
@@ -248,21 +249,20 @@ impl Store {
         name: &str,
     ) -> Result<Vec<(ListedBlock, Candidates)>, StoreError> {
         let blocks = self.blocks(tenant);
-        let mut of_file: BTreeMap<u32, BTreeMap<u64, Postings>> = BTreeMap::new();
+        let mut of_file: BTreeMap<u32, BTreeMap<u64, Candidates>> = BTreeMap::new();
         for listed in &blocks {
             if listed.entry.layout == Layout::Chunks && !of_file.contains_key(&listed.entry.file) {
                 let file = self.inner.block_files.file(listed.entry.file)?;
                 of_file.insert(listed.entry.file, postings_in(&file, tenant, name)?);
             }
         }
-        let candidates = |listed: &ListedBlock| match listed.entry.layout {
+        let mut candidates = |listed: &ListedBlock| match listed.entry.layout {
             Layout::Whole => Candidates::Scan,
             Layout::Chunks => {
                 let found = of_file
-                    .get(&listed.entry.file)
-                    .and_then(|of_block| of_block.get(&listed.entry.seq));
-                let none = || Postings::new(Vec::new());
-                Candidates::Traces(found.cloned().unwrap_or_else(none))
+                    .get_mut(&listed.entry.file)
+                    .and_then(|of_block| of_block.remove(&listed.entry.seq));
+                found.unwrap_or_else(|| Candidates::Traces(Postings::default()))
             }
         };
         Ok(blocks
@@ -329,14 +329,17 @@ fn postings_in(
     file: &DbFile,
     tenant: &TenantId,
     name: &str,
-) -> Result<BTreeMap<u64, Postings>, StoreError> {
+) -> Result<BTreeMap<u64, Candidates>, StoreError> {
     let tenant = tenant.as_str();
     file.read(|txn| {
-        let mut of_block: BTreeMap<u64, Postings> = BTreeMap::new();
-        let mut add = |seq: u64, traces: Postings| {
-            let all = match of_block.get(&seq) {
-                Some(before) => before.or(&traces),
-                None => traces,
+        let mut of_block: BTreeMap<u64, Candidates> = BTreeMap::new();
+        let mut add = |seq: u64, more: Candidates| {
+            let all = match (of_block.remove(&seq), more) {
+                (None, more) => more,
+                (Some(Candidates::Traces(before)), Candidates::Traces(more)) => {
+                    Candidates::Traces(before.or(&more))
+                }
+                (Some(Candidates::Scan | Candidates::Traces(_)), _) => Candidates::Scan,
             };
             of_block.insert(seq, all);
         };

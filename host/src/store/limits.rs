@@ -50,6 +50,10 @@ pub(super) const COMPACTED_BLOCKS_MAX: usize = 256;
 /// The most names of a block that have postings of their own; the others share theirs.
 pub(super) const POSTINGS_NAMES_MAX: usize = 4_096;
 
+/// Longer postings are not read ahead of their block: most of its traces are candidates then, and the block's own names,
+/// which have to be read anyway, say which.
+pub(super) const POSTINGS_READ_MAX: u64 = 128;
+
 /// The longest name that has postings of its own.
 pub(super) const POSTINGS_NAME_BYTES_MAX: usize = 512;
 

@@ -3,14 +3,16 @@
 use bytes::Bytes;
 use redb::WriteTransaction;
 
-use super::{CHUNKS, OTHER_NAMES, POSTINGS, listing::Layout};
+use super::{CHUNKS, Candidates, OTHER_NAMES, POSTINGS, listing::Layout};
 use crate::{
     block::{ChunkId, EncodedBlock, Postings},
     store::{
         codec::{Place, Writer},
         error::StoreError,
         file::Fault,
-        limits::{INDEXED_BLOCK_SPANS_MIN, POSTINGS_NAME_BYTES_MAX, POSTINGS_NAMES_MAX},
+        limits::{
+            INDEXED_BLOCK_SPANS_MIN, POSTINGS_NAME_BYTES_MAX, POSTINGS_NAMES_MAX, POSTINGS_READ_MAX,
+        },
     },
     tenant::TenantId,
 };
@@ -87,13 +89,17 @@ fn sealed(postings: &Postings) -> Vec<u8> {
     writer.finish()
 }
 
-/// Reads what [`sealed`] wrote.
+/// Reads what [`sealed`] wrote, unless it is long.
 pub(super) fn read_postings<K: std::fmt::Debug>(
     place: &Place<'_, K>,
     value: &[u8],
-) -> Result<Postings, StoreError> {
+) -> Result<Candidates, StoreError> {
     let bytes = crate::store::codec::check(value).map_err(|what| place.corrupt(what))?;
-    Postings::from_bytes(bytes).map_err(|error| place.corrupt(error.to_string()))
+    if Postings::count_in(bytes) > POSTINGS_READ_MAX {
+        return Ok(Candidates::Scan);
+    }
+    let traces = Postings::from_bytes(bytes).map_err(|error| place.corrupt(error.to_string()))?;
+    Ok(Candidates::Traces(traces))
 }
 
 fn whole_value(chunks: &[(ChunkId, Bytes)]) -> Vec<u8> {
