@@ -75,6 +75,9 @@ fn config() -> Config {
         .memory_guard_size(64 << 10)
         .memory_may_move(false)
         .guard_before_linear_memory(false)
+        // Data is copied into a memory rather than mapped: packs by the hundred take turns in a few places, and a
+        // place that changes its mapping gives up all of its pages, each of which the next call faults in again.
+        .memory_init_cow(false)
         // Names of functions help the author of a rule that traps; addresses do not.
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(8))
         .generate_address_map(false)
