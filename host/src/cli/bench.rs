@@ -6,6 +6,7 @@
 //! | `made` | the store that is measured |
 //! | `question`, `native` | the rules, and the same questions in native code |
 //! | `ingest`, `judge`, `replay`, `grow` | a part of the bench each |
+//! | `own` | the user's rules over the user's store |
 //! | `measure` | times, and the table |
 //!
 //! Nothing is judged here but by [`crate::judge`]: native code is what it is measured against, and has to agree.
@@ -16,6 +17,7 @@ mod judge;
 mod made;
 mod measure;
 mod native;
+mod own;
 mod question;
 mod replay;
 mod traces;
@@ -64,7 +66,8 @@ Examples:
   betrace bench
   betrace bench --traces 10000000 --data /tmp/bench --only replay
   betrace bench --only judge,replay --threads 1 -o json
-  betrace bench --only grow --traces 1000000")]
+  betrace bench --only grow --traces 1000000
+  betrace bench --data ./betrace-data --rules a.btr b.btr")]
 pub struct Args {
     /// How many traces the store is made of.
     #[arg(long, value_name = "N", default_value = "20000")]
@@ -75,6 +78,15 @@ pub struct Args {
     /// Only these parts; without it, all but `grow`.
     #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
     only: Vec<Part>,
+    /// Replay the rules of these files over the store of --data, whatever made it, and measure nothing else.
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 1..,
+        requires = "data",
+        conflicts_with_all = ["traces", "only", "export"]
+    )]
+    rules: Vec<PathBuf>,
     /// Threads beside one; without it, as many as there are cores.
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -157,7 +169,10 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
     } else {
         &args.only
     };
-    measure(&bench, args, parts, &mut figures)?;
+    match &args.data {
+        Some(dir) if !args.rules.is_empty() => own::run(&bench, dir, &args.rules, &mut figures)?,
+        Some(_) | None => measure(&bench, args, parts, &mut figures)?,
+    }
     let interrupted = bench.interrupt.asked();
     match args.output {
         Format::Human => print(&figures, console)?,

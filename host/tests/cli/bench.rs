@@ -167,3 +167,51 @@ fn bench_grows_stores_and_traces() {
         assert!(cases.contains(&case), "{case}: {cases:?}");
     }
 }
+
+#[test]
+fn bench_replays_the_users_rules_over_the_users_store() {
+    let folder = tempfile::tempdir().unwrap();
+    figures(folder.path(), "300", &["--only", "disk", "--data", "kept"]);
+    fs::write(folder.path().join("a.btr"), "phi.access and not audit.log").unwrap();
+    fs::write(folder.path().join("b.btr"), "auth.check before phi.access").unwrap();
+    let args = [
+        "bench",
+        "--data",
+        "kept",
+        "--run-for",
+        "0ms",
+        "--threads",
+        "2",
+        "-o",
+        "json",
+    ];
+    let args = [&args[..], &["--rules", "a.btr", "b.btr"]].concat();
+    let run = betrace_in(folder.path(), &args, b"").exits(0);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let figures = report.get("figures").unwrap().as_array().unwrap();
+    let cases: Vec<_> = figures
+        .iter()
+        .map(|row| (text(row, "case"), row["threads"].as_u64().unwrap()))
+        .collect();
+    let all = "all in one pass";
+    let expected = [
+        ("a.btr", 1),
+        ("a.btr", 2),
+        ("b.btr", 1),
+        ("b.btr", 2),
+        (all, 1),
+        (all, 2),
+    ];
+    assert_eq!(cases, expected);
+    for row in figures {
+        assert_eq!(row["traces"], 300);
+        assert_eq!(row["native"], Value::Null);
+    }
+    let nowhere = ["bench", "--data", "nowhere", "--rules", "a.btr"];
+    betrace_in(folder.path(), &nowhere, b"")
+        .exits(3)
+        .says(&["there is no store in `nowhere`"]);
+    betrace_in(folder.path(), &["bench", "--rules", "a.btr"], b"")
+        .exits(3)
+        .says(&["--data"]);
+}

@@ -165,6 +165,7 @@ pub(super) fn judged(
         .for_each(|of_rule| add(&mut counts, of_rule));
     Ok(Judged {
         took,
+        cpu: None,
         runs,
         native,
         counts,

@@ -66,6 +66,8 @@ pub(super) struct Row {
     /// The median of the runs.
     pub(super) figure: f64,
     pub(super) unit: Unit,
+    /// The same of the processor time of all threads, where the runs took long enough to tell.
+    pub(super) cpu: Option<f64>,
     /// How often it was measured.
     pub(super) runs: usize,
     /// The same figure of the same questions in native code over decoded columns, on as many threads.
@@ -127,6 +129,7 @@ impl Case {
             spans,
             figure,
             unit,
+            cpu: None,
             runs,
             native: None,
             ratio_to_native: None,
@@ -148,6 +151,7 @@ impl Case {
         let each = |time: Duration| time.as_nanos() as f64 / things.max(1) as f64;
         let native = each(of.native);
         Row {
+            cpu: of.cpu.map(each),
             native: Some(native),
             ratio_to_native: (native > 0.0).then(|| each(of.took) / native),
             verdicts: Some(of.counts.into()),
@@ -160,6 +164,7 @@ impl Case {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Judged {
     pub(super) took: Duration,
+    pub(super) cpu: Option<Duration>,
     pub(super) runs: usize,
     pub(super) native: Duration,
     pub(super) counts: Counts,
@@ -186,6 +191,21 @@ pub(super) fn repeat<T, E>(
     }
 }
 
+/// Measures the processor time of something, all of its runs together; nothing of less than 100 ms, of which steps of
+/// 10 ms tell too little.
+pub(super) fn with_cpu<T, E>(
+    run: impl FnOnce() -> Result<T, E>,
+) -> Result<(T, Option<Duration>), E> {
+    let before = process_cpu_time();
+    let result = run()?;
+    let took = process_cpu_time().zip(before);
+    let took = took.map(|(after, before)| after.saturating_sub(before));
+    Ok((
+        result,
+        took.filter(|took| *took >= Duration::from_millis(100)),
+    ))
+}
+
 /// Returns the median; zero of nothing.
 pub(super) fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
@@ -209,7 +229,7 @@ pub(super) fn process_cpu_time() -> Option<Duration> {
 /// Writes the figures for people.
 pub(super) fn print(rows: &[Row], console: &mut Console) -> io::Result<()> {
     let mut table = Table::new(&[
-        "PART", "CASE", "RULES", "THREADS", "SPANS", "FIGURE", "UNIT", "NATIVE", "RATIO",
+        "PART", "CASE", "RULES", "THREADS", "SPANS", "FIGURE", "UNIT", "CPU", "NATIVE", "RATIO",
     ]);
     for row in rows {
         let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), figure);
@@ -221,6 +241,7 @@ pub(super) fn print(rows: &[Row], console: &mut Console) -> io::Result<()> {
             row.spans.to_string(),
             figure(row.figure),
             row.unit.text().to_owned(),
+            or_dash(row.cpu),
             or_dash(row.native),
             or_dash(row.ratio_to_native),
         ]);

@@ -13,7 +13,7 @@ use super::{
     Bench,
     judge::{add, load, must_agree, own_failure},
     made::Made,
-    measure::{Case, Judged, Row, Unit, median, repeat},
+    measure::{Case, Judged, Row, Unit, median, repeat, with_cpu},
     native::{self, Counts},
     question::Question,
 };
@@ -22,7 +22,7 @@ use crate::{
     cli::exit::Failure,
     replay::{ReplayError, ReplayOptions, Replayed, Replaying, replay},
     rules::PublishedRule,
-    store::StoreError,
+    store::{Store, StoreError},
     tenant::TenantId,
 };
 
@@ -73,12 +73,14 @@ pub(super) fn judged(
 ) -> Result<Option<Judged>, Failure> {
     let rules = load(&bench.sandbox, &Question::source(questions))?;
     // The first warms the caches of the system.
-    let first = replayed(bench, made, &rules, threads).map_err(own_failure)?;
+    let tenant = TenantId::default_tenant();
+    let run = || replayed(bench, &made.store, &tenant, &rules, threads);
+    let first = run().map_err(own_failure)?;
     if bench.interrupt.asked() {
         return Ok(None);
     }
-    let again = || replayed(bench, made, &rules, threads);
-    let (took, runs, _) = repeat(bench.clock, bench.at_least, again).map_err(own_failure)?;
+    let measured = with_cpu(|| repeat(bench.clock, bench.at_least, run)).map_err(own_failure)?;
+    let ((took, runs, _), cpu) = measured;
     let Some((native, expected)) = natively(bench, made, questions, threads)? else {
         return Ok(None);
     };
@@ -92,20 +94,23 @@ pub(super) fn judged(
     }
     Ok(Some(Judged {
         took,
+        cpu: cpu.map(|cpu| cpu / runs as u32),
         runs,
         native,
         counts,
     }))
 }
 
-fn replayed(
+/// Replays once.
+pub(super) fn replayed(
     bench: &Bench<'_>,
-    made: &Made,
+    store: &Store,
+    tenant: &TenantId,
     rules: &[PublishedRule],
     threads: usize,
 ) -> Result<Replayed, ReplayError> {
     let with = Replaying {
-        store: &made.store,
+        store,
         sandbox: &bench.sandbox,
         clock: bench.clock,
     };
@@ -121,7 +126,7 @@ fn replayed(
             ControlFlow::Continue(())
         }
     };
-    replay(with, &TenantId::default_tenant(), rules, options, going_on)
+    replay(with, tenant, rules, options, going_on)
 }
 
 /// Why native code has no answer.
