@@ -6,6 +6,7 @@ use std::{
     process::ExitCode,
 };
 
+mod bench;
 mod check;
 mod fuzz;
 mod steps;
@@ -16,7 +17,8 @@ usage: cargo xtask COMMAND
 
   check   formatting, lints and documentation, warnings denied; licences and advisories where cargo-deny is installed
   test    finds what the tests need, then runs all of them (arguments after -- go to the test runner)
-  bench   runs the benches (arguments after -- go to them)
+  bench   runs the benches (arguments after -- go to them); `bench duckdb` compares replays with DuckDB, where python3
+          and its package are there
   fuzz    runs each fuzz target for 60 s, or as many as are given, where cargo-fuzz is installed";
 
 fn main() -> ExitCode {
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
     match command.as_str() {
         "check" => check::run(),
         "test" => test::run(&rest),
-        "bench" => test::bench(&rest),
+        "bench" => bench::run(&rest),
         "fuzz" => fuzz::run(&rest),
         "" | "help" | "--help" | "-h" => {
             say(USAGE);

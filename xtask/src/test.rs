@@ -1,4 +1,4 @@
-//! `cargo xtask test` and `cargo xtask bench`.
+//! `cargo xtask test`.
 
 use std::process::ExitCode;
 
@@ -50,13 +50,6 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     };
     steps.run(name, runner.args(args));
     steps.finish("test")
-}
-
-pub(crate) fn bench(args: &[String]) -> ExitCode {
-    let mut steps = Steps::new();
-    let mut runner = cargo(&["bench", "--workspace", "--locked", "--benches"]);
-    steps.run("benches", runner.args(args));
-    steps.finish("bench")
 }
 
 fn has_traffic() -> bool {

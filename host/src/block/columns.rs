@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{
     Blobs, Block, BlockError, NONE, Postings, Strings,
     dictionary::Pages,
+    directory::Extent,
     names::{NamePostings, traces_with},
     parents::is_acyclic,
     read::cached,
@@ -296,9 +297,17 @@ impl Block {
 
     /// Returns the id of a span; `None` where there is no such row. Where all ids are wanted, [`Self::span_ids`] is faster.
     pub fn span_id(&self, row: u32) -> Result<Option<[u8; 8]>, BlockError> {
-        let ids = self.section(Section::SpanIds)?;
-        let (ids, _) = ids.as_chunks::<8>();
-        Ok(ids.get(row as usize).copied())
+        const ID_BYTES: usize = 8;
+        if row >= self.meta.n_spans {
+            return Ok(None);
+        }
+        // The directory has checked that there are as many ids as spans.
+        let ids = self.extent(Section::SpanIds)?;
+        let id = self.bytes(Extent {
+            at: ids.at + row as usize * ID_BYTES,
+            size_bytes: ID_BYTES,
+        })?;
+        Ok(id.first_chunk().copied())
     }
 
     /// Returns a column of numbers as they were sent.
