@@ -200,7 +200,6 @@ impl Live {
 
     /// Looks at an open trace, as it would be sealed at this moment.
     pub fn open_trace(&self, tenant: &TenantId, trace_id: TraceId) -> Option<SealedTrace> {
-        // Spelled out when the assembler is free again.
         let open = self.shared.assembler().open(tenant, trace_id);
         open.map(|trace| trace.to_sealed())
     }
