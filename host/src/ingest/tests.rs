@@ -409,6 +409,19 @@ fn http_errors_are_a_status_in_the_encoding_of_the_request() {
     );
 }
 
+/// Scenario: a request of JSON that is within its own limits, and not within those of the protobuf that the inbox keeps.
+/// Guarantees: nothing is acknowledged that a restart could not read again.
+#[test]
+fn json_that_the_inbox_could_not_give_back_is_refused() {
+    let attributes = [r#"{"value":{}}"#].repeat(REQUEST_ITEMS_MAX / 2).join(",");
+    let json = format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{attributes}]}},"scopeSpans":[{{"spans":[{{
+        "traceId":"01010101010101010101010101010101","spanId":"0101010101010101"}}]}}]}}]}}"#
+    );
+    let too_many = "more than 2097152 attributes";
+    check_http_error(JSON, json.as_bytes(), 413, Code::InvalidArgument, too_many);
+}
+
 #[test]
 fn http_says_when_to_come_again() {
     let otlp = request(vec![span(1)]).encode_to_vec();
@@ -429,15 +442,25 @@ fn http_says_when_to_come_again() {
     );
     assert_eq!(answer.json()["details"][0]["retryDelay"], "30s");
 
-    let receiver = Receiver::with_in_flight_bytes_max(Arc::new(TestSink::default()), 100);
-    let answer = with_http(
-        receiver,
-        |port| async move { post(port, PROTOBUF, &otlp).await },
-    );
-    assert_eq!(
-        (answer.status, answer.header("retry-after")),
-        (429, Some("1"))
-    );
+    // The body, the span, and what is copied of the request: each is counted.
+    let mut large = request(vec![span(1)]);
+    large.resource_spans[0].schema_url = "u".repeat(10_000);
+    for (body, in_flight_bytes_max) in [
+        (&otlp, otlp.len() - 1),
+        (&otlp, otlp.len() + 200),
+        (&large.encode_to_vec(), 15_000),
+    ] {
+        let sink = Arc::new(TestSink::default());
+        let receiver = Receiver::with_in_flight_bytes_max(sink, in_flight_bytes_max);
+        let answer = with_http(
+            receiver,
+            |port| async move { post(port, PROTOBUF, body).await },
+        );
+        assert_eq!(
+            (answer.status, answer.header("retry-after")),
+            (429, Some("1"))
+        );
+    }
 }
 
 #[test]

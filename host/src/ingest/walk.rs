@@ -76,7 +76,7 @@ impl Walk<'_> {
 
     fn resource_spans(&mut self, message: &[u8]) -> Walked {
         let parts = Parts::of(message, &mut self.items)?;
-        let of_resource = parts.context(|message| self.items.resource(message))?;
+        let of_resource = parts.context(self.admit, |message| self.items.resource(message))?;
         for field in Fields::of(message) {
             if let (2, Wire::Bytes(message)) = field? {
                 self.scope_spans(message, &of_resource)?;
@@ -87,7 +87,7 @@ impl Walk<'_> {
 
     fn scope_spans(&mut self, message: &[u8], resource: &Arc<SentContext>) -> Walked {
         let parts = Parts::of(message, &mut self.items)?;
-        let scope = parts.context(|message| self.items.scope(message))?;
+        let scope = parts.context(self.admit, |message| self.items.scope(message))?;
         self.n_spans += parts.n_children;
         if self.n_spans > REQUEST_SPANS_MAX {
             return Err(Stop::Unusual);
@@ -166,9 +166,16 @@ impl<'a> Parts<'a> {
         Ok(parts)
     }
 
-    fn context(&self, mut check: impl FnMut(&[u8]) -> Walked<bool>) -> Walked<Arc<SentContext>> {
+    fn context(
+        &self,
+        admit: &mut dyn FnMut(usize) -> bool,
+        check: impl FnOnce(&[u8]) -> Walked<bool>,
+    ) -> Walked<Arc<SentContext>> {
         let message = self.context.unwrap_or_default();
         let attributes_dropped = self.context.is_some() && check(message)?;
+        if !admit(size_of::<SentContext>() + message.len() + self.schema_url.len()) {
+            return Err(Stop::NoRoom);
+        }
         Ok(Arc::new(SentContext {
             // A slice would keep the whole request for as long as a trace is open.
             message: Bytes::copy_from_slice(message),
