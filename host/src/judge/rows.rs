@@ -1,6 +1,6 @@
 //! Rows of a table of a block, and what is read of columns there.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use crate::block::{Block, BlockError};
 
@@ -69,10 +69,18 @@ impl Rows {
         whole: impl FnOnce(&'b Block) -> Result<&'b [T], BlockError>,
         at: impl FnOnce(&'b Block, &[u32]) -> Result<Vec<T>, BlockError>,
     ) -> Result<Vec<T>, BlockError> {
-        match self {
-            Self::List(rows) if is_little(rows.len(), block) => at(block, rows),
-            Self::List(_) | Self::Range(_) => Ok(self.pick(whole(block)?)),
+        match self.few(block) {
+            Some(rows) => at(block, &rows),
+            None => Ok(self.pick(whole(block)?)),
         }
+    }
+
+    /// Returns the rows where they are so few that reading all of a column would be most of the work.
+    pub(super) fn few(&self, block: &Block) -> Option<Cow<'_, [u32]>> {
+        is_little(self.len(), block).then(|| match self {
+            Self::Range(range) => Cow::Owned(range.clone().collect()),
+            Self::List(rows) => Cow::Borrowed(rows.as_slice()),
+        })
     }
 
     /// Calls `each` with place and index of every row that is in both this and `sparse`, which ascends.

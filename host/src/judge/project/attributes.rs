@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use crate::{
     block::{AttributeColumn, AttributeScope, Block, BlockError, kind},
-    judge::rows::{Rows, is_little},
+    judge::rows::Rows,
     sandbox::{Column, Form, Table, Values, WantScope},
 };
 
@@ -207,11 +207,9 @@ fn read_own<'b>(
     key: &str,
     rows: &Rows,
 ) -> Result<Option<Cow<'b, AttributeColumn>>, BlockError> {
-    Ok(match rows {
-        Rows::List(rows) if is_little(rows.len(), block) => {
-            block.attribute_at(scope, key, rows)?.map(Cow::Owned)
-        }
-        Rows::List(_) | Rows::Range(_) => block.attribute(scope, key)?.map(Cow::Borrowed),
+    Ok(match rows.few(block) {
+        Some(rows) => block.attribute_at(scope, key, &rows)?.map(Cow::Owned),
+        None => block.attribute(scope, key)?.map(Cow::Borrowed),
     })
 }
 
