@@ -110,7 +110,7 @@ impl Block {
         };
         let cells = || Some((stored.kinds.at(&places)?, stored.values.at(&places)?));
         let (kinds, mut values): (Vec<u8>, Vec<u64>) = cells().ok_or_else(corrupt)?;
-        if !self.unstore_values(&kinds, &mut values)? {
+        if !self.unstore(&stored, &kinds, &mut values)? {
             return Err(corrupt());
         }
         Ok(Some(AttributeColumn {
@@ -229,7 +229,7 @@ impl Block {
             };
             let cells = || Some((rows?, stored.kinds.all()?, stored.values.all()?));
             let (rows, kinds, mut values): (_, Vec<u8>, _) = cells().ok_or_else(corrupt)?;
-            if !self.unstore_values(&kinds, &mut values)? {
+            if !self.unstore(&stored, &kinds, &mut values)? {
                 return Err(corrupt());
             }
             Ok(Box::new(AttributeColumn {
@@ -265,6 +265,30 @@ impl Block {
         })
     }
 
+    /// Turns the values of a column as they are stored into values; false where one is out of range. Nearly
+    /// every column is of one kind, and then its values need not be looked at one by one.
+    fn unstore(
+        &self,
+        stored: &StoredColumn<'_>,
+        kinds: &[u8],
+        values: &mut [u64],
+    ) -> Result<bool, BlockError> {
+        match stored.kinds.constant().map(|kind| kind as u8) {
+            Some(kind::STRING) => {
+                let n_strings = self.rows(Table::Strings)? as u64;
+                let below = || values.iter().all(|value| *value < n_strings);
+                Ok(stored.values.is_below(n_strings) || below())
+            }
+            Some(kind::INT) => {
+                for value in values {
+                    *value = unzigzag(*value) as u64;
+                }
+                Ok(true)
+            }
+            Some(_) | None => self.unstore_values(kinds, values),
+        }
+    }
+
     /// Turns values as they are stored into values; false where one is out of range.
     pub(super) fn unstore_values(
         &self,
@@ -274,10 +298,6 @@ impl Block {
         let n_strings = self.rows(Table::Strings)? as u64;
         let n_blobs = self.rows(Table::Blobs)? as u64;
         let n_elements = self.rows(Table::Elements)? as u64;
-        // Nearly every column is of one kind, and then this is one comparison a value.
-        if kinds.iter().all(|kind| *kind == kind::STRING) {
-            return Ok(values.iter().max().is_none_or(|max| *max < n_strings));
-        }
         let mut good = true;
         for (&kind, value) in kinds.iter().zip(values) {
             good &= match kind {

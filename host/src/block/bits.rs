@@ -23,11 +23,23 @@ const LOW_BITS: u32 = u32::BITS;
 pub(super) trait Cell: Copy {
     /// Keeps the low bits of `value`; a caller that reads foreign bytes checks the range afterwards.
     fn from_low_bits(value: u64) -> Self;
+
+    /// Appends a group, `base` added to each number. Adds as narrow as the cell is, so that many are added at
+    /// a time.
+    fn put_group(out: &mut Vec<Self>, group: &[u32; GROUP], base: u64);
 }
 
 impl Cell for u8 {
     fn from_low_bits(value: u64) -> Self {
         value as Self
+    }
+
+    fn put_group(out: &mut Vec<Self>, group: &[u32; GROUP], base: u64) {
+        let mut cells = [0; GROUP];
+        for (cell, number) in cells.iter_mut().zip(group) {
+            *cell = (*number as Self).wrapping_add(base as Self);
+        }
+        out.extend_from_slice(&cells);
     }
 }
 
@@ -35,11 +47,27 @@ impl Cell for u32 {
     fn from_low_bits(value: u64) -> Self {
         value as Self
     }
+
+    fn put_group(out: &mut Vec<Self>, group: &[u32; GROUP], base: u64) {
+        let mut cells = *group;
+        for cell in &mut cells {
+            *cell = cell.wrapping_add(base as Self);
+        }
+        out.extend_from_slice(&cells);
+    }
 }
 
 impl Cell for u64 {
     fn from_low_bits(value: u64) -> Self {
         value
+    }
+
+    fn put_group(out: &mut Vec<Self>, group: &[u32; GROUP], base: u64) {
+        let mut cells = [0; GROUP];
+        for (cell, number) in cells.iter_mut().zip(group) {
+            *cell = base.wrapping_add(Self::from(*number));
+        }
+        out.extend_from_slice(&cells);
     }
 }
 
@@ -130,6 +158,16 @@ impl<'a> Packed<'a> {
         })
     }
 
+    /// Whether no number of this width above the base reaches a bound.
+    pub(super) fn is_below(self, bound: u64) -> bool {
+        let greatest = match self.width {
+            0 => 0,
+            width => u64::MAX >> (u64::BITS - width),
+        };
+        let sum = self.base.checked_add(greatest);
+        sum.is_some_and(|greatest| greatest < bound)
+    }
+
     /// Appends all numbers.
     pub(super) fn unpack<T: Cell>(self, out: &mut Vec<T>) {
         self.unpack_first(self.count, out);
@@ -145,8 +183,7 @@ impl<'a> Packed<'a> {
         }
         for group in 0..n.div_ceil(GROUP).min(self.count / GROUP) {
             if self.width <= LOW_BITS {
-                let low = self.low(group);
-                out.extend(low.iter().map(|&number| add(u64::from(number))));
+                T::put_group(out, &self.low(group), self.base);
             } else {
                 let (low, high) = (self.low(group), self.high(group));
                 let numbers = low.iter().zip(&high);

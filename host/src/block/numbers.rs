@@ -117,7 +117,8 @@ fn put_frames(out: &mut Vec<u8>, numbers: &[u64], frames: &[Frame]) {
     }
 }
 
-/// Returns the distinct numbers in order, where a dictionary of them is smaller than frames.
+/// Returns the distinct numbers in order, where a dictionary of them is smaller than frames by a sixteenth: it
+/// is read at half their speed.
 fn distinct(numbers: &[u64], frames_bytes: usize) -> Option<Vec<u64>> {
     let mut seen = HashSet::with_hasher(foldhash::fast::FixedState::default());
     let mut last = None;
@@ -132,7 +133,7 @@ fn distinct(numbers: &[u64], frames_bytes: usize) -> Option<Vec<u64>> {
     let mut head = Vec::new();
     put_dictionary(&mut head, &distinct);
     let size_bytes = head.len() + packed_bytes(numbers.len(), index_width(&distinct));
-    (size_bytes < frames_bytes).then_some(distinct)
+    (size_bytes < frames_bytes - frames_bytes / 16).then_some(distinct)
 }
 
 fn index_width(distinct: &[u64]) -> u32 {

@@ -90,7 +90,7 @@ pub(super) fn cached<T>(
 
 /// Whether all cells are below `bound`. Has no early way out, so that it runs many cells at a time.
 pub(super) fn all_below(column: &[u32], bound: u32) -> bool {
-    column.iter().copied().max().is_none_or(|max| max < bound)
+    column.is_empty() || column.iter().copied().fold(0, u32::max) < bound
 }
 
 impl Block {
@@ -305,9 +305,11 @@ impl Block {
             if !all_below(&symbols, self.rows(table)? as u32 + missing) {
                 return Err(self.corrupt(section));
             }
-            // Where 0 stands for a missing one, it becomes NONE.
-            for symbol in &mut symbols {
-                *symbol = symbol.wrapping_sub(missing);
+            if missing > 0 {
+                // Where 0 stands for a missing one, it becomes NONE.
+                for symbol in &mut symbols {
+                    *symbol = symbol.wrapping_sub(missing);
+                }
             }
             Ok(symbols)
         })
