@@ -104,7 +104,7 @@ fn bench_counts_the_same_in_a_store_that_it_makes_again_and_in_one_that_it_kept(
     ];
     let run = betrace_in(folder.path(), &people, b"").exits(0);
     let table = run.stdout.lines().next().unwrap().split_whitespace();
-    let heading = "PART CASE RULES THREADS SPANS FIGURE UNIT NATIVE RATIO";
+    let heading = "PART CASE RULES THREADS SPANS FIGURE UNIT CPU NATIVE RATIO";
     assert_eq!(table.collect::<Vec<_>>().join(" "), heading);
     assert_eq!(run.stderr, "");
 
