@@ -59,8 +59,8 @@ use traces::{REQUEST_SPANS, TraceMaker};
 #[command(after_help = "\
 Makes the same traces in every run (12 spans a trace, 8 attributes a span) and measures over them.
 Judging and replay are compared with native code that answers the same questions over the same
-decoded columns: RATIO is how many times as long the sandboxed rules take. Where the two disagree
-about a verdict the command fails. A million traces take about half a gigabyte of disk.
+decoded columns: RATIO is how many times as much processor time the sandboxed rules take. Where the
+two disagree about a verdict the command fails. A million traces take about half a gigabyte of disk.
 
 Examples:
   betrace bench

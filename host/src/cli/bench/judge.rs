@@ -14,7 +14,7 @@ use betrace_dsl::Source;
 
 use super::{
     Bench,
-    measure::{Case, Judged, Row, Unit, repeat, spelled},
+    measure::{Case, Judged, Row, Unit, repeat, spelled, with_cpu},
     native::{self, Counts},
     question::Variant,
     traces::TraceMaker,
@@ -156,8 +156,8 @@ pub(super) fn judged(
     let first = on_threads(threads, 1, blocks, &in_sandbox).map_err(own_failure)?;
     let expected = on_threads(threads, 1, blocks, &natively).map_err(own_failure)?;
     check(rules, &first, &expected)?;
-    let (took, runs) = time(bench, threads, blocks, &in_sandbox).map_err(own_failure)?;
-    let (native, _) = time(bench, threads, blocks, &natively).map_err(own_failure)?;
+    let (took, cpu, runs) = time(bench, threads, blocks, &in_sandbox).map_err(own_failure)?;
+    let (native, native_cpu, _) = time(bench, threads, blocks, &natively).map_err(own_failure)?;
     let mut counts = [0; 4];
     expected
         .iter()
@@ -165,9 +165,10 @@ pub(super) fn judged(
         .for_each(|of_rule| add(&mut counts, of_rule));
     Ok(Judged {
         took,
-        cpu: None,
+        cpu,
         runs,
         native,
+        native_cpu,
         counts,
     })
 }
@@ -210,22 +211,23 @@ pub(super) fn must_agree(rule: &str, judged: Counts, native: Counts) -> Result<(
     )))
 }
 
-/// Measures how long something takes with all blocks. Short work is done several times in a run, or the start of the
+/// Measures how long something takes with all blocks: wall time, processor time, number of runs. Short work is done several times in a run, or the start of the
 /// threads would be most of what is measured.
 fn time<T: Send, E: Send>(
     bench: &Bench<'_>,
     threads: usize,
     blocks: &[Block],
     work: &(impl Fn(&Block) -> Result<T, E> + Sync),
-) -> Result<(Duration, usize), E> {
+) -> Result<(Duration, Option<Duration>, usize), E> {
     let before = bench.clock.monotonic();
     on_threads(1, 1, blocks, work)?;
     let once = bench.clock.monotonic().saturating_sub(before);
     let rounds = RUN_TIME.as_nanos() / once.as_nanos().max(1) + 1;
     let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
     let run = || on_threads(threads, rounds, blocks, work);
-    let (took, runs, _) = repeat(bench.clock, bench.at_least, run)?;
-    Ok((took / rounds, runs))
+    let ((took, runs, _), cpu) = with_cpu(|| repeat(bench.clock, bench.at_least, run))?;
+    let cpu = cpu.map(|cpu| cpu / rounds / runs as u32);
+    Ok((took / rounds, cpu, runs))
 }
 
 /// Does something to each block so many times, on some threads. Returns the results in the order of the blocks.

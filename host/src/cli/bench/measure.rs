@@ -72,7 +72,7 @@ pub(super) struct Row {
     pub(super) runs: usize,
     /// The same figure of the same questions in native code over decoded columns, on as many threads.
     pub(super) native: Option<f64>,
-    /// `figure / native`.
+    /// How many times as much processor time as native code took; of wall time where processor time cannot be told.
     pub(super) ratio_to_native: Option<f64>,
     /// The traces of all rules by verdict, where rules were judged.
     pub(super) verdicts: Option<Verdicts>,
@@ -149,11 +149,15 @@ impl Case {
             | Unit::Ms => 1,
         };
         let each = |time: Duration| time.as_nanos() as f64 / things.max(1) as f64;
-        let native = each(of.native);
+        let (took, native) = match (of.cpu, of.native_cpu) {
+            (Some(cpu), Some(native_cpu)) => (cpu, native_cpu),
+            _ => (of.took, of.native),
+        };
+        let ratio = took.as_secs_f64() / native.as_secs_f64();
         Row {
             cpu: of.cpu.map(each),
-            native: Some(native),
-            ratio_to_native: (native > 0.0).then(|| each(of.took) / native),
+            native: Some(each(of.native)),
+            ratio_to_native: Some(ratio).filter(|ratio| ratio.is_finite()),
             verdicts: Some(of.counts.into()),
             ..self.figure(unit, each(of.took), of.runs)
         }
@@ -167,6 +171,7 @@ pub(super) struct Judged {
     pub(super) cpu: Option<Duration>,
     pub(super) runs: usize,
     pub(super) native: Duration,
+    pub(super) native_cpu: Option<Duration>,
     pub(super) counts: Counts,
 }
 

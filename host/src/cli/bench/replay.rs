@@ -96,7 +96,8 @@ pub(super) fn judged(
         took,
         cpu: cpu.map(|cpu| cpu / runs as u32),
         runs,
-        native,
+        native: native / threads.max(1) as u32,
+        native_cpu: Some(native),
         counts,
     }))
 }
@@ -139,7 +140,7 @@ enum NativeError {
 }
 
 /// Answers the questions natively, block after block. Only the answering counts as time, not the reading and decoding;
-/// on more threads their time is divided among them.
+/// the times of all threads are added up.
 fn natively(
     bench: &Bench<'_>,
     made: &Made,
@@ -189,5 +190,5 @@ fn natively(
         return Ok(None);
     }
     let (time, counts) = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Some((time / threads.max(1) as u32, counts)))
+    Ok(Some((time, counts)))
 }
