@@ -6,7 +6,7 @@ mod tiers;
 
 use std::mem;
 
-use self::tiers::Tiers;
+use self::{stream::Ends, tiers::Tiers};
 use super::{
     BlockId, BlockMeta, EncodedBlock, Postings, TraceFilter,
     attribute::kind,
@@ -62,8 +62,8 @@ pub(super) fn encode(tenant: &TenantId, mut gathered: Gathered<'_>) -> EncodedBl
         &mut contents,
     );
     let columns = (&mut numbers[..], &mut raw[..]);
-    let (stream, hot_bytes) = lay_out(columns, &attributes, ranks, &mut contents);
-    let (directory, chunks) = stream::cut(&contents, &stream, hot_bytes);
+    let (stream, ends) = lay_out(columns, &attributes, ranks, &mut contents);
+    let (directory, chunks) = stream::cut(&contents, &stream, ends);
     let ids: Vec<_> = traces.iter().map(|trace| trace.trace_id).collect();
     EncodedBlock {
         meta: BlockMeta {
@@ -78,14 +78,14 @@ pub(super) fn encode(tenant: &TenantId, mut gathered: Gathered<'_>) -> EncodedBl
     }
 }
 
-/// Returns the stream, and how much of its beginning is read of every block.
+/// Returns the stream, and how much of its beginning is read how often.
 fn lay_out(
     (numbers, raw): (&mut [Vec<u64>], &mut [Vec<u8>]),
     attributes: &[u8],
     ranks: Ranks<'_>,
     contents: &mut Contents,
-) -> (Vec<u8>, usize) {
-    let (mut stream, mut hot_bytes) = (Vec::new(), 0);
+) -> (Vec<u8>, Ends) {
+    let (mut stream, mut ends) = (Vec::new(), Ends::default());
     for (number, &section) in Section::ALL.iter().enumerate() {
         if number == Section::BEFORE_ATTRIBUTES {
             stream.extend_from_slice(attributes);
@@ -106,10 +106,13 @@ fn lay_out(
         contents.sections.push(bytes.len());
         stream.extend_from_slice(&bytes);
         if number < Section::BEFORE_SPANS {
-            hot_bytes = stream.len();
+            ends.always = stream.len();
+        }
+        if number < Section::BEFORE_TIMES {
+            ends.often = stream.len();
         }
     }
-    (stream, hot_bytes)
+    (stream, ends)
 }
 
 /// Encodes the texts and blobs, which stand beside the ids.

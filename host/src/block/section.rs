@@ -114,6 +114,9 @@ impl Section {
     /// How many sections come before the first that has a cell for each span: these are small, and read of
     /// every block.
     pub(super) const BEFORE_SPANS: usize = Self::Names as usize;
+
+    /// How many sections come before those that few rules read, and then mostly whole.
+    pub(super) const BEFORE_TIMES: usize = Self::Durations as usize;
 }
 
 /// How a section is encoded.
