@@ -2,7 +2,7 @@
 //!
 //! zstd's level 1: on columns like these level 3 is 2-4 % smaller and takes half as long again.
 //! Each thread keeps its two contexts: making one costs more than a small column does.
-//! lz4 is read four times as fast, and leaves half as much again.
+//! Of real parents, resources and routes lz4 leaves half as much again as zstd, and is read faster.
 
 use std::cell::RefCell;
 
