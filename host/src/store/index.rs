@@ -7,11 +7,14 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
+mod places;
+
 use hashbrown::HashMap;
 
+use self::places::Places;
 use super::blocks::Entry;
 use crate::{
-    block::{BlockId, BlockMeta, Postings},
+    block::{BlockId, BlockMeta, Postings, TraceFilter},
     tenant::TenantId,
     trace::TraceId,
 };
@@ -68,6 +71,8 @@ struct Lists {
 struct OfTenant {
     blocks: BTreeMap<u64, ListedBlock>,
     by_id: HashMap<BlockId, u64>,
+    /// Where each trace stands, so that a lookup costs the same however many blocks there are.
+    places: Places,
 }
 
 impl OfTenant {
@@ -93,6 +98,7 @@ impl Lists {
             }
         }
         of_tenant.by_id.insert(entry.meta.id, entry.seq);
+        of_tenant.places.add(entry.filter.hashes(), entry.seq);
         let listed = ListedBlock {
             judged,
             superseded: Arc::new(Postings::new(Vec::new())),
@@ -114,6 +120,9 @@ impl Index {
         for block in merged {
             if let Some(of_tenant) = lists.tenants.get_mut(&block.meta().tenant) {
                 of_tenant.blocks.remove(&block.entry.seq);
+                of_tenant
+                    .places
+                    .remove(block.entry.filter.hashes(), block.entry.seq);
                 of_tenant.by_id.remove(&block.meta().id);
             }
         }
@@ -148,9 +157,11 @@ impl Index {
         let lists = self.read();
         let of_tenant = lists.tenants.get(tenant);
         of_tenant.map_or_else(Vec::new, |t| {
-            let newest_first = t.blocks.values().rev();
+            let mut seqs: Vec<u64> = t.places.find(TraceFilter::hash(trace)).collect();
+            seqs.sort_unstable();
+            let newest_first = seqs.iter().rev();
             newest_first
-                .filter(|b| b.may_contain(trace))
+                .filter_map(|seq| t.blocks.get(seq))
                 .cloned()
                 .collect()
         })
