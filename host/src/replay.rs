@@ -253,7 +253,7 @@ pub(crate) fn replay_blocks(
         report.traces += u64::from(meta.n_traces);
         report.spans += u64::from(meta.n_spans);
     }
-    let groups = groups(&plan, &busy, options.threads);
+    let groups = groups(&plan, &shortcuts, &busy, options.threads);
     let replay = Replay {
         with,
         plan: &plan,

@@ -15,8 +15,15 @@ use crate::{
 /// The most blocks of a group.
 const GROUP_BLOCKS_MAX: usize = 64;
 
-/// About how much memory the decoded columns and selected rows of a group may take.
-const GROUP_BYTES_MAX: usize = 48 << 20;
+/// About how much memory the decoded columns of a group may take: little enough to stay in the processor's caches and to
+/// be used again by the next group.
+const GROUP_BYTES_MAX: usize = 8 << 20;
+
+/// Where so few traces have the names that the rules require, a few rows of a block are read and not its columns.
+const FEW_TRACES: usize = 32;
+
+/// What is read of such a block, as a part of it.
+const FEW_TRACES_PART: usize = 16;
 
 /// What every group of a replay needs.
 pub(super) struct Replay<'a> {
@@ -57,6 +64,7 @@ pub(super) struct RuleTally {
 /// Puts blocks into groups: small enough for memory, and for all threads to have some.
 pub(super) fn groups<'a>(
     plan: &JudgePlan<'_>,
+    shortcuts: &Shortcuts,
     blocks: &[&'a ListedBlock],
     threads: usize,
 ) -> Vec<Vec<&'a ListedBlock>> {
@@ -65,7 +73,10 @@ pub(super) fn groups<'a>(
     let mut groups: Vec<Vec<&ListedBlock>> = Vec::new();
     let mut size_bytes = 0;
     for &block in blocks {
-        let block_bytes = plan.bytes_per_span() * block.meta().n_spans as usize;
+        let mut block_bytes = plan.bytes_per_span() * block.meta().n_spans as usize;
+        if shortcuts.traces_known(block.meta().id).is_some_and(|n| n <= FEW_TRACES) {
+            block_bytes /= FEW_TRACES_PART;
+        }
         match groups.last_mut() {
             Some(group)
                 if group.len() < blocks_max && size_bytes + block_bytes <= GROUP_BYTES_MAX =>

@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Shortcuts {
     /// By block, then by name of the plan. Nothing where some rule has to see every trace.
     known: HashMap<BlockId, Vec<Option<Postings>>>,
+    /// The names that were asked for.
+    required: Vec<u32>,
 }
 
 impl Shortcuts {
@@ -30,6 +32,7 @@ impl Shortcuts {
             return Ok(shortcuts);
         };
         for (name, number) in names {
+            shortcuts.required.push(number);
             for (block, found) in store.blocks_with_name(tenant, name)? {
                 let Candidates::Traces(traces) = found else {
                     continue;
@@ -53,6 +56,13 @@ impl Shortcuts {
     /// Returns what is known of a block, by name of the plan.
     pub(super) fn of_block(&self, block: BlockId) -> &[Option<Postings>] {
         self.known.get(&block).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns how many traces have the names that rules require, at most; `None` where that is not known of each name.
+    pub(super) fn traces_known(&self, block: BlockId) -> Option<usize> {
+        let known = self.known.get(&block)?;
+        let of_name = |name: &u32| known.get(*name as usize)?.as_ref().map(Postings::len);
+        self.required.iter().map(of_name).sum()
     }
 
     /// Whether no rule has anything to look at in a block.
