@@ -121,7 +121,15 @@ macro_rules! hex_id {
 
         impl fmt::Display for $ty {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                const DIGITS: &[char; 16] = &[
+                    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+                ];
+                // A report may hold a hundred thousand of them: one text, not a formatted number a byte.
+                let mut hex = String::with_capacity($len * 2);
+                for digit in self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+                    hex.extend(DIGITS.get(usize::from(digit)));
+                }
+                f.write_str(&hex)
             }
         }
 

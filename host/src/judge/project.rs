@@ -141,7 +141,8 @@ impl<'a> Projection<'a> {
             let alone = alone.map_err(|error| (part.view, error))?;
             return Ok(alone.into_batch(texts));
         }
-        let mut joined = Joined::new(self);
+        let n_rows = parts.iter().map(|part| part.selection.rows.len()).sum();
+        let mut joined = Joined::new(self, n_rows);
         for part in parts {
             if let Some(view) = views.get_mut(part.view) {
                 texts.begin_block();

@@ -74,7 +74,10 @@ pub(super) fn groups<'a>(
     let mut size_bytes = 0;
     for &block in blocks {
         let mut block_bytes = plan.bytes_per_span() * block.meta().n_spans as usize;
-        if shortcuts.traces_known(block.meta().id).is_some_and(|n| n <= FEW_TRACES) {
+        if shortcuts
+            .traces_known(block.meta().id)
+            .is_some_and(|n| n <= FEW_TRACES)
+        {
             block_bytes /= FEW_TRACES_PART;
         }
         match groups.last_mut() {

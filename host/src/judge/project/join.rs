@@ -40,6 +40,8 @@ pub(super) struct TableRows {
 pub(super) struct Joined<'a> {
     pack: &'a PackPlan,
     all: OfBlock,
+    /// How many spans there will be.
+    n_rows: usize,
 }
 
 /// How the symbols of a block become those of the batch.
@@ -62,8 +64,8 @@ impl Renumbered {
 }
 
 impl<'a> Joined<'a> {
-    /// Begins with nothing.
-    pub(super) fn new(projection: &Projection<'a>) -> Self {
+    /// Begins with nothing, of `n_rows` spans that are to come.
+    pub(super) fn new(projection: &Projection<'a>, n_rows: usize) -> Self {
         let pack = projection.pack;
         let first = FIRST + pack.literals.len() as u32;
         Self {
@@ -80,6 +82,7 @@ impl<'a> Joined<'a> {
                 symbols_end: first,
                 rows: TableRows::default(),
             },
+            n_rows,
         }
     }
 
@@ -109,8 +112,8 @@ impl<'a> Joined<'a> {
             }
         }
         for (column, more) in all.columns.iter_mut().zip(block.columns) {
-            column.kinds.extend(more.kinds);
-            append(&mut column.values, more.values);
+            append(&mut column.kinds, more.kinds, self.n_rows);
+            append_values(&mut column.values, more.values, self.n_rows);
         }
         let before = all.rows.spans;
         let trace_ends = block.trace_ends.iter();
@@ -174,15 +177,23 @@ fn move_values(column: &mut Column, renumbered: &Renumbered, elements: u32) {
     }
 }
 
-fn append(values: &mut Values, more: Values) {
+fn append_values(values: &mut Values, more: Values, n_rows: usize) {
     match (values, more) {
-        (Values::U8s(values), Values::U8s(more)) => values.extend(more),
-        (Values::U16s(values), Values::U16s(more)) => values.extend(more),
-        (Values::U32s(values), Values::U32s(more)) => values.extend(more),
-        (Values::U64s(values), Values::U64s(more)) => values.extend(more),
+        (Values::U8s(values), Values::U8s(more)) => append(values, more, n_rows),
+        (Values::U16s(values), Values::U16s(more)) => append(values, more, n_rows),
+        (Values::U32s(values), Values::U32s(more)) => append(values, more, n_rows),
+        (Values::U64s(values), Values::U64s(more)) => append(values, more, n_rows),
         // A form has one width.
         (Values::U8s(_) | Values::U16s(_) | Values::U32s(_) | Values::U64s(_), _) => {
             debug_assert!(false, "columns of one want have one width");
         }
+    }
+}
+
+/// Makes room for all of the batch at once.
+fn append<T>(cells: &mut Vec<T>, more: Vec<T>, n_rows: usize) {
+    if !more.is_empty() {
+        cells.reserve(n_rows.saturating_sub(cells.len()).max(more.len()));
+        cells.extend(more);
     }
 }
