@@ -6,17 +6,13 @@
 
 mod group;
 mod shortcuts;
+mod threads;
 
 use std::{
     ops::ControlFlow,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
-
-use crossbeam_channel::bounded;
 
 use crate::{
     clock::{Clock, UnixNanos},
@@ -32,6 +28,7 @@ use crate::{
 
 use group::{Replay, Tally, groups};
 use shortcuts::Shortcuts;
+use threads::judge_all;
 
 /// The most violations of one rule that a report holds; it counts the rest.
 pub const VIOLATIONS_MAX: usize = 100_000;
@@ -231,17 +228,7 @@ pub(crate) fn replay_blocks(
             .map(|block| u64::from(block.meta().n_traces))
             .sum(),
     };
-    let mut report = Replayed {
-        rules: rules
-            .iter()
-            .map(|rule| RuleReplay::new(rule.id.clone()))
-            .collect(),
-        traces: 0,
-        spans: 0,
-        elapsed: Duration::ZERO,
-        partial: false,
-        unreadable: Vec::new(),
-    };
+    let mut report = Replayed::new(rules);
     // By rule: what is violated later is counted and not described, since the report is full.
     let described_until: Vec<_> = rules.iter().map(|_| AtomicU64::new(u64::MAX)).collect();
     let (idle, busy): (Vec<_>, Vec<_>) = blocks
@@ -261,45 +248,13 @@ pub(crate) fn replay_blocks(
         options: &options,
         described_until: &described_until,
     };
-    let next = AtomicUsize::new(0);
-    let stop = AtomicBool::new(false);
-    let failed = Mutex::new(None);
-    let n_threads = options.threads.max(1).min(groups.len());
-    let (sender, receiver) = bounded(n_threads.max(1) * 2);
-    std::thread::scope(|scope| {
-        for _ in 0..n_threads {
-            let sender = sender.clone();
-            let (next, stop, failed, groups, replay) = (&next, &stop, &failed, &groups, &replay);
-            scope.spawn(move || {
-                while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if stop.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    match replay.group(group) {
-                        Ok(tally) => drop(sender.send(tally)),
-                        Err(error) => {
-                            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                            stop.store(true, Ordering::Relaxed);
-                        }
-                    }
-                }
-            });
-        }
-        drop(sender);
-        // Once more where every block was passed over.
-        if progress(told).is_break() {
-            stop.store(true, Ordering::Relaxed);
-        }
-        for tally in &receiver {
+    // Where every block was passed over, that is all that is heard of it.
+    if progress(told).is_continue() {
+        judge_all(&replay, &groups, options.threads, &mut |tally| {
             told.traces += tally.traces_done;
             report.add(tally, &described_until);
-            if progress(told).is_break() {
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-    });
-    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
+            progress(told)
+        })?;
     }
     for (rule, of_rule) in rules.iter().zip(&mut report.rules) {
         of_rule.finish(rule, report.traces);
@@ -310,6 +265,18 @@ pub(crate) fn replay_blocks(
 }
 
 impl Replayed {
+    fn new(rules: &[PublishedRule]) -> Self {
+        let of_rule = |rule: &PublishedRule| RuleReplay::new(rule.id.clone());
+        Self {
+            rules: rules.iter().map(of_rule).collect(),
+            traces: 0,
+            spans: 0,
+            elapsed: Duration::ZERO,
+            partial: false,
+            unreadable: Vec::new(),
+        }
+    }
+
     fn add(&mut self, tally: Tally, described_until: &[AtomicU64]) {
         let Tally {
             traces_done: _,

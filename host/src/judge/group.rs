@@ -205,7 +205,7 @@ impl Group<'_, '_> {
             }
             Err(fault) => {
                 drop(batch);
-                self.judge_one_by_one(seeing, &parts, fault)
+                self.judge_one_by_one(seeing, &parts, &fault)
             }
         }
     }
@@ -215,9 +215,8 @@ impl Group<'_, '_> {
         &mut self,
         seeing: &[Seeing],
         parts: &[Part],
-        fault: RuleFault,
+        fault: &RuleFault,
     ) -> Result<(), JudgeError> {
-        let mut fault = Some(fault);
         for part in parts {
             let seeing = of_view(seeing, part.view);
             let was_alone = parts.len() == 1 && seeing.len() == 1;
@@ -227,7 +226,7 @@ impl Group<'_, '_> {
                 else {
                     continue;
                 };
-                let failed = if was_alone { fault.take() } else { None };
+                let failed = was_alone.then_some(fault);
                 match judge_alone(
                     self.sandbox,
                     self.plan,

@@ -66,6 +66,7 @@ impl<'r> JudgePlan<'r> {
     }
 
     pub(super) fn seeing(sees: Sees, rules: &'r [PublishedRule]) -> Self {
+        type Rows = (Digest, Option<Vec<u32>>);
         let mut plan = Self {
             rules,
             clusters: Vec::new(),
@@ -76,7 +77,6 @@ impl<'r> JudgePlan<'r> {
             unconditional: Vec::new(),
             readers: HashMap::default(),
         };
-        type Rows = (Digest, Option<Vec<u32>>);
         let mut clusters: BTreeMap<Rows, (&PackPre, Vec<RuleAt>)> = BTreeMap::new();
         for (position, rule) in (0..).zip(rules) {
             let description = rule.description();

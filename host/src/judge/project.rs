@@ -306,20 +306,20 @@ impl<'a> Projection<'a> {
         if !is_shared {
             return Ok(None);
         }
-        let column = match view.columns.get(want) {
-            Some(column) => column,
-            None => {
-                let all = Rows::Range(0..n_rows);
-                let column = attributes::attribute(
-                    view.block,
-                    &all,
-                    (Table::Spans, *scope, key),
-                    want.form,
-                    &mut view.symbols,
-                    &mut Texts::new(),
-                )?;
-                view.columns.entry(want.clone()).or_insert(column)
-            }
+        if !view.columns.contains_key(want) {
+            let all = Rows::Range(0..n_rows);
+            let column = attributes::attribute(
+                view.block,
+                &all,
+                (Table::Spans, *scope, key),
+                want.form,
+                &mut view.symbols,
+                &mut Texts::new(),
+            )?;
+            view.columns.insert(want.clone(), column);
+        }
+        let Some(column) = view.columns.get(want) else {
+            return Ok(None);
         };
         Ok(Some(Column {
             table: column.table,

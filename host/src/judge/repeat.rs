@@ -43,7 +43,7 @@ pub(super) fn judge_alone(
     views: &mut [View<'_>],
     part: &Part,
     outcome: &mut Outcome<'_>,
-    failed: Option<RuleFault>,
+    failed: Option<&RuleFault>,
 ) -> Result<(), JudgeError> {
     let fuel_of_call = sandbox.limits().fuel(1, 0);
     let rules = [outcome.index()];
@@ -58,15 +58,12 @@ pub(super) fn judge_alone(
         budget: fuel_of_call.saturating_mul(REPEAT_FUEL_CALLS),
         fuel_of_call,
     };
-    match failed {
-        Some(fault) => {
-            alone.charge(&fault);
-            alone.take_apart(outcome, &part.selection, fault)
-        }
-        None => {
-            let own = part.selection.only(|trace| outcome.must_see(trace));
-            alone.judge(outcome, &own)
-        }
+    if let Some(fault) = failed {
+        alone.charge(fault);
+        alone.take_apart(outcome, &part.selection, fault)
+    } else {
+        let own = part.selection.only(|trace| outcome.must_see(trace));
+        alone.judge(outcome, &own)
     }
 }
 
@@ -103,7 +100,7 @@ impl Alone<'_, '_> {
             }
             Err(fault) => {
                 drop(batch);
-                self.take_apart(outcome, selection, fault)
+                self.take_apart(outcome, selection, &fault)
             }
         }
     }
@@ -113,10 +110,10 @@ impl Alone<'_, '_> {
         &mut self,
         outcome: &mut Outcome<'_>,
         selection: &Selection,
-        fault: RuleFault,
+        fault: &RuleFault,
     ) -> Result<(), JudgeError> {
         let Some((left, right)) = selection.halves() else {
-            return self.settle(outcome, selection, &fault);
+            return self.settle(outcome, selection, fault);
         };
         self.judge(outcome, &left)?;
         self.judge(outcome, &right)

@@ -56,8 +56,11 @@ pub(super) fn select(
             match lists.as_slice() {
                 [one] => selector.take_listed(traces, one),
                 lists => {
-                    // Each is sorted, which a merge sort makes use of.
                     let mut rows = lists.concat();
+                    #[expect(
+                        clippy::stable_sort_primitive,
+                        reason = "each list is sorted, which a merge sort makes use of"
+                    )]
                     rows.sort();
                     selector.take_listed(traces, &rows);
                 }

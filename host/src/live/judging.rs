@@ -145,9 +145,9 @@ impl Judging {
         let (judged, rule_set) = match judged {
             Ok(judged) => judged,
             Err(error) => {
-                opened
-                    .iter()
-                    .for_each(|(listed, _)| self.cannot_judge(listed, &error));
+                for (listed, _) in &opened {
+                    self.cannot_judge(listed, &error);
+                }
                 return Ok(0);
             }
         };

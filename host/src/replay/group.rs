@@ -130,7 +130,7 @@ impl Replay<'_> {
         let mut rules: Vec<Option<RuleTally>> = Vec::new();
         rules.resize_with(self.plan.rules().len(), || None);
         for (of, verdicts) in opened.iter().zip(judged) {
-            let counted = verdicts.and_then(|verdicts| self.count(of, verdicts));
+            let counted = verdicts.and_then(|verdicts| self.count(of, &verdicts));
             match counted {
                 Ok((n_spans, of_rules)) => {
                     tally.traces += u64::from(of.listed.meta().n_traces) - of.skip.len() as u64;
@@ -174,7 +174,7 @@ impl Replay<'_> {
     fn count(
         &self,
         of: &Opened<'_>,
-        verdicts: BlockVerdicts,
+        verdicts: &BlockVerdicts,
     ) -> Result<(u64, Vec<(u32, RuleTally)>), BlockError> {
         let mut n_spans = u64::from(of.listed.meta().n_spans);
         for trace in of.skip.iter() {

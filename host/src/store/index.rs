@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 mod places;
@@ -71,13 +71,27 @@ struct Lists {
 struct OfTenant {
     blocks: BTreeMap<u64, ListedBlock>,
     by_id: HashMap<BlockId, u64>,
-    /// Where each trace stands, so that a lookup costs the same however many blocks there are.
-    places: Places,
+    /// Where each trace stands, so that a lookup costs the same however many blocks there are. Made when first asked for:
+    /// a replay looks nothing up.
+    places: OnceLock<Places>,
 }
 
 impl OfTenant {
     fn get_mut(&mut self, id: BlockId) -> Option<&mut ListedBlock> {
         self.blocks.get_mut(self.by_id.get(&id)?)
+    }
+}
+
+impl OfTenant {
+    fn places(&self) -> &Places {
+        self.places.get_or_init(|| {
+            let n_traces = self.blocks.values().map(|b| b.meta().n_traces as usize);
+            let mut places = Places::with_room_for(n_traces.sum());
+            for block in self.blocks.values() {
+                places.add(block.entry.filter.hashes(), block.entry.seq);
+            }
+            places
+        })
     }
 }
 
@@ -98,7 +112,9 @@ impl Lists {
             }
         }
         of_tenant.by_id.insert(entry.meta.id, entry.seq);
-        of_tenant.places.add(entry.filter.hashes(), entry.seq);
+        if let Some(places) = of_tenant.places.get_mut() {
+            places.add(entry.filter.hashes(), entry.seq);
+        }
         let listed = ListedBlock {
             judged,
             superseded: Arc::new(Postings::new(Vec::new())),
@@ -120,9 +136,9 @@ impl Index {
         for block in merged {
             if let Some(of_tenant) = lists.tenants.get_mut(&block.meta().tenant) {
                 of_tenant.blocks.remove(&block.entry.seq);
-                of_tenant
-                    .places
-                    .remove(block.entry.filter.hashes(), block.entry.seq);
+                if let Some(places) = of_tenant.places.get_mut() {
+                    places.remove(block.entry.filter.hashes(), block.entry.seq);
+                }
                 of_tenant.by_id.remove(&block.meta().id);
             }
         }
@@ -157,7 +173,7 @@ impl Index {
         let lists = self.read();
         let of_tenant = lists.tenants.get(tenant);
         of_tenant.map_or_else(Vec::new, |t| {
-            let mut seqs: Vec<u64> = t.places.find(TraceFilter::hash(trace)).collect();
+            let mut seqs: Vec<u64> = t.places().find(TraceFilter::hash(trace)).collect();
             seqs.sort_unstable();
             let newest_first = seqs.iter().rev();
             newest_first

@@ -90,7 +90,7 @@ impl Input {
     }
 
     fn blocks(&self, block_spans: usize) -> Vec<EncodedBlock> {
-        let requests = self.requests.iter().map(|otlp| input::spans(otlp));
+        let requests = self.requests.iter().map(input::spans);
         input::blocks(input::assemble(requests), block_spans)
     }
 

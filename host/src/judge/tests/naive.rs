@@ -664,88 +664,43 @@ struct AsJoined<'a> {
 impl AsJoined<'_> {
     fn expect(&mut self, alone: &Batch, wants: &[Want]) {
         let (traces, spans) = (self.traces as usize, self.spans);
-        let n_traces = alone.traces as usize;
+        let here = traces..traces + alone.traces as usize;
         self.at.resize(alone.columns.len(), 0);
         let ends: Vec<u32> = alone.trace_ends.iter().map(|end| end + spans).collect();
-        assert_eq!(self.batch.trace_ends[traces..traces + n_traces], ends);
-        assert_eq!(self.batch.facts[traces..traces + n_traces], alone.facts);
-        let before = self.at.clone();
+        assert_eq!(self.batch.trace_ends[here.clone()], ends);
+        assert_eq!(self.batch.facts[here], alone.facts);
         // Symbols of the block alone, and what they are called in the batch.
-        let mut called: HashMap<u32, u32> = HashMap::new();
-        for (alone, joined) in alone.literals.iter().zip(&self.batch.literals) {
-            if *alone != u32::MAX {
-                called.insert(*alone, *joined);
-            }
-        }
+        let literals = alone.literals.iter().zip(&self.batch.literals);
+        let literals = literals.filter(|(symbol, _)| **symbol != u32::MAX);
+        let mut called = literals.map(|(a, b)| (*a, *b)).collect();
+        let before = self.at.clone();
         for (number, (column, want)) in alone.columns.iter().zip(wants).enumerate() {
-            let joined = &self.batch.columns[number];
-            let n = len(&column.values);
-            let cells = before[number]..before[number] + n;
+            let cells = before[number]..before[number] + len(&column.values);
             self.at[number] = cells.end;
-            if !column.kinds.is_empty() {
-                assert_eq!(joined.kinds[cells.clone()], column.kinds, "{want:?}");
-            }
             // Rows of child tables move by what earlier blocks have of them.
-            let child = |form: &str, what: WantColumn| {
-                let name = wants
-                    .iter()
-                    .position(|w| w.column == what && w.form == Form::Symbol);
-                before[name.unwrap_or_else(|| panic!("{form}"))] as u32
+            let rows_of = |column: WantColumn| {
+                let of_table = |want: &Want| want.column == column && want.form == Form::Symbol;
+                before[wants.iter().position(of_table).unwrap()] as u64
             };
-            let moves = match &want.column {
-                WantColumn::Fixed(FixedColumn::Parent) => spans,
-                WantColumn::Fixed(FixedColumn::EventEnds) => {
-                    child("event", WantColumn::Text(TextColumn::EventName))
-                }
-                WantColumn::Fixed(FixedColumn::LinkEnds) => {
-                    child("link", WantColumn::Text(TextColumn::LinkSpanId))
-                }
-                _ => 0,
-            };
-            let elements = child("element", WantColumn::ElementValue);
-            for (at, cell) in cells.zip(0..n) {
-                let (alone_cell, joined_cell) = (
-                    number_at(&column.values, cell),
-                    number_at(&joined.values, at),
-                );
-                let kind = column.kinds.get(cell).copied();
-                let is_symbol = want.form == Form::Symbol
-                    || want.form == Form::Value
-                        && !matches!(want.column, WantColumn::Fixed(_))
-                        && kind == Some(4);
-                let points = want.form == Form::Value
-                    && matches!(kind, Some(6 | 7))
-                    && want.column != WantColumn::ElementValue;
-                if want.form == Form::Text {
-                    assert_eq!(
-                        text_at(alone, alone_cell),
-                        text_at(self.batch, joined_cell),
-                        "{want:?}"
-                    );
-                } else if is_symbol && alone_cell >= 2 {
-                    let name = *called
-                        .entry(alone_cell as u32)
-                        .or_insert(joined_cell as u32);
-                    assert_eq!(joined_cell, u64::from(name), "{want:?}");
-                } else if points {
-                    assert_eq!(
-                        joined_cell,
-                        alone_cell + (u64::from(elements) << 32),
-                        "{want:?}"
-                    );
-                } else if alone_cell == u64::from(u32::MAX) {
-                    assert_eq!(joined_cell, alone_cell, "{want:?}");
+            let moves = Moves {
+                rows: if want.column == WantColumn::Fixed(FixedColumn::Parent) {
+                    u64::from(spans)
+                } else if want.column == WantColumn::Fixed(FixedColumn::EventEnds) {
+                    rows_of(WantColumn::Text(TextColumn::EventName))
+                } else if want.column == WantColumn::Fixed(FixedColumn::LinkEnds) {
+                    rows_of(WantColumn::Text(TextColumn::LinkSpanId))
                 } else {
-                    assert_eq!(joined_cell, alone_cell + u64::from(moves), "{want:?}");
-                }
-            }
+                    0
+                },
+                elements: rows_of(WantColumn::ElementValue),
+            };
+            let joined = &self.batch.columns[number];
+            self.expect_cells((alone, column), (joined, cells), want, &moves, &mut called);
         }
         // Different texts have different symbols, those of other blocks too.
         let block = self.traces;
-        for symbol in called
-            .values()
-            .filter(|symbol| !self.batch.literals.contains(symbol))
-        {
+        let literals = &self.batch.literals;
+        for symbol in called.values().filter(|symbol| !literals.contains(symbol)) {
             assert_eq!(*self.of.entry(*symbol).or_insert(block), block, "{symbol}");
         }
         let mut names: Vec<u32> = called.values().copied().collect();
@@ -755,6 +710,48 @@ impl AsJoined<'_> {
         self.traces += alone.traces;
         self.spans += alone.trace_ends.last().copied().unwrap_or(0);
     }
+
+    fn expect_cells(
+        &self,
+        (batch, alone): (&Batch, &Column),
+        (joined, cells): (&Column, std::ops::Range<usize>),
+        want: &Want,
+        moves: &Moves,
+        called: &mut HashMap<u32, u32>,
+    ) {
+        if !alone.kinds.is_empty() {
+            assert_eq!(joined.kinds[cells.clone()], alone.kinds, "{want:?}");
+        }
+        let is_fixed = matches!(want.column, WantColumn::Fixed(_));
+        for (at, cell) in cells.zip(0..) {
+            let (own, found) = (
+                number_at(&alone.values, cell),
+                number_at(&joined.values, at),
+            );
+            let kind = alone.kinds.get(cell).copied();
+            let is_value = want.form == Form::Value && !is_fixed;
+            let is_symbol = want.form == Form::Symbol || is_value && kind == Some(4);
+            let points = is_value && matches!(kind, Some(6 | 7));
+            if want.form == Form::Text {
+                assert_eq!(text_at(batch, own), text_at(self.batch, found), "{want:?}");
+            } else if is_symbol && own >= 2 {
+                let name = *called.entry(own as u32).or_insert(found as u32);
+                assert_eq!(found, u64::from(name), "{want:?}");
+            } else if points && want.column != WantColumn::ElementValue {
+                assert_eq!(found, own + (moves.elements << 32), "{want:?}");
+            } else if own == u64::from(u32::MAX) {
+                assert_eq!(found, own, "{want:?}");
+            } else {
+                assert_eq!(found, own + moves.rows, "{want:?}");
+            }
+        }
+    }
+}
+
+/// By how much what points to rows moves.
+struct Moves {
+    rows: u64,
+    elements: u64,
 }
 
 fn number_at(values: &Values, at: usize) -> u64 {

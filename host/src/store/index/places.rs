@@ -36,6 +36,13 @@ fn spread(hash: u32) -> u64 {
 }
 
 impl Places {
+    /// Makes room for so many traces.
+    pub(super) fn with_room_for(n_traces: usize) -> Self {
+        Self {
+            table: HashTable::with_capacity(n_traces),
+        }
+    }
+
     /// Adds the traces of a block.
     pub(super) fn add(&mut self, hashes: &[u32], seq: u64) {
         let of_place = |place: &Place| spread(place.hash);
@@ -76,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_trace_is_found_in_every_block_that_has_it_and_in_no_other() {
-        let mut places = Places::default();
+        let mut places = Places::with_room_for(2);
         let late = u64::from(u32::MAX) + 7;
         places.add(&[1, 5, u32::MAX], 3);
         places.add(&[5], late);
