@@ -165,25 +165,24 @@ impl Selector<'_> {
 
     /// Takes the rows of the traces whose name is marked.
     fn take_marked(&mut self, traces: &TraceSet, names: &[u32], marked: &[bool]) {
+        // Every row is written and the next one over it unless it is kept: which spans of a trace
+        // a rule speaks of is nothing that a processor could guess.
+        let mut rows = vec![0; self.rows_of_all(traces) + 1];
+        let mut kept = 0;
         for trace in traces.iter() {
             let of_trace = self.rows_of(trace);
             let range = of_trace.start as usize..of_trace.end as usize;
-            let names = names.get(range).unwrap_or_default();
-            // Every row is written and the next one over it unless it is kept: which spans of a trace
-            // a rule speaks of is nothing that a processor could guess.
-            let before = self.rows.len();
-            self.rows.resize(before + names.len(), 0);
-            let mut kept = 0;
-            let room = self.rows.get_mut(before..).unwrap_or_default();
-            for (row, name) in of_trace.zip(names) {
-                if let Some(slot) = room.get_mut(kept) {
+            for (row, name) in of_trace.zip(names.get(range).unwrap_or_default()) {
+                if let Some(slot) = rows.get_mut(kept) {
                     *slot = row;
                 }
                 kept += usize::from(marked.get(*name as usize).copied().unwrap_or(false));
             }
-            self.rows.truncate(before + kept);
-            self.end_trace(trace);
+            self.selection.traces.push(trace);
+            self.selection.trace_ends.push(kept as u32);
         }
+        rows.truncate(kept);
+        self.rows = rows;
     }
 
     fn finish(self) -> Selection {
