@@ -86,8 +86,6 @@ fn compile_in_child(program: &Path, pack: &[u8]) -> Result<Vec<u8>, LoadError> {
     let mut child = Command::new(program)
         .arg(COMPILE_PACK_ARG)
         .env_clear()
-        // The allocator would reserve as much address space at its start as the child may have in all.
-        .env("MIMALLOC_ARENA_RESERVE", "32MiB")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
