@@ -9,6 +9,10 @@ use crate::{
     tenant::TenantId,
 };
 
+/// Of more names than this the blocks are asked: each tells all of its names at once, in a few microseconds, where the
+/// store's postings are looked through name by name.
+const NAMES_ASKED_MAX: usize = 64;
+
 /// Which traces of which block have a span of which name, as far as the rules ask for it and the store knows.
 #[derive(Debug, Default)]
 pub(super) struct Shortcuts {
@@ -31,6 +35,10 @@ impl Shortcuts {
         let Some(names) = plan.required_names() else {
             return Ok(shortcuts);
         };
+        let names: Vec<_> = names.collect();
+        if names.len() > NAMES_ASKED_MAX {
+            return Ok(shortcuts);
+        }
         for (name, number) in names {
             shortcuts.required.push(number);
             for (block, found) in store.blocks_with_name(tenant, name)? {
