@@ -22,6 +22,7 @@ use super::{
     numbers::{ROWS_MAX, Reading, put_numbers, take_numbers},
     read::cached,
     section::Place,
+    texts,
     varint::{put_varint, take_varint},
 };
 
@@ -169,16 +170,7 @@ impl Texts {
     }
 
     fn position(&self, wanted: &[u8]) -> Option<usize> {
-        let (mut low, mut high) = (0, self.ends.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            match self.get(middle)?.cmp(wanted) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Equal => return Some(middle),
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        None
+        texts::position(self.ends.len(), |index| self.get(index), wanted)
     }
 }
 

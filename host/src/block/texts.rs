@@ -4,6 +4,8 @@
 //! count u16 | for each where it ends u16 | the texts, one after another        (little-endian)
 //! ```
 
+use std::cmp::Ordering;
+
 use bytes::Bytes;
 
 /// The bytes of a number.
@@ -44,17 +46,26 @@ impl Texts {
     }
 
     pub(super) fn position(&self, wanted: &[u8]) -> Option<usize> {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = low.midpoint(high);
-            match self.get(middle)?.cmp(wanted) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Equal => return Some(middle),
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        None
+        position(self.count, |index| self.get(index), wanted)
     }
+}
+
+/// Searches sorted texts, of which `get` answers those below `count`.
+pub(super) fn position<'t>(
+    count: usize,
+    get: impl Fn(usize) -> Option<&'t [u8]>,
+    wanted: &[u8],
+) -> Option<usize> {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low.midpoint(high);
+        match get(middle)?.cmp(wanted) {
+            Ordering::Less => low = middle + 1,
+            Ordering::Equal => return Some(middle),
+            Ordering::Greater => high = middle,
+        }
+    }
+    None
 }
 
 fn number(bytes: &[u8], index: usize) -> Option<u16> {

@@ -47,8 +47,9 @@ pub(super) fn find(plan: &JudgePlan<'_>, view: &View<'_>) -> Result<Candidates, 
 /// The traces of each name, each worked out once.
 struct Names<'v, 'b> {
     view: &'v View<'b>,
-    /// By name: whether the block has it; `None` where that is not needed.
+    /// By name: whether some rule requires it and the block has it.
     has: Vec<bool>,
+    /// By name, once it is asked for.
     traces: Vec<Option<TraceSet>>,
     plan: &'v JudgePlan<'v>,
 }
@@ -144,15 +145,8 @@ fn traces_of(plan: &JudgePlan<'_>, view: &View<'_>, name: u32) -> Result<TraceSe
         }
         return Ok(traces);
     }
-    let symbol = view.names(plan)?.get(name as usize).copied();
-    let names = view.block.names()?;
-    let mut start = 0;
-    for (trace, end) in (0..).zip(ends) {
-        let of_trace = names.get(start..*end as usize).unwrap_or_default();
-        if symbol.is_some_and(|symbol| of_trace.contains(&symbol)) {
-            traces.insert(trace);
-        }
-        start = *end as usize;
+    if let Some(postings) = view.block.name_postings(plan.name_text(name))? {
+        return Ok(TraceSet::of(postings, n_traces));
     }
     Ok(traces)
 }

@@ -27,6 +27,8 @@ pub struct JudgePlan<'r> {
     cluster_of: Vec<u32>,
     /// The number of each name that a rule speaks of.
     names: HashMap<&'r str, u32, foldhash::fast::FixedState>,
+    /// By number.
+    name_texts: Vec<&'r str>,
     /// By name the groups of any-of that a span of that name satisfies.
     satisfies: Vec<Vec<Group>>,
     /// By rule, the names of each group of its any-of; none where it sees every trace.
@@ -72,6 +74,7 @@ impl<'r> JudgePlan<'r> {
             clusters: Vec::new(),
             cluster_of: vec![0; rules.len()],
             names: HashMap::default(),
+            name_texts: Vec::new(),
             satisfies: Vec::new(),
             any_of: Vec::new(),
             unconditional: Vec::new(),
@@ -179,6 +182,14 @@ impl<'r> JudgePlan<'r> {
         self.names.get(name).copied()
     }
 
+    /// Returns the name of a number.
+    pub(super) fn name_text(&self, name: u32) -> &'r str {
+        self.name_texts
+            .get(name as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
     /// Returns all names with their numbers, in any order.
     pub(super) fn names(&self) -> impl Iterator<Item = (&'r str, u32)> + '_ {
         self.names.iter().map(|(name, number)| (*name, *number))
@@ -228,6 +239,7 @@ impl<'r> JudgePlan<'r> {
             let next = self.satisfies.len() as u32;
             let number = *self.names.entry(name.as_str()).or_insert(next);
             if number == next {
+                self.name_texts.push(name);
                 self.satisfies.push(Vec::new());
             }
             numbers.push(number);

@@ -36,7 +36,7 @@ use super::{
     plan::JudgePlan,
     rows::Rows,
     select::{Part, Selection},
-    view::View,
+    view::{View, by_symbol},
 };
 
 use self::{
@@ -191,21 +191,12 @@ impl<'a> Projection<'a> {
             return Ok(Vec::new());
         }
         let symbols = view.names(self.plan)?;
-        let mut numbers = Vec::new();
-        for (name, number) in self.names.iter().zip(1..) {
-            let symbol = name.and_then(|name| symbols.get(name as usize).copied());
-            let Some(symbol) = symbol.filter(|symbol| *symbol != NONE) else {
-                continue;
-            };
-            let symbol = symbol as usize;
-            if numbers.len() <= symbol {
-                numbers.resize(symbol + 1, 0);
-            }
-            if let Some(slot) = numbers.get_mut(symbol) {
-                *slot = number;
-            }
-        }
-        Ok(numbers)
+        let numbered = self.names.iter().zip(1..);
+        let numbered = numbered.filter_map(|(name, number)| {
+            let symbol = symbols.get((*name)? as usize)?;
+            Some((*symbol, number))
+        });
+        Ok(by_symbol(numbered, 0))
     }
 
     fn columns(

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::{
-    block::{BlockError, NONE},
+    block::BlockError,
     sandbox::limits::{SPANS_PER_CALL_MAX, TRACES_PER_CALL_MAX},
 };
 
@@ -11,7 +11,7 @@ use super::{
     plan::JudgePlan,
     rows::{Rows, is_little},
     traces::TraceSet,
-    view::View,
+    view::{View, by_symbol},
 };
 
 /// Traces and span rows of one block, by their numbers there.
@@ -68,19 +68,8 @@ pub(super) fn select(
         }
         Some(names) => {
             let symbols = view.names(plan)?;
-            let mut marked = Vec::new();
-            for name in names {
-                let Some(&symbol) = symbols.get(*name as usize).filter(|s| **s != NONE) else {
-                    continue;
-                };
-                let symbol = symbol as usize;
-                if marked.len() <= symbol {
-                    marked.resize(symbol + 1, false);
-                }
-                if let Some(slot) = marked.get_mut(symbol) {
-                    *slot = true;
-                }
-            }
+            let of_names = names.iter().filter_map(|name| symbols.get(*name as usize));
+            let marked = by_symbol(of_names.map(|symbol| (*symbol, true)), false);
             let n_rows = selector.rows_of_all(traces);
             if is_little(n_rows, view.block) {
                 selector.take_all(traces);

@@ -77,9 +77,7 @@ impl<'b> View<'b> {
     /// Returns the traces that are judged.
     pub(super) fn judged(&self) -> TraceSet {
         let mut judged = TraceSet::all(self.n_traces);
-        if let Some(skip) = &self.skip {
-            judged.remove(skip);
-        }
+        self.without_skipped(&mut judged);
         judged
     }
 
@@ -147,21 +145,17 @@ impl<'b> View<'b> {
             slots: vec![NONE; symbols.len()],
             found: Vec::new(),
         };
-        let mut by_symbol = Vec::new();
-        for (slot, &symbol) in rows.slots.iter_mut().zip(symbols) {
-            if symbol == NONE {
-                continue;
-            }
+        for (slot, _) in rows
+            .slots
+            .iter_mut()
+            .zip(symbols)
+            .filter(|(_, of)| **of != NONE)
+        {
             *slot = rows.found.len() as u32;
             rows.found.push(Vec::new());
-            let symbol = symbol as usize;
-            if by_symbol.len() <= symbol {
-                by_symbol.resize(symbol + 1, NONE);
-            }
-            if let Some(of_symbol) = by_symbol.get_mut(symbol) {
-                *of_symbol = *slot;
-            }
         }
+        let slots = symbols.iter().copied().zip(rows.slots.iter().copied());
+        let by_symbol = by_symbol(slots, NONE);
         for (row, &name) in (0..).zip(self.block.names()?) {
             let slot = by_symbol.get(name as usize).copied().unwrap_or(NONE);
             if let Some(of_name) = rows.found.get_mut(slot as usize) {
@@ -178,4 +172,19 @@ impl<'b> View<'b> {
         let tree = Tree::of(self.block)?;
         Ok(self.tree.get_or_init(|| tree))
     }
+}
+
+/// Returns by symbol what stands beside it, `blank` beside none; [`NONE`] is no symbol. Names have low symbols.
+pub(super) fn by_symbol<T: Copy>(pairs: impl Iterator<Item = (u32, T)>, blank: T) -> Vec<T> {
+    let mut by_symbol = Vec::new();
+    for (symbol, value) in pairs.filter(|(symbol, _)| *symbol != NONE) {
+        let symbol = symbol as usize;
+        if by_symbol.len() <= symbol {
+            by_symbol.resize(symbol + 1, blank);
+        }
+        if let Some(slot) = by_symbol.get_mut(symbol) {
+            *slot = value;
+        }
+    }
+    by_symbol
 }
