@@ -2,7 +2,7 @@
 
 use crate::{
     block::BlockError,
-    sandbox::{CallBudget, RuleFault, Sandbox},
+    sandbox::{Batch, CallBudget, RuleFault, Sandbox},
     verdict::RuleVerdicts,
 };
 
@@ -10,7 +10,7 @@ use super::{
     BlockToJudge, JudgeError, candidates,
     outcome::{OneRule, Outcome, unseen},
     plan::{Cluster, JudgePlan},
-    project::Projection,
+    project::{Literals, Projection},
     repeat::{call, judge_alone},
     select::{Part, batches, select},
     traces::TraceSet,
@@ -84,16 +84,49 @@ pub fn judge_blocks(
     let mut seeing = group.begin();
     // By cluster, then block, then place in the pack.
     seeing.sort_unstable();
-    for of_cluster in seeing.chunk_by(|a, b| a.cluster == b.cluster) {
-        let cluster = of_cluster.first().map(|first| first.cluster as usize);
-        if let Some(cluster) = cluster.and_then(|cluster| plan.clusters.get(cluster)) {
-            group.judge_cluster(cluster, of_cluster)?;
-        }
+    let of_clusters = seeing.chunk_by(|a, b| a.cluster == b.cluster);
+    let of_clusters: Vec<Reader<'_>> = of_clusters.filter_map(|of| group.reader(of)).collect();
+    for alike in of_clusters.chunk_by(Reader::sees_as) {
+        group.judge_alike(alike)?;
     }
     Ok(group.finish())
 }
 
-impl Group<'_, '_> {
+/// A cluster that has something to see.
+struct Reader<'s> {
+    cluster: &'s Cluster<'s>,
+    seeing: &'s [Seeing],
+    /// By block, the traces that some rule of it must see.
+    traces: Vec<(usize, TraceSet)>,
+}
+
+impl Reader<'_> {
+    /// Whether another cluster sees the same rows.
+    fn sees_as(&self, other: &Self) -> bool {
+        self.cluster.names == other.cluster.names && self.traces == other.traces
+    }
+
+    /// Returns the rules, by their places in the pack, that see something of these parts.
+    fn rules_of(&self, parts: &[Part]) -> Vec<u32> {
+        let seeing = parts
+            .iter()
+            .flat_map(|part| of_view(self.seeing, part.view));
+        let mut rules: Vec<u32> = seeing.map(|seeing| seeing.index).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules
+    }
+}
+
+/// A call to be made.
+struct Asking<'s> {
+    reader: &'s Reader<'s>,
+    /// By their places in the pack, ascending.
+    rules: Vec<u32>,
+    projection: Projection<'s>,
+}
+
+impl<'a> Group<'a, '_> {
     /// Begins the outcome of each rule that has something to see.
     fn begin(&mut self) -> Vec<Seeing> {
         let plan = self.plan;
@@ -125,72 +158,113 @@ impl Group<'_, '_> {
         seeing
     }
 
-    fn judge_cluster(
-        &mut self,
-        cluster: &Cluster<'_>,
-        seeing: &[Seeing],
-    ) -> Result<(), JudgeError> {
-        let mut parts = Vec::new();
+    /// Finds what a cluster sees; `seeing` is all of it.
+    fn reader<'s>(&self, seeing: &'s [Seeing]) -> Option<Reader<'s>>
+    where
+        'a: 's,
+    {
+        let cluster = seeing.first()?.cluster as usize;
+        let mut traces = Vec::new();
         for of_view in seeing.chunk_by(|a, b| a.view == b.view) {
-            let Some(&Seeing { view: number, .. }) = of_view.first() else {
-                continue;
-            };
-            let (Some(view), Some(outcomes)) = (self.views.get(number), self.outcomes.get(number))
-            else {
-                continue;
-            };
-            let mut traces = TraceSet::none(view.n_traces());
-            for outcome in of_view
-                .iter()
-                .filter_map(|seeing| outcomes.get(seeing.outcome))
-            {
-                outcome.add_candidates_to(&mut traces, view);
+            let number = of_view.first()?.view;
+            let (view, outcomes) = (self.views.get(number)?, self.outcomes.get(number)?);
+            let mut of_all = TraceSet::none(view.n_traces());
+            for seeing in of_view {
+                outcomes
+                    .get(seeing.outcome)?
+                    .add_candidates_to(&mut of_all, view);
             }
-            match select(self.plan, cluster.names.as_deref(), view, &traces) {
+            traces.push((number, of_all));
+        }
+        Some(Reader {
+            cluster: self.plan.clusters.get(cluster)?,
+            seeing,
+            traces,
+        })
+    }
+
+    /// Judges by clusters that see the same rows: what is selected is selected once.
+    fn judge_alike(&mut self, alike: &[Reader<'_>]) -> Result<(), JudgeError> {
+        let Some(first) = alike.first() else {
+            return Ok(());
+        };
+        let mut parts = Vec::new();
+        for (number, traces) in &first.traces {
+            let Some(view) = self.views.get(*number) else {
+                continue;
+            };
+            match select(self.plan, first.cluster.names.as_deref(), view, traces) {
                 Ok(selection) => parts.push(Part {
-                    view: number,
+                    view: *number,
                     selection,
                 }),
-                Err(error) => self.give_up(number, error),
+                Err(error) => self.give_up(*number, error),
             }
         }
         for batch in batches(parts) {
-            self.judge_batch(cluster, seeing, batch)?;
+            self.judge_batch(alike, batch)?;
         }
         Ok(())
     }
 
+    /// Shows one batch to all clusters that ask for the same of it.
     fn judge_batch(
         &mut self,
-        cluster: &Cluster<'_>,
-        seeing: &[Seeing],
+        alike: &[Reader<'_>],
         mut parts: Vec<Part>,
     ) -> Result<(), JudgeError> {
-        let mut rules: Vec<u32> = parts
-            .iter()
-            .flat_map(|part| of_view(seeing, part.view).iter().map(|seeing| seeing.index))
-            .collect();
-        rules.sort_unstable();
-        rules.dedup();
-        let projection = Projection::new(self.plan, cluster.pack, rules.iter().copied());
-        let batch = loop {
-            parts.retain(|part| self.is_readable(part.view));
-            if parts.is_empty() {
-                return Ok(());
+        let plan = self.plan;
+        let asking = alike.iter().map(|reader| {
+            let rules = reader.rules_of(&parts);
+            let projection = Projection::new(plan, reader.cluster.pack, rules.iter().copied());
+            Asking {
+                reader,
+                rules,
+                projection,
             }
-            match projection.batch(&mut self.views, &parts) {
-                Ok(batch) => break batch,
-                Err((view, error)) => self.give_up(view, error),
+        });
+        let asking: Vec<Asking<'_>> = asking.collect();
+        let same = |a: &Asking<'_>, b: &Asking<'_>| a.projection.is_shown_as(&b.projection);
+        for of_batch in asking.chunk_by(same) {
+            let Some(first) = of_batch.first() else {
+                continue;
+            };
+            let literals = Literals::of(of_batch.iter().map(|asking| &asking.projection));
+            let mut batch = loop {
+                parts.retain(|part| self.is_readable(part.view));
+                if parts.is_empty() {
+                    return Ok(());
+                }
+                let projection = &first.projection;
+                match projection.batch_with(&mut self.views, &parts, &literals) {
+                    Ok(batch) => break batch,
+                    Err((view, error)) => self.give_up(view, error),
+                }
+            };
+            let symbols = std::mem::take(&mut batch.literals);
+            for (number, asking) in of_batch.iter().enumerate() {
+                batch.literals = literals.of_pack(number, &symbols);
+                self.ask(asking, &batch, &parts)?;
             }
-        };
+        }
+        Ok(())
+    }
+
+    fn ask(
+        &mut self,
+        asking: &Asking<'_>,
+        batch: &Batch,
+        parts: &[Part],
+    ) -> Result<(), JudgeError> {
+        let Asking { reader, rules, .. } = asking;
         let budget = CallBudget::default();
-        match call(self.sandbox, cluster.pack, &rules, &batch, budget)? {
+        match call(self.sandbox, reader.cluster.pack, rules, batch, budget)? {
             Ok(findings) => {
-                let found = OneRule::of(&findings, &batch);
+                let found = OneRule::of(&findings, batch);
                 let (mut first_trace, mut first_row) = (0, 0);
-                for part in &parts {
+                for part in parts {
                     let found = found.from(first_trace, first_row);
-                    for seeing in of_view(seeing, part.view) {
+                    for seeing in of_view(reader.seeing, part.view) {
                         let outcomes = self.outcomes.get_mut(part.view);
                         let outcome = outcomes.and_then(|of| of.get_mut(seeing.outcome));
                         let number = rules.binary_search(&seeing.index);
@@ -203,10 +277,7 @@ impl Group<'_, '_> {
                 }
                 Ok(())
             }
-            Err(fault) => {
-                drop(batch);
-                self.judge_one_by_one(seeing, &parts, &fault)
-            }
+            Err(fault) => self.judge_one_by_one(reader.seeing, parts, &fault),
         }
     }
 

@@ -115,11 +115,9 @@ impl<'r> Outcome<'r> {
         let facts = facts.get(..n_selected).unwrap_or_default();
         if self.candidates.is_none() && facts.iter().all(|facts| *facts == 0) {
             // Nothing to doubt, of any trace.
-            for (&trace, &verdict) in selection.traces.iter().zip(verdicts) {
-                self.put(
-                    trace,
-                    Verdict::from_number(verdict).unwrap_or(Verdict::Inconclusive),
-                );
+            self.put_all(&selection.traces, verdicts);
+            if violations.is_none_left() {
+                return;
             }
             let violated = selection.traces.iter().zip(verdicts);
             for (&trace, _) in violated.filter(|(_, verdict)| **verdict == Verdict::Violated as u8)
@@ -145,6 +143,21 @@ impl<'r> Outcome<'r> {
             }
             self.violate(trace, violation, selection, first_row);
             self.put(trace, verdict);
+        }
+    }
+
+    /// Records the verdicts of traces, by their numbers.
+    fn put_all(&mut self, traces: &[u32], verdicts: &[u8]) {
+        let verdict = |number: u8| Verdict::from_number(number).unwrap_or(Verdict::Inconclusive);
+        if traces.len() == self.verdicts.verdicts.len() {
+            // Every trace of the block, in order.
+            for (slot, &number) in self.verdicts.verdicts.iter_mut().zip(verdicts) {
+                *slot = verdict(number);
+            }
+            return;
+        }
+        for (&trace, &number) in traces.iter().zip(verdicts) {
+            self.put(trace, verdict(number));
         }
     }
 
@@ -236,12 +249,18 @@ impl<'f> ViolationsOf<'f> {
     }
 }
 
+impl ViolationsOf<'_> {
+    fn is_none_left(&self) -> bool {
+        self.findings.violation_rule.get(self.at) != Some(&self.number)
+    }
+}
+
 impl<'f> Iterator for ViolationsOf<'f> {
     type Item = (Clause, &'f [u32]);
 
     fn next(&mut self) -> Option<Self::Item> {
         let findings = self.findings;
-        if findings.violation_rule.get(self.at) != Some(&self.number) {
+        if self.is_none_left() {
             return None;
         }
         let clause = Clause::from_number(*findings.clause.get(self.at)?)?;

@@ -3,8 +3,13 @@
 //! A *cluster* is what one call may hold of a pack: rules that read the same rows, those of the same names or all
 //! of them. Rules of one pack that read different rows would each be shown the rows of all, and look at each; in
 //! calls of their own they see what they read, and where a block has too few of those, blocks share a call.
+//!
+//! Clusters of different packs that read the same are neighbours, so that one batch is made for all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::BuildHasher,
+};
 
 use hashbrown::HashMap;
 
@@ -61,6 +66,24 @@ struct RuleAt {
     position: u32,
 }
 
+/// By the names that the rules read and their pack: the pack, and which rules.
+type Clusters<'r> = BTreeMap<(Option<Vec<u32>>, Digest), (&'r PackPre, Vec<RuleAt>)>;
+
+/// Orders clusters so that those which may be shown the same batch follow each other: they read the same names, their
+/// packs ask for the same columns, and the same traces are candidates.
+fn alike_together(clusters: Clusters<'_>) -> Vec<<Clusters<'_> as IntoIterator>::Item> {
+    let hasher = foldhash::fast::FixedState::default();
+    let mut clusters: Vec<_> = clusters.into_iter().collect();
+    clusters.sort_by_cached_key(|((names, _), (pack, rules))| {
+        let first = rules
+            .first()
+            .and_then(|rule| pack.rules().get(rule.index as usize));
+        let any_of = first.map(|rule| hasher.hash_one(&rule.any_of));
+        (names.clone(), hasher.hash_one(&pack.plan().wants), any_of)
+    });
+    clusters
+}
+
 impl<'r> JudgePlan<'r> {
     /// Makes rules ready. They may be of any packs, in any order.
     pub fn new(rules: &'r [PublishedRule]) -> Self {
@@ -68,7 +91,6 @@ impl<'r> JudgePlan<'r> {
     }
 
     pub(super) fn seeing(sees: Sees, rules: &'r [PublishedRule]) -> Self {
-        type Rows = (Digest, Option<Vec<u32>>);
         let mut plan = Self {
             rules,
             clusters: Vec::new(),
@@ -80,7 +102,7 @@ impl<'r> JudgePlan<'r> {
             unconditional: Vec::new(),
             readers: HashMap::default(),
         };
-        let mut clusters: BTreeMap<Rows, (&PackPre, Vec<RuleAt>)> = BTreeMap::new();
+        let mut clusters = Clusters::new();
         for (position, rule) in (0..).zip(rules) {
             let description = rule.description();
             let any_of = match sees {
@@ -90,7 +112,7 @@ impl<'r> JudgePlan<'r> {
             };
             plan.add_any_of(position, any_of);
             let names = (!reads_all_rows(description)).then(|| plan.number_all(&description.names));
-            let key = (rule.pack().digest(), names);
+            let key = (names, rule.pack().digest());
             let (_, of_cluster) = clusters.entry(key).or_insert_with(|| {
                 // Columns of names answer with the numbers of all names that the pack declares.
                 plan.number_all(&rule.pack().plan().names);
@@ -101,7 +123,7 @@ impl<'r> JudgePlan<'r> {
                 position,
             });
         }
-        for ((_, names), (pack, mut of_cluster)) in clusters {
+        for ((names, _), (pack, mut of_cluster)) in alike_together(clusters) {
             // The contract has a call's rules ascend.
             of_cluster.sort_unstable();
             for rules in of_cluster.chunks(RULES_PER_CALL_MAX) {

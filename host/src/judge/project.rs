@@ -9,6 +9,7 @@
 //! | symbols and texts, which all columns of a batch share | `symbols` |
 //! | attributes: of spans, and of what they share | `attributes` |
 //! | their cells, in five forms | `cells` |
+//! | what they are compared with | `literals` |
 //! | names, ids and other texts | `texts` |
 //! | times, kinds, counts | `fixed` |
 //! | the tree around a span | `tree` |
@@ -21,12 +22,13 @@ mod decimal;
 mod elements;
 mod fixed;
 mod join;
+mod literals;
 mod symbols;
 mod texts;
 mod tree;
 
 use crate::{
-    block::{Block, BlockError, NONE},
+    block::{Block, BlockError},
     sandbox::{
         Batch, Column, FixedColumn, Form, PackPlan, PackPre, Table, Values, Want, WantColumn,
     },
@@ -44,7 +46,7 @@ use self::{
     join::{Joined, OfBlock, TableRows},
     symbols::Texts,
 };
-pub(super) use self::{symbols::Symbols, tree::Tree};
+pub(super) use self::{literals::Literals, symbols::Symbols, tree::Tree};
 
 /// A column that several calls are shown is worked out for the whole block where one of them is shown this part of it.
 const SHARED_ROWS_PART: usize = 4;
@@ -123,7 +125,12 @@ impl<'a> Projection<'a> {
         }
     }
 
-    /// Projects a batch of parts of these blocks.
+    /// Whether another pack is shown the same columns of the same rows, whatever it compares them with.
+    pub(super) fn is_shown_as(&self, other: &Self) -> bool {
+        self.read == other.read && self.pack.wants == other.pack.wants && self.names == other.names
+    }
+
+    /// Projects a batch of parts of these blocks; its literals are those of this pack.
     ///
     /// # Errors
     ///
@@ -133,20 +140,37 @@ impl<'a> Projection<'a> {
         views: &mut [View<'_>],
         parts: &[Part],
     ) -> Result<Batch, (usize, BlockError)> {
+        let literals = Literals::of([self]);
+        let mut batch = self.batch_with(views, parts, &literals)?;
+        batch.literals = literals.of_pack(0, &batch.literals);
+        Ok(batch)
+    }
+
+    /// Projects a batch for all packs to which these literals belong; it has the symbols of all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::batch`].
+    pub(super) fn batch_with(
+        &self,
+        views: &mut [View<'_>],
+        parts: &[Part],
+        literals: &Literals<'_>,
+    ) -> Result<Batch, (usize, BlockError)> {
         let mut texts = Texts::new();
         if let [part] = parts
             && let Some(view) = views.get_mut(part.view)
         {
-            let alone = self.of_block(view, &part.selection, &mut texts);
+            let alone = self.of_block(view, &part.selection, literals, &mut texts);
             let alone = alone.map_err(|error| (part.view, error))?;
             return Ok(alone.into_batch(texts));
         }
         let n_rows = parts.iter().map(|part| part.selection.rows.len()).sum();
-        let mut joined = Joined::new(self, n_rows);
+        let mut joined = Joined::new(self, n_rows, literals);
         for part in parts {
             if let Some(view) = views.get_mut(part.view) {
                 texts.begin_block();
-                let more = self.of_block(view, &part.selection, &mut texts);
+                let more = self.of_block(view, &part.selection, literals, &mut texts);
                 joined.add(more.map_err(|error| (part.view, error))?);
             }
         }
@@ -158,9 +182,10 @@ impl<'a> Projection<'a> {
         &self,
         view: &mut View<'_>,
         selection: &Selection,
+        literals: &Literals<'_>,
         texts: &mut Texts,
     ) -> Result<OfBlock, BlockError> {
-        let literals = self.literals(&mut view.symbols)?;
+        let literals = literals.symbols(&mut view.symbols)?;
         let (columns, rows) = self.columns(view, selection, texts)?;
         let facts = view.block.facts()?;
         let of_trace = |trace: &u32| facts.get(*trace as usize).copied().unwrap_or(0);
@@ -172,17 +197,6 @@ impl<'a> Projection<'a> {
             symbols_end: view.symbols.end()?,
             rows,
         })
-    }
-
-    /// Returns by literal its symbol in a block; [`NONE`] where no cell can have that text.
-    fn literals(&self, symbols: &mut Symbols<'_>) -> Result<Vec<u32>, BlockError> {
-        let literals = self.pack.literals.iter().zip(&self.compared);
-        literals
-            .map(|(text, compared)| match compared {
-                true => symbols.literal(text),
-                false => Ok(NONE),
-            })
-            .collect()
     }
 
     /// Numbers the names that the pack declares, by their symbols in the block.

@@ -3,6 +3,7 @@
 mod language;
 mod made;
 mod naive;
+mod shared;
 mod traces;
 
 use std::sync::{Arc, LazyLock};

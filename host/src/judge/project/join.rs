@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    Projection,
+    Literals, Projection,
     symbols::{FIRST, Texts},
 };
 
@@ -20,7 +20,7 @@ pub(super) struct OfBlock {
     pub(super) trace_ends: Vec<u32>,
     pub(super) facts: Vec<u8>,
     pub(super) columns: Vec<Column>,
-    /// By literal its symbol in the block; [`NONE`] where no cell can have that text.
+    /// As of [`Literals::symbols`].
     pub(super) literals: Vec<u32>,
     /// What no symbol of the block reaches.
     pub(super) symbols_end: u32,
@@ -46,7 +46,7 @@ pub(super) struct Joined<'a> {
 
 /// How the symbols of a block become those of the batch.
 struct Renumbered {
-    /// Symbols of literals, in the block and in the batch.
+    /// Symbols of literals, in the block and in the batch, in order.
     literals: Vec<(u32, u32)>,
     /// Where the others begin.
     first: u32,
@@ -57,17 +57,18 @@ impl Renumbered {
         let Some(number) = symbol.checked_sub(FIRST) else {
             return symbol;
         };
-        let mut literals = self.literals.iter();
-        let literal = literals.find(|(of_block, _)| *of_block == symbol);
+        let literals = &self.literals;
+        let literal = literals.binary_search_by_key(&symbol, |(of_block, _)| *of_block);
+        let literal = literal.ok().and_then(|at| literals.get(at));
         literal.map_or(self.first.saturating_add(number), |(_, of_batch)| *of_batch)
     }
 }
 
 impl<'a> Joined<'a> {
     /// Begins with nothing, of `n_rows` spans that are to come.
-    pub(super) fn new(projection: &Projection<'a>, n_rows: usize) -> Self {
+    pub(super) fn new(projection: &Projection<'a>, n_rows: usize, literals: &Literals<'_>) -> Self {
         let pack = projection.pack;
-        let first = FIRST + pack.literals.len() as u32;
+        let first = FIRST + literals.len() as u32;
         Self {
             pack,
             all: OfBlock {
@@ -94,8 +95,10 @@ impl<'a> Joined<'a> {
             .iter()
             .copied()
             .zip(all.literals.iter().copied());
+        let mut literals: Vec<_> = of_both.filter(|(symbol, _)| *symbol != NONE).collect();
+        literals.sort_unstable();
         let renumbered = Renumbered {
-            literals: of_both.filter(|(symbol, _)| *symbol != NONE).collect(),
+            literals,
             first: all.symbols_end,
         };
         for (column, want) in block.columns.iter_mut().zip(&self.pack.wants) {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::sandbox::PackPre;
 
-fn compile(sandbox: &Sandbox, text: &str) -> Arc<PackPre> {
+pub(super) fn compile(sandbox: &Sandbox, text: &str) -> Arc<PackPre> {
     let source = betrace_dsl::Source {
         name: "test.btr",
         text: text.as_bytes(),
@@ -18,12 +18,12 @@ fn compile(sandbox: &Sandbox, text: &str) -> Arc<PackPre> {
     sandbox.load(&compiled.component).unwrap()
 }
 
-fn text(value: &str) -> Value {
+pub(super) fn text(value: &str) -> Value {
     Value::StringValue(value.into())
 }
 
 /// A trace of spans with a name and attributes, each an hour after the one before, from midnight UTC.
-fn with(id: u16, spans: &[(&str, &[(&str, Value)])]) -> SealedTrace {
+pub(super) fn with(id: u16, spans: &[(&str, &[(&str, Value)])]) -> SealedTrace {
     const HOUR: u64 = 3_600_000_000_000;
     let spans = (1..).zip(spans).map(|(n, (name, attributes))| {
         let mut span = span(n, name, u64::from(n) * HOUR);
