@@ -1,5 +1,5 @@
-//! The judge alone: blocks in memory, their columns decoded, rule sets of one to a thousand rules, each rule a pack of its
-//! own or all of them one pack.
+//! The judge alone: a group of blocks in memory, their columns decoded, rule sets of one to a thousand rules, each rule a
+//! pack of its own or all of them one pack.
 
 use std::{
     sync::{
@@ -20,9 +20,9 @@ use super::{
     traces::TraceMaker,
 };
 use crate::{
-    block::{Block, BlockBuilder, BlockError},
+    block::{Block, BlockBuilder, BlockError, Postings},
     cli::exit::Failure,
-    judge::{JudgeOptions, judge},
+    judge::{BlockToJudge, JudgeError, JudgePlan, judge_blocks},
     live::BLOCK_SPANS_MAX,
     rules::PublishedRule,
     sandbox::Sandbox,
@@ -146,23 +146,26 @@ pub(super) fn judged(
     threads: usize,
     question: &(impl Fn(&Block, usize) -> Result<Counts, BlockError> + Sync),
 ) -> Result<Judged, Failure> {
-    let natively = |block: &Block| {
+    let of_block = |block: &Block| {
         let counts = (0..rules.len()).map(|rule| question(block, rule));
         counts.collect::<Result<Vec<Counts>, _>>()
     };
+    let natively = |group: &&[Block]| group.iter().map(of_block).collect::<Result<Vec<_>, _>>();
     let sandbox = &*bench.sandbox;
-    let in_sandbox = |block: &Block| judge(sandbox, rules, block, &JudgeOptions::default());
+    let in_sandbox = |group: &&[Block]| judge_group(sandbox, rules, group);
+    let groups: Vec<&[Block]> = blocks
+        .chunks(blocks.len().div_ceil(threads).max(1))
+        .collect();
     // Decodes the columns, on both sides.
-    let first = on_threads(threads, 1, blocks, &in_sandbox).map_err(own_failure)?;
-    let expected = on_threads(threads, 1, blocks, &natively).map_err(own_failure)?;
-    check(rules, &first, &expected)?;
-    let (took, cpu, runs) = time(bench, threads, blocks, &in_sandbox).map_err(own_failure)?;
-    let (native, native_cpu, _) = time(bench, threads, blocks, &natively).map_err(own_failure)?;
+    let first = on_threads(threads, 1, &groups, &in_sandbox).map_err(own_failure)?;
+    let expected = on_threads(threads, 1, &groups, &natively).map_err(own_failure)?;
+    check(rules, &first.concat(), &expected.concat())?;
+    let (took, cpu, runs) = time(bench, threads, &groups, &in_sandbox).map_err(own_failure)?;
+    let (native, native_cpu, _) = time(bench, threads, &groups, &natively).map_err(own_failure)?;
     let mut counts = [0; 4];
-    expected
-        .iter()
-        .flatten()
-        .for_each(|of_rule| add(&mut counts, of_rule));
+    for of_rule in expected.iter().flatten().flatten() {
+        add(&mut counts, of_rule);
+    }
     Ok(Judged {
         took,
         cpu,
@@ -171,6 +174,27 @@ pub(super) fn judged(
         native_cpu,
         counts,
     })
+}
+
+/// Judges blocks together, as they are judged live and in a replay; returns the verdicts by block and rule.
+fn judge_group(
+    sandbox: &Sandbox,
+    rules: &[PublishedRule],
+    group: &[Block],
+) -> Result<Vec<Vec<RuleVerdicts>>, JudgeError> {
+    let plan = JudgePlan::new(rules);
+    let skip = Postings::default();
+    let of = |block| BlockToJudge {
+        block,
+        skip: &skip,
+        known: &[],
+    };
+    let blocks: Vec<BlockToJudge<'_>> = group.iter().map(of).collect();
+    let judged = judge_blocks(sandbox, &plan, &blocks)?;
+    let of_each = blocks.iter().zip(judged);
+    of_each
+        .map(|(of, verdicts)| Ok(verdicts?.of_all(&plan, of)))
+        .collect()
 }
 
 /// A failure of the machine, or of the bench itself.
@@ -211,51 +235,51 @@ pub(super) fn must_agree(rule: &str, judged: Counts, native: Counts) -> Result<(
     )))
 }
 
-/// Measures how long something takes with all blocks: wall time, processor time, number of runs. Short work is done several times in a run, or the start of the
-/// threads would be most of what is measured.
-fn time<T: Send, E: Send>(
+/// Measures how long something takes with all groups: wall time, processor time, number of runs. Short work is done
+/// several times in a run, or the start of the threads would be most of what is measured.
+fn time<G: Sync, T: Send, E: Send>(
     bench: &Bench<'_>,
     threads: usize,
-    blocks: &[Block],
-    work: &(impl Fn(&Block) -> Result<T, E> + Sync),
+    groups: &[G],
+    work: &(impl Fn(&G) -> Result<T, E> + Sync),
 ) -> Result<(Duration, Option<Duration>, usize), E> {
     let before = bench.clock.monotonic();
-    on_threads(1, 1, blocks, work)?;
+    on_threads(1, 1, groups, work)?;
     let once = bench.clock.monotonic().saturating_sub(before);
     let rounds = RUN_TIME.as_nanos() / once.as_nanos().max(1) + 1;
     let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
-    let run = || on_threads(threads, rounds, blocks, work);
+    let run = || on_threads(threads, rounds, groups, work);
     let ((took, runs, _), cpu) = with_cpu(|| repeat(bench.clock, bench.at_least, run))?;
     let cpu = cpu.map(|cpu| cpu / rounds / runs as u32);
     Ok((took / rounds, cpu, runs))
 }
 
-/// Does something to each block so many times, on some threads. Returns the results in the order of the blocks.
-fn on_threads<T: Send, E: Send>(
+/// Does something with each group so many times, on some threads. Returns the results in the order of the groups.
+fn on_threads<G: Sync, T: Send, E: Send>(
     threads: usize,
     rounds: u32,
-    blocks: &[Block],
-    work: &(impl Fn(&Block) -> Result<T, E> + Sync),
+    groups: &[G],
+    work: &(impl Fn(&G) -> Result<T, E> + Sync),
 ) -> Result<Vec<T>, E> {
     if threads <= 1 {
         for _ in 1..rounds {
-            blocks.iter().try_for_each(|block| work(block).map(drop))?;
+            groups.iter().try_for_each(|group| work(group).map(drop))?;
         }
-        return blocks.iter().map(work).collect();
+        return groups.iter().map(work).collect();
     }
     let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(blocks.len()));
-    let n_times = blocks.len() * rounds as usize;
+    let done = Mutex::new(Vec::with_capacity(groups.len()));
+    let n_times = groups.len() * rounds as usize;
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(block) = blocks.get(at % blocks.len()).filter(|_| at < n_times) else {
+                    let Some(group) = groups.get(at % groups.len()).filter(|_| at < n_times) else {
                         return;
                     };
-                    let result = work(block);
-                    if at < blocks.len() || result.is_err() {
+                    let result = work(group);
+                    if at < groups.len() || result.is_err() {
                         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                         done.push((at, result));
                     }
