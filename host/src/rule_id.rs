@@ -45,6 +45,33 @@ impl<'de> Deserialize<'de> for RuleId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RuleVersion(pub u32);
 
+/// What comes of the violations of a version. The numbers are those of the catalog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum RuleMode {
+    /// Signals, which are delivered.
+    #[default]
+    Live = 0,
+    /// Signals that are marked and not delivered: a version on trial. Its verdicts count as any others.
+    Shadow = 1,
+}
+
+impl RuleMode {
+    /// Returns the name that the surfaces use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Shadow => "shadow",
+        }
+    }
+
+    /// Returns the mode of a number from the store; `None` above 1.
+    pub fn from_number(number: u8) -> Option<Self> {
+        [Self::Live, Self::Shadow].get(usize::from(number)).copied()
+    }
+}
+
 /// The SHA-256 of the bytes that an author shipped. Printed as `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);

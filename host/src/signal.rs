@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     clock::UnixNanos,
-    rule_id::{RuleId, RuleVersion},
+    rule_id::{RuleId, RuleMode, RuleVersion},
     tenant::TenantId,
     trace::{SpanId, TraceId},
     verdict::{Clause, Verdict},
@@ -185,6 +185,8 @@ pub struct Raised {
     pub rule: RuleId,
     /// Its version.
     pub version: RuleVersion,
+    /// Whether the version is on trial.
+    pub mode: RuleMode,
     /// The name under which the rule reports violations.
     pub signal: String,
     /// How grave it is.
@@ -213,6 +215,8 @@ pub struct Signal {
     pub rule: RuleId,
     /// The rule's version at the latest judging.
     pub version: RuleVersion,
+    /// Whether the version of the latest violation is on trial.
+    pub mode: RuleMode,
     /// The name under which the rule reports violations.
     pub signal: String,
     /// How grave it is.
@@ -250,6 +254,7 @@ impl Signal {
             tenant: tenant.clone(),
             rule: raised.rule,
             version: raised.version,
+            mode: raised.mode,
             signal: raised.signal,
             severity: raised.severity,
             message: raised.message,
@@ -274,6 +279,7 @@ impl Signal {
             .is_some_and(|last| last.verdict == Verdict::Violated);
         let same = stands
             && self.version == raised.version
+            && self.mode == raised.mode
             && self.signal == raised.signal
             && self.severity == raised.severity
             && self.message == raised.message
@@ -286,6 +292,7 @@ impl Signal {
         self.remember(raised.event(when));
         self.status = SignalStatus::Amended;
         self.version = raised.version;
+        self.mode = raised.mode;
         self.signal = raised.signal;
         self.severity = raised.severity;
         self.message = raised.message;
@@ -371,6 +378,7 @@ mod tests {
         Raised {
             rule: RuleId::try_new("phi-audit").unwrap(),
             version: RuleVersion(version),
+            mode: RuleMode::Live,
             signal: "PHI_AUDIT".into(),
             severity: Severity::Critical,
             message: message.into(),
@@ -430,6 +438,18 @@ mod tests {
         assert_eq!(signal.message, "b");
         let versions: Vec<u32> = signal.history.iter().map(|e| e.version.0).collect();
         assert_eq!(versions, [1, 2]);
+    }
+
+    #[test]
+    fn a_version_that_is_no_longer_on_trial_takes_the_mark_away() {
+        let on_trial = Raised {
+            mode: RuleMode::Shadow,
+            ..raised(1, "a")
+        };
+        let mut signal = Signal::raise(&TenantId::default_tenant(), on_trial, UnixNanos(5));
+        assert_eq!(signal.mode, RuleMode::Shadow);
+        assert!(signal.judged_again(raised(2, "a"), UnixNanos(9)));
+        assert_eq!(signal.mode, RuleMode::Live);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use prometheus_client::{
 };
 
 use crate::{
-    rule_id::RuleId,
+    rule_id::{RuleId, RuleMode},
     tenant::TenantId,
     verdict::{Reason, Verdict},
 };
@@ -42,7 +42,7 @@ pub mod names {
     pub const SEAL_REOPENED: &str = "betrace_seal_traces_reopened";
     /// Verdicts, by tenant, rule, severity and verdict. Counter.
     pub const JUDGE_VERDICTS: &str = "betrace_judge_verdicts";
-    /// Signals raised, by tenant, rule and severity. Counter.
+    /// Signals raised, by tenant, rule, severity and mode (`live` or `shadow`). Counter.
     pub const JUDGE_SIGNALS: &str = "betrace_judge_signals";
     /// Inconclusive verdicts, by tenant, rule and reason. Counter.
     pub const JUDGE_INCONCLUSIVE: &str = "betrace_judge_inconclusive";
@@ -72,6 +72,7 @@ struct SignalLabels {
     tenant: String,
     rule: String,
     severity: &'static str,
+    mode: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -90,6 +91,8 @@ pub struct RuleLabel<'a> {
     pub rule: &'a RuleId,
     /// The rule's severity, in lower case.
     pub severity: &'static str,
+    /// Whether its version is on trial.
+    pub mode: RuleMode,
 }
 
 /// The counters of one host. Cheap to update from any thread.
@@ -254,6 +257,7 @@ impl Telemetry {
             tenant: rule.tenant.to_string(),
             rule: rule.rule.to_string(),
             severity: rule.severity,
+            mode: rule.mode.name(),
         };
         self.signals.get_or_create(&labels).inc_by(n_signals);
     }
@@ -307,6 +311,7 @@ mod tests {
             tenant: &tenant,
             rule: &rule,
             severity: "critical",
+            mode: RuleMode::Shadow,
         };
         telemetry.ingested(&tenant, 7, 0);
         telemetry.judged(label, Verdict::Violated, 2);
@@ -316,7 +321,7 @@ mod tests {
         for line in [
             "betrace_ingest_spans_total{tenant=\"default\"} 7",
             "betrace_judge_verdicts_total{tenant=\"default\",rule=\"phi-audit\",severity=\"critical\",verdict=\"violated\"} 2",
-            "betrace_judge_signals_total{tenant=\"default\",rule=\"phi-audit\",severity=\"critical\"} 2",
+            "betrace_judge_signals_total{tenant=\"default\",rule=\"phi-audit\",severity=\"critical\",mode=\"shadow\"} 2",
             "betrace_judge_seal_to_verdict_seconds_count 1",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");

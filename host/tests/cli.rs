@@ -11,6 +11,7 @@ mod cli {
     pub(crate) mod explain;
     pub(crate) mod files;
     pub(crate) mod fmt;
+    pub(crate) mod rollout;
     pub(crate) mod run;
     pub(crate) mod server;
     pub(crate) mod store;

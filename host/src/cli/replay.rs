@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     api::{
+        Operations,
         error::ApiError,
         wire::{ReplayReport, ReplayRequest, ReplayedRule},
     },
@@ -76,26 +77,14 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
     let request = ReplayRequest {
         rules: ids,
         packs: packs::read(&files, DenyArgs::default(), console)?,
+        beside_published: false,
         from: args.from.map(|from| rfc3339(from.resolve(now))),
         to: args.to.map(|to| rfc3339(to.resolve(now))),
     };
     let target = args.target.open()?;
     let interrupt = Interrupt::listen(console, "stopping; a replay changes nothing");
-    let bar = console.progress_count("replay", "traces", Some(0));
-    let result = target.operations().replay(&request, &mut |progress| {
-        bar.set_length(progress.traces_total);
-        bar.set_position(progress.traces);
-        if interrupt.asked() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    });
-    bar.finish_and_clear();
-    let report = match result {
-        // A server keeps a report that nobody waits for to itself.
-        Err(_) if interrupt.asked() => return Ok(Exit::Interrupted),
-        result => result?,
+    let Some(report) = ask(target.operations(), &request, &interrupt, console)? else {
+        return Ok(Exit::Interrupted);
     };
     match args.output {
         Format::Human => print(&report, console)?,
@@ -109,6 +98,31 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
         return Ok(Exit::Interrupted);
     }
     Ok(exit(&report, &args.fail_on))
+}
+
+/// Replays, and shows how far it is; returns nothing where the user ended it before there was anything to say.
+pub(super) fn ask(
+    operations: &dyn Operations,
+    request: &ReplayRequest,
+    interrupt: &Interrupt,
+    console: &Console,
+) -> Result<Option<ReplayReport>, Failure> {
+    let bar = console.progress_count("replay", "traces", Some(0));
+    let result = operations.replay(request, &mut |progress| {
+        bar.set_length(progress.traces_total);
+        bar.set_position(progress.traces);
+        if interrupt.asked() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    bar.finish_and_clear();
+    match result {
+        // A server keeps a report that nobody waits for to itself.
+        Err(_) if interrupt.asked() => Ok(None),
+        result => Ok(Some(result?)),
+    }
 }
 
 /// Tells files from ids: what is there, or is spelled like a file, is a file.

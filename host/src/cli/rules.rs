@@ -13,9 +13,11 @@ use super::{
 use crate::{
     api::{error::ApiError, wire::RuleAction},
     rule_id::{RuleId, RuleVersion},
+    time::TimeArg,
 };
 
 mod apply;
+mod compare;
 mod show;
 
 /// Publish rules, and see and change what is published.
@@ -71,14 +73,24 @@ Examples:
 #[command(after_help = "\
 Examples:
   betrace rules apply hipaa.btr
-  betrace rules apply rules/ vendor.wasm --dry-run")]
+  betrace rules apply rules/ vendor.wasm --dry-run    what would fire, and what would stop firing
+  betrace rules apply hipaa.btr --dry-run --from 7d -o json
+  betrace rules apply new.btr --shadow                judge by it, and deliver nothing")]
 pub struct ApplyArgs {
     /// Rules (.btr, .wasm), or folders of them.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Say what would change, and change nothing.
+    /// Say what would change, and change nothing: the rules are checked and replayed over the last
+    /// day, beside the versions that are live.
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run: only traces that start at this time or later. [default: 24h]
+    #[arg(long, value_name = "TIME", requires = "dry_run")]
+    from: Option<TimeArg>,
+    /// Publish on trial: the rules judge and are counted, their signals are marked, and nothing is
+    /// delivered. Without it the same rules are published for good.
+    #[arg(long)]
+    shadow: bool,
     /// Take over rule ids that belong to another pack.
     #[arg(long)]
     take_over: bool,

@@ -20,6 +20,7 @@ use crate::{
         Operations,
         wire::{ApplyRequest, PackUpload},
     },
+    rule_id::RuleMode,
     store::StoreError,
     time::DurationArg,
 };
@@ -140,6 +141,7 @@ impl Running {
             packs,
             dry_run: false,
             take_over: true,
+            mode: RuleMode::Live,
         };
         tokio::task::spawn_blocking(move || operations.apply(&request)).await??;
         Ok(())

@@ -19,7 +19,7 @@ use crate::{
         wire::{ChangesQuery, SignalQuery, SignalView},
     },
     clock::{Clock, SystemClock},
-    rule_id::RuleId,
+    rule_id::{RuleId, RuleMode},
     signal::SignalId,
     time::{TimeArg, rfc3339},
 };
@@ -62,6 +62,9 @@ pub struct ListArgs {
     /// Only with this status.
     #[arg(long, value_enum, value_name = "STATUS")]
     status: Option<Status>,
+    /// Only those of versions in this mode: on trial (`rules apply --shadow`), or not.
+    #[arg(long, value_enum, value_name = "MODE")]
+    mode: Option<Mode>,
     /// At most so many; 0 lists all.
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u64,
@@ -70,6 +73,24 @@ pub struct ListArgs {
     output: Format,
     #[command(flatten)]
     target: TargetArgs,
+}
+
+/// What comes of a version's violations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Signals, which are delivered.
+    Live,
+    /// Signals that are marked, and not delivered.
+    Shadow,
+}
+
+impl From<Mode> for RuleMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Live => Self::Live,
+            Mode::Shadow => Self::Shadow,
+        }
+    }
 }
 
 /// Where a signal stands.
@@ -155,6 +176,7 @@ fn list(args: &ListArgs, console: &mut Console) -> Outcome {
         from: args.from.map(|from| rfc3339(from.resolve(now))),
         to: args.to.map(|to| rfc3339(to.resolve(now))),
         status: args.status.map(|status| status.name().to_owned()),
+        mode: args.mode.map(RuleMode::from),
         limit: None,
         after: None,
     };
@@ -219,12 +241,20 @@ fn print_signals(signals: &[SignalView], console: &mut Console) -> io::Result<()
             signal.time.clone(),
             signal.severity.clone(),
             signal.rule.clone(),
-            signal.status.clone(),
+            status(signal),
             signal.id.clone(),
             signal.message.clone(),
         ]);
     }
     table.print(console)
+}
+
+/// Says where a signal stands, and whether it is one of a version on trial.
+fn status(signal: &SignalView) -> String {
+    match signal.mode {
+        RuleMode::Live => signal.status.clone(),
+        RuleMode::Shadow => format!("{} (shadow)", signal.status),
+    }
 }
 
 fn show(args: &ShowArgs, console: &mut Console) -> Outcome {
@@ -250,7 +280,7 @@ fn print_signal(signal: &SignalView, console: &mut Console) -> io::Result<()> {
             &format!("{} version {}", signal.rule, signal.version),
         ),
         ("clause", &signal.clause),
-        ("status", &signal.status),
+        ("status", &status(signal)),
         ("trace", &signal.trace_id),
         ("time", &signal.time),
         ("raised", &signal.opened),
@@ -325,7 +355,7 @@ fn print_change(signal: &SignalView, console: &mut Console) -> io::Result<()> {
         "{}  {severity}  {}  {}  trace {}  {}",
         signal.updated,
         signal.rule,
-        signal.status,
+        status(signal),
         signal.trace_id,
         one_line(&signal.message),
     ))?;

@@ -280,6 +280,7 @@ fn judgement(
 
 fn label<'a>(tenant: &'a TenantId, rule: &'a PublishedRule) -> RuleLabel<'a> {
     RuleLabel {
+        mode: rule.mode,
         tenant,
         rule: &rule.id,
         severity: rule.description().severity.name(),

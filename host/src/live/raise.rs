@@ -41,6 +41,7 @@ fn raise_one(
     Ok(Raised {
         rule: rule.id.clone(),
         version: rule.version,
+        mode: rule.mode,
         signal: description.signal.clone(),
         severity: description.severity,
         message: messages.of(violation)?,

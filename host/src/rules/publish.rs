@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    rule_id::{Digest, RuleId, RuleVersion},
+    rule_id::{Digest, RuleId, RuleMode, RuleVersion},
     sandbox::PackPre,
     store::{NewVersion, RuleChange, RuleRecord},
     tenant::TenantId,
@@ -35,6 +35,8 @@ pub struct PublishOptions {
     pub take_over: bool,
     /// Everything is checked and nothing changed.
     pub dry_run: bool,
+    /// What comes of the rules' violations.
+    pub mode: RuleMode,
     /// By whom, for the history.
     pub published_by: String,
 }
@@ -90,7 +92,8 @@ impl Registry {
             refuse_claims(&loaded, &records)?;
         }
         if options.dry_run {
-            return Ok(would_apply(&loaded, &records, rules.live.load().number()));
+            let rule_set = rules.live.load().number();
+            return Ok(would_apply(&loaded, &records, options.mode, rule_set));
         }
         let mut changes = Vec::new();
         for (pack, pre) in &loaded {
@@ -102,6 +105,7 @@ impl Registry {
                     index,
                     origin: pack.origin.clone(),
                     source: pack.source.clone(),
+                    mode: options.mode,
                     published_by: options.published_by.clone(),
                 })
             }));
@@ -114,6 +118,7 @@ impl Registry {
 fn would_apply(
     loaded: &[(NewPack, Arc<PackPre>)],
     records: &[RuleRecord],
+    mode: RuleMode,
     rule_set: u64,
 ) -> Applied {
     let mut rules = Vec::new();
@@ -121,7 +126,9 @@ fn would_apply(
         for (index, rule) in (0..).zip(pre.rules()) {
             let record = records.iter().find(|record| record.id == rule.id);
             let live = record.and_then(|record| version_of(record, record.live?).ok());
-            let same = live.filter(|live| live.digest == pre.digest() && live.index == index);
+            let same = live.filter(|live| {
+                live.digest == pre.digest() && live.index == index && live.mode == mode
+            });
             let last = record.and_then(|record| record.versions.last());
             let next = last.map_or(0, |last| last.version.0).saturating_add(1);
             rules.push(AppliedRule {

@@ -299,7 +299,8 @@ impl Registry {
             origin: version.origin.clone(),
             source,
         })?;
-        PublishedRule::new(version.version, &pack, version.index).ok_or_else(no_pack)
+        let rule = PublishedRule::new(version.version, &pack, version.index);
+        Ok(rule.ok_or_else(no_pack)?.with_mode(version.mode))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    rule_id::{RuleId, RuleVersion},
+    rule_id::{RuleId, RuleMode, RuleVersion},
     sandbox::{PackPre, RuleDescription},
 };
 
@@ -14,6 +14,8 @@ pub struct PublishedRule {
     pub id: RuleId,
     /// Its version; 0 of a rule that is not published.
     pub version: RuleVersion,
+    /// What comes of its violations.
+    pub mode: RuleMode,
     pack: Arc<PackPre>,
     /// INVARIANT: the pack has a rule there.
     index: u32,
@@ -26,9 +28,16 @@ impl PublishedRule {
         Some(Self {
             id: description.id.clone(),
             version,
+            mode: RuleMode::Live,
             pack: Arc::clone(pack),
             index,
         })
+    }
+
+    /// Returns the rule with another mode.
+    #[must_use]
+    pub fn with_mode(self, mode: RuleMode) -> Self {
+        Self { mode, ..self }
     }
 
     /// Takes all rules of a pack that is not published: for a replay of a file.

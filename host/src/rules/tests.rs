@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     clock::{ManualClock, UnixNanos},
     guest::{Guest, rule},
-    rule_id::{RuleId, RuleVersion},
+    rule_id::{RuleId, RuleMode, RuleVersion},
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
     store::Store,
     tenant::TenantId,
@@ -184,6 +184,7 @@ fn an_id_belongs_to_one_origin_until_it_is_taken_over() {
         take_over: true,
         dry_run: true,
         published_by: "me".into(),
+        ..PublishOptions::default()
     };
     let dry = home
         .registry
@@ -202,6 +203,38 @@ fn an_id_belongs_to_one_origin_until_it_is_taken_over() {
     let record = &home.registry.records(&tenant()).unwrap()[0];
     assert_eq!(record.versions[1].published_by, "me");
     assert_eq!(record.versions[0].source.as_deref(), Some("edition 1"));
+}
+
+#[test]
+fn a_rule_on_trial_is_a_version_and_publishing_it_for_good_is_the_next() {
+    let home = Home::new();
+    let publish = |mode| {
+        let options = PublishOptions {
+            mode,
+            ..PublishOptions::default()
+        };
+        let packs = vec![pack("p", &["a"], 1)];
+        home.registry.publish(&tenant(), packs, &options).unwrap()
+    };
+    let modes = || home.registry.live(&tenant()).unwrap().rules()[0].mode;
+    assert!(publish(RuleMode::Shadow).rules[0].changed);
+    assert_eq!(modes(), RuleMode::Shadow);
+    assert!(!publish(RuleMode::Shadow).rules[0].changed);
+    assert_eq!(
+        publish(RuleMode::Live).rules[0].version,
+        Some(RuleVersion(2))
+    );
+    assert_eq!(modes(), RuleMode::Live);
+    // Going back restores what the version was, and so does a restart.
+    home.registry
+        .roll_back(&tenant(), &id("a"), Some(RuleVersion(1)))
+        .unwrap();
+    assert_eq!(modes(), RuleMode::Shadow);
+    let home = home.reopened();
+    assert_eq!(
+        home.registry.live(&tenant()).unwrap().rules()[0].mode,
+        RuleMode::Shadow
+    );
 }
 
 #[test]

@@ -255,7 +255,8 @@ impl Publishing<'_> {
         {
             let record = place(self.file, "versions", key(live))
                 .decode(value.value(), |r| read_version(r, live))?;
-            if record.digest == new.digest && record.index == new.index {
+            let is_same = record.digest == new.digest && record.index == new.index;
+            if is_same && record.mode == new.mode {
                 return Ok((state, Some(live)));
             }
         }

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     clock::UnixNanos,
     rule_id::RuleId,
+    rule_id::RuleMode,
     signal::{Signal, SignalId, SignalStatus},
     tenant::TenantId,
 };
@@ -48,6 +49,8 @@ pub struct SignalFilter {
     pub to: Option<UnixNanos>,
     /// That stand so.
     pub status: Option<SignalStatus>,
+    /// Of versions in this mode.
+    pub mode: Option<RuleMode>,
     /// Those that are listed after this one.
     pub after: Option<SignalCursor>,
     /// How many at most; 0, and anything over 1,000, means 1,000.
@@ -92,6 +95,7 @@ impl Store {
             from,
             to,
             status,
+            mode,
             after,
             limit,
         } = filter;
@@ -125,7 +129,8 @@ impl Store {
                 let id = SignalId(*key.value().2);
                 let (_, signal) = get(&signals, tenant, id, catalog.name())?
                     .ok_or_else(|| gone(catalog.name(), tenant, id))?;
-                if status.is_none_or(|status| status == signal.status) {
+                let stands_so = status.is_none_or(|status| status == signal.status);
+                if stands_so && mode.is_none_or(|mode| mode == signal.mode) {
                     listed.push(signal);
                 }
                 if listed.len() == limit {

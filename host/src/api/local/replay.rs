@@ -12,7 +12,7 @@ use crate::{
     replay::{
         ReplayError, ReplayOptions, ReplayViolation, Replayed, Replaying, RuleReplay, replay,
     },
-    rule_id::RuleId,
+    rule_id::{RuleId, RuleVersion},
     rules::{PublishedRule, RulesError},
     time::rfc3339,
     verdict::Verdict,
@@ -28,7 +28,10 @@ impl Local {
         progress: &mut OnProgress<'_>,
     ) -> Result<ReplayReport, ApiError> {
         let (from, to) = self.range(request.from.as_deref(), request.to.as_deref())?;
-        let rules = self.asked_for(request)?;
+        let mut rules = self.asked_for(request)?;
+        if request.beside_published {
+            rules.extend(self.published_of(&rules)?);
+        }
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let serves = self.rooms.open.is_some();
         let options = ReplayOptions {
@@ -51,7 +54,14 @@ impl Local {
                 traces_total: how_far.traces_total,
             })
         })?;
-        Ok(report(replayed))
+        Ok(report(replayed, &rules))
+    }
+
+    /// Returns the enabled versions of those rules that are not published themselves.
+    fn published_of(&self, rules: &[PublishedRule]) -> Result<Vec<PublishedRule>, ApiError> {
+        let live = self.rooms.registry.live(&self.tenant)?;
+        let new = rules.iter().filter(|rule| rule.version == RuleVersion(0));
+        Ok(new.filter_map(|rule| live.get(&rule.id).cloned()).collect())
     }
 
     /// Returns the published rules that are named, then those of the packs, each once.
@@ -98,7 +108,7 @@ impl From<ReplayError> for ApiError {
     }
 }
 
-fn report(replayed: Replayed) -> ReplayReport {
+fn report(replayed: Replayed, asked: &[PublishedRule]) -> ReplayReport {
     let Replayed {
         rules,
         traces,
@@ -108,7 +118,7 @@ fn report(replayed: Replayed) -> ReplayReport {
         unreadable,
     } = replayed;
     ReplayReport {
-        rules: rules.into_iter().map(rule).collect(),
+        rules: rules.into_iter().zip(asked).map(rule).collect(),
         traces,
         spans,
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -117,9 +127,11 @@ fn report(replayed: Replayed) -> ReplayReport {
     }
 }
 
-fn rule(rule: RuleReplay) -> ReplayedRule {
+fn rule((rule, asked): (RuleReplay, &PublishedRule)) -> ReplayedRule {
+    let version = asked.version.0;
     ReplayedRule {
         id: rule.id.to_string(),
+        version: (version > 0).then_some(version),
         held: rule.count(Verdict::Held),
         violated: rule.count(Verdict::Violated),
         not_applicable: rule.count(Verdict::NotApplicable),

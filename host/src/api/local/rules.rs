@@ -32,6 +32,7 @@ impl Local {
             digest: version.digest.to_string(),
             published_at: rfc3339(version.published_at),
             published_by: version.published_by.clone(),
+            mode: version.mode,
             live: record.live == Some(version.version),
         });
         let cells = self.rooms.store.coverage(&self.tenant, Some(id))?;
@@ -48,6 +49,7 @@ impl Local {
         let options = PublishOptions {
             take_over: request.take_over,
             dry_run: request.dry_run,
+            mode: request.mode,
             published_by: self.who.to_owned(),
         };
         let applied = self.rooms.registry.publish(&self.tenant, packs, &options)?;
@@ -105,6 +107,7 @@ impl Local {
             id: record.id.to_string(),
             version: version.version.0,
             enabled: record.live.is_some() && record.enabled,
+            mode: version.mode,
             digest: version.digest.to_string(),
             signal: description.signal.clone(),
             severity: description.severity.name().to_owned(),

@@ -29,6 +29,7 @@ impl Local {
             from,
             to,
             status,
+            mode,
             limit,
             after,
         } = query;
@@ -41,6 +42,7 @@ impl Local {
             from,
             to,
             status: status.as_deref().map(status_named).transpose()?,
+            mode: *mode,
             after: after.as_deref().map(cursor).transpose()?,
             limit,
         };

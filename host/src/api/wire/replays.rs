@@ -15,6 +15,9 @@ pub struct ReplayRequest {
     /// Packs that need not be published: all their rules.
     #[serde(default)]
     pub packs: Vec<PackUpload>,
+    /// Whether to judge, beside each rule of the packs, by the published rule of the same id, to compare the two.
+    #[serde(default)]
+    pub beside_published: bool,
     /// Only traces that start at this time or later.
     #[serde(default)]
     pub from: Option<String>,
@@ -68,6 +71,9 @@ pub struct ReplayReport {
 pub struct ReplayedRule {
     /// The rule's id.
     pub id: String,
+    /// The version that judged; none of a pack that came with the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// Traces that behaved.
     pub held: u64,
     /// Traces that did not.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rule_id::RuleVersion;
+use crate::rule_id::{RuleMode, RuleVersion};
 
 /// A published rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct RuleView {
     pub version: u32,
     /// Whether traces are judged by it.
     pub enabled: bool,
+    /// `shadow` where the version is on trial: its signals are marked, and not delivered.
+    #[serde(default)]
+    pub mode: RuleMode,
     /// The pack that it comes from, `sha256:…`.
     pub digest: String,
     /// The name of its signals.
@@ -56,6 +59,9 @@ pub struct RuleVersionView {
     pub published_at: String,
     /// Who published it.
     pub published_by: String,
+    /// Whether it was published on trial.
+    #[serde(default)]
+    pub mode: RuleMode,
     /// Whether it is the version that judges.
     pub live: bool,
 }
@@ -86,6 +92,9 @@ pub struct ApplyRequest {
     /// Whether to take over ids that belong to another pack.
     #[serde(default)]
     pub take_over: bool,
+    /// What comes of the rules' violations.
+    #[serde(default)]
+    pub mode: RuleMode,
 }
 
 /// What publishing did, or would do.

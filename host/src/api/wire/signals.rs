@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{signal::Signal, time::rfc3339, verdict::Verdict};
+use crate::{rule_id::RuleMode, signal::Signal, time::rfc3339, verdict::Verdict};
 
 /// Which signals.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub struct SignalQuery {
     pub to: Option<String>,
     /// Only with this status.
     pub status: Option<String>,
+    /// Only of versions in this mode: `live` or `shadow`.
+    pub mode: Option<RuleMode>,
     /// At most so many; the server sets its own bound.
     pub limit: Option<usize>,
     /// Only those after the page that ended with this.
@@ -40,6 +42,9 @@ pub struct SignalView {
     pub rule: String,
     /// The rule's version at the latest judging.
     pub version: u32,
+    /// `shadow` where that version is on trial: nothing is delivered.
+    #[serde(default)]
+    pub mode: RuleMode,
     /// The name under which the rule reports violations.
     pub signal: String,
     /// How grave it is.
@@ -98,6 +103,7 @@ impl From<&Signal> for SignalView {
             id: signal.id.to_string(),
             rule: signal.rule.to_string(),
             version: signal.version.0,
+            mode: signal.mode,
             signal: signal.signal.clone(),
             severity: signal.severity.name().to_owned(),
             message: signal.message.clone(),

@@ -15,6 +15,7 @@ use crate::{
         wire::{ApplyRequest, ChangesQuery, PackUpload, ReplayRequest, SignalView},
     },
     cli::{client::Client, console::Console, exit::Failure},
+    rule_id::RuleMode,
     time::took,
     trace::TraceId,
 };
@@ -136,6 +137,7 @@ impl Story<'_> {
         let request = ReplayRequest {
             rules: Vec::new(),
             packs: vec![pack("charge.btr", QUESTION)],
+            beside_published: false,
             from: None,
             to: None,
         };
@@ -233,6 +235,7 @@ impl Story<'_> {
             packs: vec![pack(name, source)],
             dry_run: false,
             take_over: false,
+            mode: RuleMode::Live,
         };
         let report = self.client.apply(&request).map_err(broken)?;
         let n_new = report.rules.iter().filter(|rule| rule.version > 1).count();

@@ -11,6 +11,7 @@ use crate::{
         table::{Table, one_line},
         target::Format,
     },
+    rule_id::RuleMode,
 };
 
 pub(super) fn list(args: &ListArgs, console: &mut Console) -> Outcome {
@@ -32,7 +33,7 @@ fn print_rules(rules: &[RuleView], console: &mut Console) -> io::Result<()> {
         table.row(vec![
             rule.id.clone(),
             rule.version.to_string(),
-            state(rule.enabled).to_owned(),
+            state(rule),
             rule.severity.clone(),
             rule.signal.clone(),
             rule.summary.clone(),
@@ -41,8 +42,12 @@ fn print_rules(rules: &[RuleView], console: &mut Console) -> io::Result<()> {
     table.print(console)
 }
 
-fn state(enabled: bool) -> &'static str {
-    if enabled { "enabled" } else { "disabled" }
+fn state(rule: &RuleView) -> String {
+    let state = if rule.enabled { "enabled" } else { "disabled" };
+    match rule.mode {
+        RuleMode::Live => state.to_owned(),
+        RuleMode::Shadow => format!("{state} (shadow)"),
+    }
 }
 
 pub(super) fn show(args: &ShowArgs, console: &mut Console) -> Outcome {
@@ -64,9 +69,9 @@ fn print_rule(detail: &RuleDetail, console: &mut Console) -> io::Result<()> {
         coverage,
     } = detail;
     let state = if versions.iter().any(|version| version.live) {
-        state(rule.enabled)
+        state(rule)
     } else {
-        "removed"
+        "removed".to_owned()
     };
     let labels: Vec<String> = rule
         .labels
@@ -124,11 +129,12 @@ pub(super) fn history(args: &ShowArgs, console: &mut Console) -> Outcome {
 }
 
 fn print_versions(versions: &[RuleVersionView], console: &mut Console) -> io::Result<()> {
-    let mut table = Table::new(&["VERSION", "LIVE", "PUBLISHED", "BY", "DIGEST"]);
+    let mut table = Table::new(&["VERSION", "LIVE", "MODE", "PUBLISHED", "BY", "DIGEST"]);
     for version in versions {
         table.row(vec![
             version.version.to_string(),
             if version.live { "live" } else { "" }.to_owned(),
+            version.mode.name().to_owned(),
             version.published_at.clone(),
             version.published_by.clone(),
             version.digest.clone(),

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::UnixNanos,
-    rule_id::{Digest, RuleId, RuleVersion},
+    rule_id::{Digest, RuleId, RuleMode, RuleVersion},
     store::codec::{Malformed, Reader, Writer},
 };
 
@@ -32,6 +32,8 @@ pub struct RuleVersionRecord {
     pub origin: String,
     /// The text that it was compiled from, where there is one.
     pub source: Option<String>,
+    /// What comes of its violations.
+    pub mode: RuleMode,
     /// When.
     pub published_at: UnixNanos,
     /// By whom.
@@ -51,6 +53,8 @@ pub struct NewVersion {
     pub origin: String,
     /// The text that it was compiled from, where there is one.
     pub source: Option<String>,
+    /// What comes of its violations.
+    pub mode: RuleMode,
     /// By whom.
     pub published_by: String,
 }
@@ -161,6 +165,7 @@ pub(super) fn version_value(new: &NewVersion, published_at: UnixNanos) -> Vec<u8
         index,
         origin,
         source,
+        mode,
         published_by,
     } = new;
     let mut writer = Writer::new();
@@ -170,6 +175,7 @@ pub(super) fn version_value(new: &NewVersion, published_at: UnixNanos) -> Vec<u8
         .text(origin)
         .u8(source.is_some().into())
         .text(source.as_deref().unwrap_or_default())
+        .u8(*mode as u8)
         .u64(published_at.0)
         .text(published_by);
     writer.finish()
@@ -184,12 +190,14 @@ pub(super) fn read_version(
     let origin = reader.text()?.to_owned();
     let has_source = reader.u8()? != 0;
     let source = reader.text()?;
+    let mode = RuleMode::from_number(reader.u8()?).ok_or("a mode is none")?;
     Ok(RuleVersionRecord {
         version,
         digest,
         index,
         origin,
         source: has_source.then(|| source.to_owned()),
+        mode,
         published_at: UnixNanos(reader.u64()?),
         published_by: reader.text()?.to_owned(),
     })

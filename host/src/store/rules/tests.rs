@@ -1,8 +1,12 @@
 use super::*;
-use crate::store::tests::{TempStore, rule, tenant};
+use crate::{
+    rule_id::RuleMode,
+    store::tests::{TempStore, rule, tenant},
+};
 
 fn publish(id: &str, digest: u8) -> RuleChange {
     RuleChange::Publish(NewVersion {
+        mode: RuleMode::Live,
         id: rule(id),
         digest: Digest([digest; 32]),
         index: 3,

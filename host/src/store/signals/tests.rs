@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    rule_id::RuleVersion,
+    rule_id::{RuleMode, RuleVersion},
     signal::{Raised, Severity, Witness},
     store::tests::{TempStore, rule, tenant},
     trace::{SpanId, TraceId},
@@ -9,6 +9,7 @@ use crate::{
 
 pub(in crate::store) fn raised(rule_id: &str, trace: u8, time: u64) -> Raised {
     Raised {
+        mode: RuleMode::Live,
         rule: rule(rule_id),
         version: RuleVersion(1),
         signal: "S".into(),

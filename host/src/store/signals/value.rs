@@ -3,7 +3,7 @@
 
 use crate::{
     clock::UnixNanos,
-    rule_id::{RuleId, RuleVersion},
+    rule_id::{RuleId, RuleMode, RuleVersion},
     signal::{Severity, Signal, SignalEvent, SignalId, SignalStatus, Witness},
     store::codec::{Malformed, Reader, Writer},
     tenant::TenantId,
@@ -20,6 +20,7 @@ pub(super) fn signal_value(signal: &Signal, change: u64) -> Vec<u8> {
         tenant: _,
         rule,
         version,
+        mode,
         signal: name,
         severity,
         message,
@@ -37,6 +38,7 @@ pub(super) fn signal_value(signal: &Signal, change: u64) -> Vec<u8> {
         .varint(change)
         .text(rule.as_str())
         .varint(version.0.into())
+        .u8(*mode as u8)
         .text(name)
         .u8(*severity as u8)
         .text(message)
@@ -77,6 +79,7 @@ pub(super) fn read_signal(
         tenant: tenant.clone(),
         rule: RuleId::try_new(reader.text()?).ok_or("a rule id is none")?,
         version: RuleVersion(reader.u32()?),
+        mode: RuleMode::from_number(reader.u8()?).ok_or("a mode is none")?,
         signal: reader.text()?.to_owned(),
         severity: Severity::from_number(reader.u8()?).ok_or("a severity is none")?,
         message: reader.text()?.to_owned(),
