@@ -161,6 +161,11 @@ impl Store {
         })
     }
 
+    /// Whether there is a store in `dir`, which opening would not have to make.
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(CATALOG_FILE).exists()
+    }
+
     /// Returns the directory of the store.
     pub fn dir(&self) -> &Path {
         &self.inner.dir

@@ -54,27 +54,50 @@ pub(super) fn read(
 /// Reads one file; `None` where it does not compile, which has then been said.
 fn read_one(file: &Path, deny: DenyArgs, console: &Console) -> Result<Option<PackUpload>, Failure> {
     let bytes = read_file(file)?;
-    // A rule belongs to the file that published it last, wherever that lies on whose machine.
-    let origin = match file.file_name() {
-        Some(name) if !is_stdin(file) => name.to_string_lossy().into_owned(),
-        Some(_) | None => name(file),
-    };
     if is_component(file, &bytes) {
-        return Ok(Some(PackUpload {
-            name: origin,
-            component: Some(STANDARD.encode(&bytes)),
-            source: None,
-        }));
+        return Ok(Some(component_of(file, &bytes)));
     }
     let Some(component) = super::source::compile(&name(file), &bytes, deny, console) else {
         return Ok(None);
     };
     Ok(Some(PackUpload {
-        name: origin,
+        name: origin(file),
         component: Some(STANDARD.encode(component)),
         // The compiler has found it to be UTF-8.
         source: String::from_utf8(bytes).ok(),
     }))
+}
+
+/// Reads one file, whose text whoever publishes it compiles.
+pub(super) fn upload(file: &Path) -> Result<PackUpload, Failure> {
+    let bytes = read_file(file)?;
+    if is_component(file, &bytes) {
+        return Ok(component_of(file, &bytes));
+    }
+    let text = String::from_utf8(bytes)
+        .with_context(|| format!("`{}` is not text", file.display()))
+        .map_err(Failure::wrong)?;
+    Ok(PackUpload {
+        name: origin(file),
+        component: None,
+        source: Some(text),
+    })
+}
+
+fn component_of(file: &Path, bytes: &[u8]) -> PackUpload {
+    PackUpload {
+        name: origin(file),
+        component: Some(STANDARD.encode(bytes)),
+        source: None,
+    }
+}
+
+/// A rule belongs to the file that published it last, wherever that lies on whose machine.
+fn origin(file: &Path) -> String {
+    match file.file_name() {
+        Some(name) if !is_stdin(file) => name.to_string_lossy().into_owned(),
+        Some(_) | None => name(file),
+    }
 }
 
 /// A component says so in its first bytes, whatever the file is called.

@@ -1,6 +1,7 @@
 //! `betrace serve`.
 
 mod config;
+mod follow;
 mod running;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -16,16 +17,12 @@ use super::{
     target::store_help,
 };
 use crate::{
-    api::{
-        Operations,
-        wire::{ApplyRequest, PackUpload},
-    },
-    rule_id::RuleMode,
-    store::StoreError,
+    store::{Store, StoreError},
     time::DurationArg,
 };
 
 use config::Config;
+use follow::{Follower, Following, Looked};
 pub(super) use running::{Running, Settings};
 
 /// How long clients may take to let go of their connections when the server stops.
@@ -61,7 +58,8 @@ pub struct Args {
     /// Where to answer the HTTP API. [default: 127.0.0.1:4320]
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub api: Option<SocketAddr>,
-    /// A folder of rules (.btr, .wasm) to publish before accepting.
+    /// A folder of rules (.btr, .wasm) to publish before accepting, and to follow: what changes there
+    /// is published, what is taken out there is taken out. A mistake leaves the last good rules live.
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
     /// A trace whose root has ended is judged when it has been quiet so long. [default: 7s]
@@ -79,27 +77,42 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
         None => Config::default(),
     };
     let config = config.overridden_by(&args);
-    // Compiled before anything is opened: a mistake in a rule changes nothing.
-    let packs = match &config.rules {
-        Some(folder) => packs::read(std::slice::from_ref(folder), DenyArgs::default(), console)?,
-        None => Vec::new(),
+    // Compiled before anything is opened: a mistake in a rule changes nothing, and is shown as the compiler shows it.
+    let rules = config.rules.clone().map(|folder| Rules {
+        read: packs::read(std::slice::from_ref(&folder), DenyArgs::default(), console).map(drop),
+        folder,
+    });
+    let rules = match rules {
+        // There are no last good rules to go on with.
+        Some(Rules { folder, read }) if !Store::is_in(&args.data) => {
+            let read = Ok(read?);
+            Some(Rules { folder, read })
+        }
+        rules => rules,
     };
     logs::start();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| Failure::usage(anyhow!(error)))?;
-    runtime.block_on(serve(config.settings(args.data), packs, console))
+    runtime.block_on(serve(config.settings(args.data), rules, console))
 }
 
-async fn serve(settings: Settings, packs: Vec<PackUpload>, console: &mut Console) -> Outcome {
+/// The folder of rules, and whether they compile.
+struct Rules {
+    folder: PathBuf,
+    read: Result<(), Failure>,
+}
+
+async fn serve(settings: Settings, rules: Option<Rules>, console: &mut Console) -> Outcome {
     // Heard from the first moment on: a start may take long.
     let mut terminate =
         signal(SignalKind::terminate()).map_err(|error| Failure::usage(anyhow!(error)))?;
     let mut running = Running::start(settings).await.map_err(not_started)?;
-    if !packs.is_empty() {
-        running.apply(packs).await.map_err(Failure::wrong)?;
-    }
+    let following = match rules {
+        Some(rules) => Some(running.follow(rules).await?),
+        None => None,
+    };
     let Running {
         grpc, http, api, ..
     } = &running;
@@ -110,6 +123,8 @@ async fn serve(settings: Settings, packs: Vec<PackUpload>, console: &mut Console
         _ = tokio::signal::ctrl_c() => {}
         error = running.failed() => return Err(Failure::usage(error)),
     }
+    // Nothing is published while the server stops.
+    drop(following);
     running.stop().await.map_err(Failure::usage)?;
     Ok(Exit::Fine)
 }
@@ -134,16 +149,26 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 impl Running {
-    /// Publishes packs, all or none. What they say is in the folder is theirs, whatever file it was in before.
-    async fn apply(&self, packs: Vec<PackUpload>) -> anyhow::Result<()> {
-        let operations = self.operations();
-        let request = ApplyRequest {
-            packs,
-            dry_run: false,
-            take_over: true,
-            mode: RuleMode::Live,
+    /// Publishes the rules of a folder, and follows it from then on. Where they cannot be published the ones that the
+    /// folder had before stay live; where there were none, that is an error.
+    async fn follow(&self, rules: Rules) -> Result<Following, Failure> {
+        let operations = self.operations(follow::PUBLISHER);
+        let begin = move || -> Result<Following, Failure> {
+            let Rules { folder, read } = rules;
+            let had_rules = follow::has_published(&operations)?;
+            let mut follower = Follower::new(folder.clone(), operations);
+            let published = read.and_then(|()| follower.publish().map_err(Failure::wrong));
+            let looked = match published {
+                Ok(applied) => Looked::Published(applied),
+                Err(Failure::Error { error, .. }) if had_rules => {
+                    Looked::Refused(format!("{error:#}"))
+                }
+                Err(failure) => return Err(failure),
+            };
+            follow::tell(&folder, &looked);
+            Following::start(follower).map_err(|error| Failure::usage(anyhow!(error)))
         };
-        tokio::task::spawn_blocking(move || operations.apply(&request)).await??;
-        Ok(())
+        let begun = tokio::task::spawn_blocking(begin).await;
+        begun.map_err(|error| Failure::usage(anyhow!(error)))?
     }
 }

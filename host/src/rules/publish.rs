@@ -2,7 +2,10 @@
 //!
 //! Compiling comes before any lock. Every check comes before anything is stored.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     rule_id::{Digest, RuleId, RuleMode, RuleVersion},
@@ -39,6 +42,9 @@ pub struct PublishOptions {
     pub mode: RuleMode,
     /// By whom, for the history.
     pub published_by: String,
+    /// Whether the packs are all that this publisher has: rules that it published before and that are in none of them
+    /// are taken out.
+    pub is_complete: bool,
 }
 
 /// What a change led to, or would.
@@ -110,8 +116,30 @@ impl Registry {
                 })
             }));
         }
+        if options.is_complete {
+            let gone = missing(&loaded, &records, &options.published_by);
+            changes.extend(gone.map(|id| RuleChange::Remove { id }));
+        }
         self.apply(tenant, &rules, changes, &records)
     }
+}
+
+/// Returns the rules whose live version is this publisher's, and that none of the packs has.
+fn missing<'a>(
+    loaded: &'a [(NewPack, Arc<PackPre>)],
+    records: &'a [RuleRecord],
+    published_by: &'a str,
+) -> impl Iterator<Item = RuleId> + 'a {
+    let is_theirs = move |record: &&RuleRecord| {
+        let live = record.live.and_then(|live| version_of(record, live).ok());
+        live.is_some_and(|live| live.published_by == published_by)
+    };
+    let ids = loaded.iter().flat_map(|(_, pre)| pre.rules());
+    let ids: BTreeSet<&RuleId> = ids.map(|rule| &rule.id).collect();
+    let theirs = records.iter().filter(is_theirs);
+    theirs
+        .filter(move |record| !ids.contains(&record.id))
+        .map(|record| record.id.clone())
 }
 
 /// Returns what publishing would lead to.

@@ -19,7 +19,9 @@ impl Rollout {
         rollout.write("phi.btr", RULE);
         rollout.write("traces.jsonl", LINES);
         // Publishing makes the store.
-        rollout.run(&[&["rules", "apply", "phi.btr"], apply].concat()).exits(0);
+        rollout
+            .run(&[&["rules", "apply", "phi.btr"], apply].concat())
+            .exits(0);
         rollout.run(&["import", "traces.jsonl"]).exits(0);
         rollout
     }
@@ -41,21 +43,46 @@ impl Rollout {
 #[test]
 fn a_dry_run_tells_by_trace_what_would_fire_and_what_would_stop() {
     let rollout = Rollout::new(&[]);
-    let (first, second) = ("5b8efff798038103d269b633813fc60c", "5b8efff798038103d269b633813fc60d");
-    rollout.write("phi.btr", &RULE.replace("always   { audit.log }", "never    { audit.log }"));
-    let dry = ["rules", "apply", "phi.btr", "--dry-run", "--from", "2026-02-01"];
+    let (first, second) = (
+        "5b8efff798038103d269b633813fc60c",
+        "5b8efff798038103d269b633813fc60d",
+    );
+    rollout.write(
+        "phi.btr",
+        &RULE.replace("always   { audit.log }", "never    { audit.log }"),
+    );
+    let dry = [
+        "rules",
+        "apply",
+        "phi.btr",
+        "--dry-run",
+        "--from",
+        "2026-02-01",
+    ];
     let said = rollout.json(&dry);
     assert_eq!(said["rules"][0]["change"], "updated");
     let rule = &said["comparison"]["rules"][0];
-    assert_eq!((&rule["violated"], &rule["violated_live"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&rule["violated"], &rule["violated_live"]),
+        (&json!(1), &json!(1))
+    );
     let traces = |what: &str| {
         let violations = rule[what].as_array().unwrap().iter();
-        violations.map(|of| of["trace_id"].clone()).collect::<Vec<_>>()
+        violations
+            .map(|of| of["trace_id"].clone())
+            .collect::<Vec<_>>()
     };
-    assert_eq!((traces("fires"), traces("stops")), (vec![json!(second)], vec![json!(first)]));
+    assert_eq!(
+        (traces("fires"), traces("stops")),
+        (vec![json!(second)], vec![json!(first)])
+    );
 
     let human = rollout.run(&dry).exits(0).says(&["nothing was published"]);
-    assert!(human.stdout.contains("1 newly, 1 no longer"), "{}", human.stdout);
+    assert!(
+        human.stdout.contains("1 newly, 1 no longer"),
+        "{}",
+        human.stdout
+    );
     assert!(human.stdout.contains("+  ") && human.stdout.contains(second));
     // Without --from only the last day counts, and the traces are older.
     let day = rollout.json(&["rules", "apply", "phi.btr", "--dry-run"]);
@@ -83,7 +110,10 @@ fn signals_of_a_version_on_trial_are_marked_until_it_is_published_for_good() {
 
     let applied = rollout.json(&["rules", "apply", "phi.btr"]);
     assert_eq!(applied["rules"][0]["version"], 2);
-    let other = LINES.replace("5b8efff798038103d269b633813fc60", "6b8efff798038103d269b633813fc60");
+    let other = LINES.replace(
+        "5b8efff798038103d269b633813fc60",
+        "6b8efff798038103d269b633813fc60",
+    );
     rollout.write("traces.jsonl", &other);
     rollout.run(&["import", "traces.jsonl"]).exits(0);
     assert_eq!(signals("live").as_array().unwrap().len(), 1);

@@ -3,11 +3,11 @@
 use super::{ApiError, Local, coverage, packs};
 use crate::{
     api::wire::{
-        AppliedChange, AppliedRule, ApplyReport, ApplyRequest, RuleAction, RuleChanged, RuleDetail,
-        RuleVersionView, RuleView,
+        AppliedChange, AppliedRule, ApplyReport, ApplyRequest, PackUpload, RuleAction, RuleChanged,
+        RuleDetail, RuleVersionView, RuleView,
     },
     rule_id::{RuleId, RuleVersion},
-    rules::{PublishOptions, PublishedRule},
+    rules::{Applied, PublishOptions, PublishedRule},
     store::{RuleRecord, RuleVersionRecord},
     time::rfc3339,
 };
@@ -50,6 +50,7 @@ impl Local {
             take_over: request.take_over,
             dry_run: request.dry_run,
             mode: request.mode,
+            is_complete: false,
             published_by: self.who.to_owned(),
         };
         let applied = self.rooms.registry.publish(&self.tenant, packs, &options)?;
@@ -73,6 +74,22 @@ impl Local {
             rules: rules.collect(),
             dry_run: request.dry_run,
         })
+    }
+
+    /// Publishes packs as all that this publisher has: what it published before and is in none of them is taken out.
+    ///
+    /// # Errors
+    ///
+    /// As publishing them.
+    pub fn replace_packs(&self, packs: &[PackUpload]) -> Result<Applied, ApiError> {
+        let options = PublishOptions {
+            take_over: true,
+            published_by: self.who.to_owned(),
+            is_complete: true,
+            ..PublishOptions::default()
+        };
+        let packs = packs::read(packs)?;
+        Ok(self.rooms.registry.publish(&self.tenant, packs, &options)?)
     }
 
     pub(super) fn change(&self, id: &RuleId, action: &RuleAction) -> Result<RuleChanged, ApiError> {

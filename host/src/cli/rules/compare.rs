@@ -8,7 +8,7 @@ use crate::{
     api::wire::{AppliedChange, ApplyReport, ReplayReport, ReplayedRule, ReplayedViolation},
     cli::{
         console::Console,
-        table::{Table, counted, one_line},
+        table::{Table, counted},
     },
     time::took,
 };
@@ -148,7 +148,7 @@ impl RuleComparison {
                     what.to_owned(),
                     violation.time.clone(),
                     violation.trace_id.clone(),
-                    one_line(&violation.message).to_string(),
+                    violation.message.clone(),
                 ]);
             }
         }

@@ -136,9 +136,10 @@ impl Running {
         Ok(running)
     }
 
-    /// Returns what the default tenant may ask, without a detour through the network.
-    pub(in crate::cli) fn operations(&self) -> Local {
-        Local::new(self.host.rooms.clone(), TenantId::default_tenant(), "serve")
+    /// Returns what the default tenant may ask, without a detour through the network; `who` is named in the history of
+    /// rules.
+    pub(in crate::cli) fn operations(&self, who: &'static str) -> Local {
+        Local::new(self.host.rooms.clone(), TenantId::default_tenant(), who)
     }
 
     /// Waits until a listener fails, which none does by itself.
