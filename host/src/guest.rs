@@ -18,6 +18,8 @@ pub(crate) struct Guest {
     pub(crate) evaluate: String,
     /// WAT of further items of the module.
     pub(crate) items: String,
+    /// WAT that the allocator runs first, with the size in bytes as local 3.
+    pub(crate) realloc: String,
     /// Pages of memory that the module begins with.
     pub(crate) pages: u32,
 }
@@ -46,6 +48,7 @@ impl Default for Guest {
             describe: None,
             evaluate: ALWAYS_0.into(),
             items: String::new(),
+            realloc: String::new(),
             pages: 16,
         }
     }
@@ -117,6 +120,9 @@ pub(crate) const HAS_NAME: &str = r"
     (br $rules)))
   (local.get $out)";
 
+/// Where the allocator of [`PRELUDE`] takes memory.
+const ALLOCATES: &str = "(call $alloc (local.get 3))";
+
 /// What every guest has: memory, an allocator, and the making of findings.
 const PRELUDE: &str = r#"
   (global $heap (mut i32) (i32.const 524288))
@@ -183,10 +189,11 @@ impl Guest {
             write!(data, "\\{byte:02x}").unwrap();
             data
         });
+        let prelude = PRELUDE.replacen(ALLOCATES, &(self.realloc.clone() + ALLOCATES), 1);
         let text = format!(
             r#"(module
   (memory (export "memory") {pages})
-  {PRELUDE}
+  {prelude}
   {items}
   (func (export "betrace:rules/pack@1.0.0#describe") (result i32) {describe})
   (func (export "betrace:rules/pack@1.0.0#evaluate")

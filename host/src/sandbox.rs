@@ -8,9 +8,9 @@
 //! | step | file |
 //! |---|---|
 //! | bytes -> structure, names and version checked | `precheck` |
-//! | -> compiled in a child process with limits of its own | `compile` |
+//! | -> validated and compiled in a child process with limits of its own | `compile` |
 //! | -> asked what it holds, and every field of that checked | `describe`, `want`, `pack` |
-//! | -> tried on small batches, kept | `trial`, `load` |
+//! | -> tried on small batches in several companies, kept | `trial`, `load` |
 //! | a batch -> findings, or a fault | `call`, `findings` |
 //!
 //! Not covered: a side channel through the processor's caches, and what a guest may learn from the time
@@ -30,6 +30,7 @@ mod precheck;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod turnstile;
 mod tzdata;
 mod want;
 
@@ -44,7 +45,7 @@ use std::{
 
 use wasmtime::Engine;
 
-use crate::rule_id::Digest;
+use crate::{clock::SystemClock, rule_id::Digest};
 
 pub use self::{
     bindings::exports::betrace::rules::pack::{Batch, Column, Findings, Values},
@@ -52,13 +53,14 @@ pub use self::{
     compile::{COMPILE_PACK_ARG, PackCompiler, compile_child},
     describe::{MessagePart, RuleDescription},
     error::{CallError, LoadError, RuleFault, SandboxError},
+    findings::{Said, said_of},
     limits::SandboxLimits,
     pack::{PackPlan, PackPre, RuleUses},
     tzdata::tz_version,
     want::{FixedColumn, Form, Table, TextColumn, Want, WantColumn, WantScope},
 };
 
-use self::call::Turnstile;
+use self::{call::Spend, turnstile::Turnstile};
 
 /// The engine, its clock, and the packs that are loaded. One for a process.
 pub struct Sandbox {
@@ -66,6 +68,10 @@ pub struct Sandbox {
     compiler: PackCompiler,
     limits: SandboxLimits,
     turnstile: Turnstile,
+    /// Lets as many packs be compiled at a time as [`SandboxLimits::compiles_max`] says.
+    compiling: Turnstile,
+    /// A guest is stopped by the machine's time, whatever time the host is told.
+    clock: SystemClock,
     n_loaded: Arc<AtomicUsize>,
     /// What is loaded, so that the same bytes for two tenants are compiled once.
     by_digest: Mutex<HashMap<Digest, Weak<PackPre>>>,
@@ -83,6 +89,8 @@ impl Sandbox {
             compiler,
             limits,
             turnstile: Turnstile::new(limits.instances_max),
+            compiling: Turnstile::new(limits.compiles_max.max(1)),
+            clock: SystemClock::new(),
             n_loaded: Arc::default(),
             by_digest: Mutex::default(),
         })
@@ -105,8 +113,10 @@ impl Sandbox {
         batch: &Batch,
         budget: CallBudget,
     ) -> Result<Answer, CallError> {
+        let n_spans = batch.trace_ends.last().map_or(0, |end| *end as usize);
+        let spend = Spend::of_call(&self.limits, rules.len(), n_spans, budget);
         self.turnstile
-            .enter(|| call::evaluate(&self.engine, &self.limits, pack, rules, batch, budget))
+            .enter(|| call::evaluate(&self.engine, pack, rules, batch, &spend))
     }
 
     /// Returns the limits.

@@ -61,11 +61,13 @@ pub enum Reason {
     BadOutput = 5,
     /// The rule fails too often; its traces wait until the quarantine is lifted.
     Quarantined = 6,
+    /// The rule's answer hung on the traces beside the one that it judged.
+    Stateful = 7,
 }
 
 impl Reason {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Incomplete,
         Self::OutOfFuel,
         Self::DeadlineExceeded,
@@ -73,6 +75,7 @@ impl Reason {
         Self::Trapped,
         Self::BadOutput,
         Self::Quarantined,
+        Self::Stateful,
     ];
 
     /// Returns the name that the surfaces use.
@@ -85,6 +88,7 @@ impl Reason {
             Self::Trapped => "trapped",
             Self::BadOutput => "bad_output",
             Self::Quarantined => "quarantined",
+            Self::Stateful => "stateful",
         }
     }
 

@@ -59,7 +59,7 @@ fn what_the_child_compiles_runs_here() {
 fn a_pack_that_takes_too_much_to_compile_is_refused() {
     let sandbox = sandbox(env!("CARGO_BIN_EXE_betrace"));
     // Every variable changes in the innermost of many loops, so every loop has each of them as a parameter.
-    let (n_loops, n_locals) = (2_000, 4_000);
+    let (n_loops, n_locals) = (900, 5_000);
     let locals = "i64 ".repeat(n_locals);
     let open = "loop ".repeat(n_loops);
     let close = "local.get 0 br_if 0 end ".repeat(n_loops);

@@ -174,7 +174,8 @@ impl Alone<'_, '_> {
             | Reason::Trapped
             | Reason::BadOutput
             | Reason::Incomplete
-            | Reason::Quarantined => fault.fuel_spent.max(self.fuel_of_call / REPEAT_FUEL_PARTS),
+            | Reason::Quarantined
+            | Reason::Stateful => fault.fuel_spent.max(self.fuel_of_call / REPEAT_FUEL_PARTS),
         };
         self.budget = self.budget.saturating_sub(spent);
     }

@@ -5,11 +5,7 @@
 //! before the first instruction of the guest, and the deadline again before the call, since a start
 //! function runs on instantiation.
 
-use std::{
-    fs,
-    sync::{Condvar, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fs, time::Duration};
 
 use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline};
 
@@ -20,7 +16,7 @@ use super::{
         RulePack,
         exports::betrace::rules::pack::{Batch, Findings, Rule},
     },
-    error::{CallError, RuleFault},
+    error::{CallError, RuleFault, excerpt},
     limits::{
         DESCRIPTION_BYTES_MAX, EPOCH_TICK, MEMORY_BYTES_MAX, SandboxLimits, TABLE_ELEMENTS_MAX,
     },
@@ -52,8 +48,14 @@ pub struct Answer {
 /// What a store holds beside the guest: its limits.
 #[derive(Debug, Default)]
 pub(super) struct Guest {
-    /// Whether the guest was refused memory: then that is why it failed.
-    denied: bool,
+    /// What the guest was refused: then that is why it failed.
+    denied: Option<Denied>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Denied {
+    Memory,
+    Table,
 }
 
 impl ResourceLimiter for Guest {
@@ -64,7 +66,9 @@ impl ResourceLimiter for Guest {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let granted = desired <= MEMORY_BYTES_MAX;
-        self.denied |= !granted;
+        if !granted {
+            self.denied = Some(Denied::Memory);
+        }
         Ok(granted)
     }
 
@@ -75,7 +79,9 @@ impl ResourceLimiter for Guest {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let granted = desired <= TABLE_ELEMENTS_MAX;
-        self.denied |= !granted;
+        if !granted {
+            self.denied = Some(Denied::Table);
+        }
         Ok(granted)
     }
 
@@ -92,19 +98,57 @@ impl ResourceLimiter for Guest {
     }
 }
 
+/// What a call may spend.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spend {
+    pub(super) fuel: u64,
+    pub(super) stop: Stop,
+}
+
+/// When a call is stopped whose fuel lasts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stop {
+    /// Once it has computed for so long; see [`Call::watch`].
+    Computed(Duration),
+    /// Once so much time has passed: somebody waits for the answer.
+    Passed(Duration),
+}
+
+impl Stop {
+    pub(super) fn time(self) -> Duration {
+        match self {
+            Self::Computed(time) | Self::Passed(time) => time,
+        }
+    }
+}
+
+impl Spend {
+    /// What a call that judges may spend.
+    pub(super) fn of_call(
+        limits: &SandboxLimits,
+        n_rules: usize,
+        n_spans: usize,
+        budget: CallBudget,
+    ) -> Self {
+        let fuel = limits.fuel(n_rules, n_spans);
+        let deadline = limits.deadline(fuel).saturating_mul(budget.deadlines);
+        Self {
+            fuel,
+            stop: Stop::Computed(deadline),
+        }
+    }
+}
+
 /// Judges `batch` by `rules`, positions in the pack, ascending. The findings are within their ranges.
 pub(super) fn evaluate(
     engine: &Engine,
-    limits: &SandboxLimits,
     pack: &PackPre,
     rules: &[u32],
     batch: &Batch,
-    budget: CallBudget,
+    spend: &Spend,
 ) -> Result<Answer, CallError> {
     let n_spans = batch.trace_ends.last().map_or(0, |end| *end as usize);
     let n_traces = batch.traces as usize;
-    let fuel = limits.fuel(rules.len(), n_spans);
-    let deadline = limits.deadline(fuel).saturating_mul(budget.deadlines);
     // What findings of the largest size take: for each rule and trace a verdict and all of a violation,
     // and each span a witness of each rule.
     let lifted = rules
@@ -113,8 +157,7 @@ pub(super) fn evaluate(
         .saturating_add(4 << 10);
     let (findings, fuel_spent) = Call {
         engine,
-        fuel,
-        deadline,
+        spend,
         lifted,
     }
     .run(
@@ -135,15 +178,12 @@ pub(super) fn evaluate(
 /// Asks a pack what it holds.
 pub(super) fn describe(
     engine: &Engine,
-    limits: &SandboxLimits,
     pre: &super::bindings::RulePackPre<Guest>,
+    spend: &Spend,
 ) -> Result<Vec<Rule>, CallError> {
-    // As much as judging one batch by one rule.
-    let fuel = limits.fuel(1, 0);
     let (rules, _) = Call {
         engine,
-        fuel,
-        deadline: limits.deadline(fuel),
+        spend,
         lifted: DESCRIPTION_BYTES_MAX,
     }
     .run(
@@ -156,8 +196,7 @@ pub(super) fn describe(
 /// The budgets of one call.
 struct Call<'a> {
     engine: &'a Engine,
-    fuel: u64,
-    deadline: Duration,
+    spend: &'a Spend,
     /// Bytes that may come back.
     lifted: usize,
 }
@@ -171,20 +210,23 @@ impl Call<'_> {
     ) -> Result<(T, u64), CallError> {
         let mut store = Store::new(self.engine, Guest::default());
         store.limiter(|guest| guest);
-        store.set_fuel(self.fuel).map_err(|error| host(&error))?;
+        store
+            .set_fuel(self.spend.fuel)
+            .map_err(|error| host(&error))?;
         store.set_hostcall_fuel(self.lifted);
         self.watch(&mut store);
-        store.set_epoch_deadline(ticks(self.deadline / 2));
         let pack = match instantiate(&mut store) {
             Ok(pack) => pack,
-            Err(error) if error.is::<Trap>() || store.data().denied => {
+            Err(error) if error.is::<Trap>() || store.data().denied.is_some() => {
                 return Err(self.fault(&store, &error).into());
             }
             // Whatever else fails here failed for want of something of the host's: this component was
             // instantiated when it was loaded.
             Err(error) => return Err(host(&error)),
         };
-        store.set_epoch_deadline(ticks(self.deadline / 2));
+        if let Stop::Computed(deadline) = self.spend.stop {
+            store.set_epoch_deadline(ticks(deadline / 2));
+        }
         match call(&pack, &mut store) {
             Ok(answer) => Ok((answer, self.spent(&store))),
             Err(error) => Err(self.fault(&store, &error).into()),
@@ -197,7 +239,14 @@ impl Call<'_> {
     /// deadline passes unmeasured, since asking the system at the start would cost every call; from then on
     /// what counts is the processor time of this thread.
     fn watch(&self, store: &mut Store<Guest>) {
-        let computes = self.deadline / 2;
+        let computes = match self.spend.stop {
+            Stop::Computed(deadline) => deadline / 2,
+            Stop::Passed(time) => {
+                store.set_epoch_deadline(ticks(time));
+                return;
+            }
+        };
+        store.set_epoch_deadline(ticks(computes));
         let mut since = None;
         store.epoch_deadline_callback(move |_| {
             let Some(now) = thread_cpu_time() else {
@@ -214,7 +263,9 @@ impl Call<'_> {
     }
 
     fn spent(&self, store: &Store<Guest>) -> u64 {
-        self.fuel.saturating_sub(store.get_fuel().unwrap_or(0))
+        self.spend
+            .fuel
+            .saturating_sub(store.get_fuel().unwrap_or(0))
     }
 
     fn fault(&self, store: &Store<Guest>, error: &wasmtime::Error) -> RuleFault {
@@ -223,26 +274,33 @@ impl Call<'_> {
             Some(Trap::OutOfFuel) => Reason::OutOfFuel,
             Some(Trap::Interrupt) => Reason::DeadlineExceeded,
             // A guest that is refused memory gives up in its own way, mostly by `unreachable`.
-            _ if store.data().denied => Reason::MemoryLimit,
+            _ if store.data().denied.is_some() => Reason::MemoryLimit,
             Some(_) => Reason::Trapped,
             // No trap, so the answer, or the room for the question, was not where the guest said.
             None => Reason::BadOutput,
         };
         let detail = match (kind, trap) {
-            (Reason::OutOfFuel, _) => format!("spent all of its {} units of fuel", self.fuel),
+            (Reason::OutOfFuel, _) => format!("spent all of its {} units of fuel", self.spend.fuel),
             (Reason::DeadlineExceeded, _) => {
-                format!("computed for more than {} ms", self.deadline.as_millis())
+                let most = self.spend.stop.time();
+                format!("computed for more than {} ms", most.as_millis())
             }
-            (Reason::MemoryLimit, _) => format!(
-                "asked for more than {} MiB of memory",
-                MEMORY_BYTES_MAX >> 20
-            ),
+            (Reason::MemoryLimit, _) => match store.data().denied {
+                Some(Denied::Table) => {
+                    format!("asked for more than {TABLE_ELEMENTS_MAX} entries of its table")
+                }
+                Some(Denied::Memory) | None => {
+                    let most = MEMORY_BYTES_MAX >> 20;
+                    format!("asked for more than {most} MiB of memory")
+                }
+            },
             (_, Some(trap)) => format!("{trap} {error}"),
             (_, None) => format!("{error:#}"),
         };
         RuleFault {
             kind,
-            detail: detail.trim_end().to_owned(),
+            // Names of the guest's functions are in it.
+            detail: excerpt(detail.trim_end()),
             fuel_spent: self.spent(store),
         }
     }
@@ -268,45 +326,4 @@ fn thread_cpu_time() -> Option<Duration> {
     let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let nanos = text.split_ascii_whitespace().next()?;
     nanos.parse().ok().map(Duration::from_nanos)
-}
-
-/// Lets at most as many calls run as there are instances; the rest wait their turn.
-#[derive(Debug)]
-pub(super) struct Turnstile {
-    free: Mutex<u32>,
-    freed: Condvar,
-}
-
-impl Turnstile {
-    pub(super) fn new(places: u32) -> Self {
-        Self {
-            free: Mutex::new(places),
-            freed: Condvar::new(),
-        }
-    }
-
-    /// Waits for a place and runs `call` in it. The call must not enter again.
-    pub(super) fn enter<T>(&self, call: impl FnOnce() -> T) -> T {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        while *free == 0 {
-            free = self
-                .freed
-                .wait(free)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        *free -= 1;
-        drop(free);
-        let _place = Place(self);
-        call()
-    }
-}
-
-/// A place that is given back even where the call unwinds.
-struct Place<'a>(&'a Turnstile);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
-    }
 }

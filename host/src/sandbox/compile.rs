@@ -4,32 +4,44 @@
 //! and 4 GiB. So the host runs its own binary again with [`COMPILE_PACK_ARG`], which limits itself before
 //! it reads a byte: address space and processor time by `setrlimit`, while the parent watches the clock.
 //! The pack goes in over standard input; the compiled code comes back over standard output, or a sentence
-//! over standard error and status 1.
+//! over standard error, with status 1 where the pack does not compile and 2 where it is not valid. Any other end
+//! tells which limit it met.
+//!
+//! The child validates too: to do so takes more than linear time in the size of the file.
 //!
 //! Nothing that a user uploaded reaches `deserialize`: only what our own child wrote into our own pipe.
 
 use std::{
+    fmt,
     io::{self, Read, Write},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitCode, Stdio},
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
     sync::mpsc,
     thread,
+    time::Duration,
 };
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use wasmtime::{Engine, component::Component};
 
 use super::{
     engine::compiling_engine,
-    error::LoadError,
+    error::{LoadError, excerpt},
     limits::{
-        COMPILE_CPU_SECONDS_MAX, COMPILE_MEMORY_BYTES_MAX, COMPILE_WALL_MAX, COMPILED_BYTES_MAX,
-        PACK_BYTES_MAX,
+        COMPILE_CPU_SECONDS_MAX, COMPILE_MEMORY_BYTES_MAX, COMPILED_BYTES_MAX, PACK_BYTES_MAX,
     },
+    precheck::validate,
 };
 
 /// The hidden argument with which the binary compiles a pack from standard input to standard output.
 pub const COMPILE_PACK_ARG: &str = "__compile-pack";
+
+/// How the child ends where the pack is not valid.
+const NOT_VALID: u8 = 2;
+
+/// How a Rust program ends that panicked.
+const PANICKED: i32 = 101;
 
 /// Where packs are compiled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,20 +56,22 @@ pub enum PackCompiler {
     InProcess,
 }
 
-/// Compiles a pack that passed the pre-check.
+/// Validates and compiles a pack that passed the pre-check, within `wall` where a child does it.
 pub(super) fn compile(
     engine: &Engine,
     compiler: &PackCompiler,
     pack: &[u8],
+    wall: Duration,
 ) -> Result<Component, LoadError> {
     match compiler {
         PackCompiler::InProcess => {
+            validate(pack)?;
             Component::from_binary(engine, pack).map_err(|error| LoadError::Compile {
                 what: chain(&error),
             })
         }
         PackCompiler::Child { program } => {
-            let compiled = compile_in_child(program, pack)?;
+            let compiled = compile_in_child(program, pack, wall)?;
             deserialize(engine, &compiled).map_err(|error| LoadError::Host {
                 what: format!(
                     "what `{}` compiled does not load: {error:#}",
@@ -79,7 +93,7 @@ fn deserialize(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> 
     unsafe { Component::deserialize(engine, compiled) }
 }
 
-fn compile_in_child(program: &Path, pack: &[u8]) -> Result<Vec<u8>, LoadError> {
+fn compile_in_child(program: &Path, pack: &[u8], wall: Duration) -> Result<Vec<u8>, LoadError> {
     let host = |what: &str, error: &io::Error| LoadError::Host {
         what: format!("{what} `{}` for compiling: {error}", program.display()),
     };
@@ -91,7 +105,7 @@ fn compile_in_child(program: &Path, pack: &[u8]) -> Result<Vec<u8>, LoadError> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| host("cannot start", &error))?;
-    let talked = talk(&mut child, pack);
+    let talked = talk(&mut child, pack, wall);
     if talked.is_err() {
         // It may have ended by itself.
         child.kill().ok();
@@ -105,18 +119,34 @@ fn compile_in_child(program: &Path, pack: &[u8]) -> Result<Vec<u8>, LoadError> {
         }
         return Ok(compiled);
     }
+    Err(why_it_ended(status, sentence))
+}
+
+/// Says what it means that the child ended without code.
+fn why_it_ended(status: ExitStatus, sentence: String) -> LoadError {
+    if let Some(signal) = status.signal() {
+        let memory = COMPILE_MEMORY_BYTES_MAX >> 20;
+        let signal = Signal::from_named_raw(signal);
+        let what = if signal == Some(Signal::XCPU) || signal == Some(Signal::KILL) {
+            format!("{COMPILE_CPU_SECONDS_MAX} s of processor time")
+        } else if signal == Some(Signal::ABORT) {
+            format!("{memory} MiB of memory")
+        } else {
+            format!("the compiler's stack or {memory} MiB of memory ({status})")
+        };
+        return LoadError::CompileLimit { what };
+    }
     match status.code() {
-        Some(1) if !sentence.is_empty() => Err(LoadError::Compile { what: sentence }),
-        Some(_) => Err(LoadError::Host {
+        Some(1) if !sentence.is_empty() => LoadError::Compile { what: sentence },
+        Some(code) if code == i32::from(NOT_VALID) && !sentence.is_empty() => {
+            LoadError::Invalid { what: sentence }
+        }
+        Some(PANICKED) => LoadError::Compile {
+            what: "the compiler gave up on it".into(),
+        },
+        Some(_) | None => LoadError::Host {
             what: format!("the compiling child ended with {status}"),
-        }),
-        // A signal: SIGXCPU or SIGKILL for time, SIGABRT where no memory is left.
-        None => Err(LoadError::CompileLimit {
-            what: format!(
-                "{COMPILE_CPU_SECONDS_MAX} s of processor time or {} MiB of memory ({status})",
-                COMPILE_MEMORY_BYTES_MAX >> 20
-            ),
-        }),
+        },
     }
 }
 
@@ -127,7 +157,7 @@ struct Said {
 }
 
 /// Hands the pack to the child and takes what it says, for as long as it may take.
-fn talk(child: &mut Child, pack: &[u8]) -> Result<Said, LoadError> {
+fn talk(child: &mut Child, pack: &[u8], wall: Duration) -> Result<Said, LoadError> {
     let (Some(mut stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
@@ -147,11 +177,11 @@ fn talk(child: &mut Child, pack: &[u8]) -> Result<Said, LoadError> {
                 .and_then(|_| stderr.take(4 << 10).read_to_end(&mut sentence));
             tx.send(read.map(|_| Said {
                 compiled,
-                sentence: String::from_utf8_lossy(&sentence).trim().to_owned(),
+                sentence: excerpt(String::from_utf8_lossy(&sentence).trim()),
             }))
             .ok();
         });
-        match rx.recv_timeout(COMPILE_WALL_MAX) {
+        match rx.recv_timeout(wall) {
             Ok(Ok(said)) => Ok(said),
             Ok(Err(error)) => Err(LoadError::Host {
                 what: format!("the compiling child broke off: {error}"),
@@ -160,7 +190,7 @@ fn talk(child: &mut Child, pack: &[u8]) -> Result<Said, LoadError> {
                 // Closes the pipes, so that both threads end.
                 child.kill().ok();
                 Err(LoadError::CompileLimit {
-                    what: format!("{} s", COMPILE_WALL_MAX.as_secs()),
+                    what: format!("{} ms", wall.as_millis()),
                 })
             }
         }
@@ -169,17 +199,23 @@ fn talk(child: &mut Child, pack: &[u8]) -> Result<Said, LoadError> {
 
 /// Is the compiling child: reads a pack from standard input and writes its code to standard output.
 pub fn compile_child() -> ExitCode {
-    match limit_self().and_then(|()| compile_stdin()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(sentence) => {
-            // With standard error gone there is nobody left to tell.
-            writeln!(io::stderr(), "{sentence}").ok();
-            ExitCode::FAILURE
-        }
-    }
+    let error = match limit_self().and_then(|()| compile_stdin()) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(error) => error,
+    };
+    let (status, sentence) = if let LoadError::Invalid { what } = error {
+        (ExitCode::from(NOT_VALID), what)
+    } else if let LoadError::Compile { what } = error {
+        (ExitCode::FAILURE, what)
+    } else {
+        (ExitCode::FAILURE, error.to_string())
+    };
+    // With standard error gone there is nobody left to tell.
+    writeln!(io::stderr(), "{sentence}").ok();
+    status
 }
 
-fn limit_self() -> Result<(), String> {
+fn limit_self() -> Result<(), LoadError> {
     let limits = [
         (Resource::As, COMPILE_MEMORY_BYTES_MAX),
         (Resource::Cpu, COMPILE_CPU_SECONDS_MAX),
@@ -192,26 +228,35 @@ fn limit_self() -> Result<(), String> {
             current: Some(most),
             maximum: Some(most),
         };
-        setrlimit(resource, limit).map_err(|error| format!("cannot limit itself: {error}"))?;
+        setrlimit(resource, limit).map_err(|error| does_not("limit itself", &error))?;
     }
     Ok(())
 }
 
-fn compile_stdin() -> Result<(), String> {
+fn compile_stdin() -> Result<(), LoadError> {
     let mut pack = Vec::new();
     io::stdin()
         .take(PACK_BYTES_MAX as u64 + 1)
         .read_to_end(&mut pack)
-        .map_err(|error| format!("cannot read the pack: {error}"))?;
+        .map_err(|error| does_not("read the pack", &error))?;
+    validate(&pack)?;
     let compiled = compiling_engine()
-        .map_err(|error| error.to_string())?
+        .map_err(|error| does_not("compile", &error))?
         .precompile_component(&pack)
-        .map_err(|error| chain(&error))?;
+        .map_err(|error| LoadError::Compile {
+            what: chain(&error),
+        })?;
     io::stdout()
         .write_all(&compiled)
-        .map_err(|error| format!("cannot write the code: {error}"))
+        .map_err(|error| does_not("write the code", &error))
+}
+
+fn does_not(what: &str, error: &impl fmt::Display) -> LoadError {
+    LoadError::Compile {
+        what: format!("the compiling child cannot {what}: {error}"),
+    }
 }
 
 fn chain(error: &wasmtime::Error) -> String {
-    format!("{error:#}")
+    excerpt(&format!("{error:#}"))
 }

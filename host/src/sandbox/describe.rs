@@ -4,7 +4,7 @@ use crate::{rule_id::RuleId, signal::Severity, verdict::Verdict};
 
 use super::{
     bindings::exports::betrace::rules::pack as wit,
-    error::LoadError,
+    error::{LoadError, excerpt},
     limits::{
         ENTRIES_MAX, LABEL_BYTES_MAX, LITERALS_MAX, NAMES_MAX, RULES_MAX, SENTENCE_BYTES_MAX,
         WANTS_MAX, WORD_BYTES_MAX,
@@ -244,9 +244,4 @@ fn check_count(what: &str, n: usize, max: usize) -> Result<(), String> {
         return Err(format!("its {what} hold {n} entries, more than {max}"));
     }
     Ok(())
-}
-
-/// Shortens what a guest said for a message.
-fn excerpt(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
 }

@@ -38,15 +38,13 @@ pub enum LoadError {
         offset: u64,
     },
     /// Not valid.
-    #[error("not a valid component: {what} (at byte {offset})")]
+    #[error("not a valid component: {what}")]
     Invalid {
-        /// In the words of the validator.
+        /// In the words of the validator, and where.
         what: String,
-        /// Where.
-        offset: u64,
     },
     /// Asks for something of the outside.
-    #[error("it imports `{name}`; a rule computes and imports nothing")]
+    #[error("imports {name}: rules have no imports")]
     Import {
         /// The name of the import.
         name: String,
@@ -56,6 +54,16 @@ pub enum LoadError {
     Shape {
         /// What it does instead.
         what: String,
+    },
+    /// More of something than a pack may have.
+    #[error("it has {found} {what}, a pack at most {most}")]
+    Over {
+        /// Of what, with its unit.
+        what: &'static str,
+        /// How much, as far as it was counted.
+        found: u64,
+        /// The limit.
+        most: u64,
     },
     /// A component for something else.
     #[error("not a rule pack: it exports {found}, not `{expected}`")]
@@ -114,9 +122,25 @@ pub enum LoadError {
         /// The id of the rule.
         rule: String,
         /// How many traces.
-        traces: u32,
+        traces: usize,
         /// How it failed.
         fault: RuleFault,
+    },
+    /// It says of a trace one thing in some company and another in other.
+    #[error("rule `{rule}` is stateful: {what}; a verdict may depend on nothing but its trace")]
+    Stateful {
+        /// The id of the rule.
+        rule: String,
+        /// What changed its answer.
+        what: String,
+    },
+    /// `describe` and the trial took too long.
+    #[error(
+        "`describe` and the trial batches take more than {most_ms} ms; try again if the host is very busy"
+    )]
+    TrialLimit {
+        /// The limit.
+        most_ms: u128,
     },
     /// No room for another pack.
     #[error("{max} packs are loaded, the most that this host keeps")]
@@ -156,4 +180,24 @@ pub enum CallError {
         /// How.
         what: String,
     },
+}
+
+/// Characters of an author's text that a sentence quotes.
+const EXCERPT_CHARS_MAX: usize = 200;
+
+/// Shortens what an author's file says for a sentence, and makes harmless what would drive a terminal.
+pub(super) fn excerpt(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut excerpt = String::new();
+    for char in chars.by_ref().take(EXCERPT_CHARS_MAX) {
+        if char.is_control() {
+            excerpt.extend(char.escape_default());
+        } else {
+            excerpt.push(char);
+        }
+    }
+    if chars.next().is_some() {
+        excerpt.push_str("...");
+    }
+    excerpt
 }

@@ -1,9 +1,65 @@
 //! What came back from a guest, checked against `record findings` before anybody reads it.
 
+use std::fmt;
+
 use super::{
     bindings::exports::betrace::rules::pack::{Batch, Findings},
     pack::PackPre,
 };
+
+use crate::verdict::Verdict;
+
+/// What findings say of one rule and one trace, in words that do not hang on the batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    verdict: u8,
+    clause: Option<u8>,
+    /// Counted from the first row of the trace.
+    witnesses: Vec<u32>,
+}
+
+/// Returns what checked findings say of the rule at a place of the call and the trace at a place of the batch.
+pub fn said_of(findings: &Findings, batch: &Batch, rule: usize, trace: usize) -> Said {
+    let n_traces = batch.traces as usize;
+    let verdict = findings.verdicts.get(rule * n_traces + trace).copied();
+    let (rules, traces) = (&findings.violation_rule, &findings.violation_trace);
+    let from = rules.partition_point(|of| (*of as usize) < rule);
+    let end = rules.partition_point(|of| (*of as usize) <= rule);
+    let of_rule = traces.get(from..end).unwrap_or_default();
+    let violation = of_rule.binary_search(&(trace as u32)).ok();
+    let mut said = Said {
+        verdict: verdict.unwrap_or(UNDECIDED),
+        clause: None,
+        witnesses: Vec::new(),
+    };
+    if let Some(at) = violation.map(|at| from + at) {
+        let end_of = |at: usize| findings.witness_ends.get(at).map_or(0, |end| *end as usize);
+        let start = at.checked_sub(1).map_or(0, end_of);
+        let witnesses = findings
+            .witnesses
+            .get(start..end_of(at))
+            .unwrap_or_default();
+        let before = trace.checked_sub(1).and_then(|at| batch.trace_ends.get(at));
+        let first_row = before.copied().unwrap_or(0);
+        said.clause = findings.clause.get(at).copied();
+        said.witnesses = witnesses
+            .iter()
+            .map(|row| row.saturating_sub(first_row))
+            .collect();
+    }
+    said
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = Verdict::from_number(self.verdict).map_or("nothing", Verdict::name);
+        f.write_str(verdict)?;
+        match self.witnesses.first() {
+            Some(first) => write!(f, " at span {}", first + 1),
+            None => Ok(()),
+        }
+    }
+}
 
 const VIOLATED: u8 = 2;
 const UNDECIDED: u8 = 3;

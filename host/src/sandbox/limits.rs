@@ -13,6 +13,9 @@ pub struct SandboxLimits {
     /// Instances alive at the same time; further calls wait. Each reserves [`MEMORY_BYTES_MAX`] of
     /// address space, and takes two memory mappings while it lives.
     pub instances_max: u32,
+    /// Packs that are compiled at the same time; further ones wait as long as their answer may take. Each takes a
+    /// core for at most [`COMPILE_CPU_SECONDS_MAX`] and at most [`COMPILE_MEMORY_BYTES_MAX`].
+    pub compiles_max: u32,
     /// Fuel for each rule and span of a call; see [`SandboxLimits::fuel`].
     pub fuel_per_span: u64,
     /// How fast fuel is spent at least; see [`SandboxLimits::deadline`].
@@ -26,6 +29,7 @@ impl Default for SandboxLimits {
         Self {
             packs_max: 10_000,
             instances_max: 32,
+            compiles_max: 4,
             fuel_per_span: FUEL_PER_SPAN,
             fuel_per_ms_min: FUEL_PER_MS_MIN,
             deadline_min: Duration::from_millis(100),
@@ -92,12 +96,63 @@ pub const KEEP_RESIDENT_BYTES: usize = 2 << 20;
 /// The size of a pack as shipped.
 pub const PACK_BYTES_MAX: usize = 4 << 20;
 
+/// Custom sections of a pack, and their bytes: names and the like. Debug information is what grows beyond it.
+pub const CUSTOM_SECTIONS_MAX: u32 = 64;
+
+/// Bytes of all custom sections of a pack.
+pub const CUSTOM_BYTES_MAX: usize = 2 << 20;
+
+/// A name of an import, an export, a field: what is longer is there to be printed.
+pub const NAME_BYTES_MAX: usize = 1 << 10;
+
+/// Types of the component itself, and their fields and cases, counted through: the contract has about 20 types of
+/// 60 fields. A type may refer to an earlier one twice, so a few dozen bytes unfold to millions.
+pub const COMPONENT_TYPES_MAX: u32 = 1_000;
+
+/// Aliases, imports and exports of the component and of the one that is nested in it for the names of its types.
+pub const COMPONENT_ITEMS_MAX: u32 = 1_000;
+
+/// Types of the guest module. A Rust guest has some hundred.
+pub const TYPES_MAX: u32 = 10_000;
+
+/// Parameters and results of one function. Each call and each branch costs the validator as much, and takes two
+/// bytes.
+pub const SIGNATURE_MAX: usize = 128;
+
 /// Functions in the guest module of a pack.
 pub const FUNCTIONS_MAX: u32 = 20_000;
+
+/// The code of one function: registers are given out by function, in more than linear time.
+pub const FUNCTION_BYTES_MAX: usize = 512 << 10;
 
 /// Locals of all functions of a pack together. A few bytes declare 50,000 locals in one function, and the
 /// compiler's work grows with them.
 pub const LOCALS_MAX: u64 = 500_000;
+
+/// How deep blocks, loops and ifs lie in each other. The language's compiler stays below 100, LLVM below 300; the
+/// compiler's work on variables grows with the depth.
+pub const NESTING_MAX: u32 = 1_000;
+
+/// Globals of the guest module: each is part of every instance.
+pub const GLOBALS_MAX: u32 = 10_000;
+
+/// Exports of the guest module.
+pub const EXPORTS_MAX: u32 = 1_000;
+
+/// Element segments of the guest module. A Rust guest has one.
+pub const ELEMENT_SEGMENTS_MAX: u32 = 1_000;
+
+/// Entries of all element segments together: four times what the table holds.
+pub const ELEMENTS_MAX: u64 = 65_536;
+
+/// Data segments of the guest module. A Rust guest has two or three.
+pub const DATA_SEGMENTS_MAX: u32 = 10_000;
+
+/// How long an upload waits for its answer, whatever it is.
+pub const LOAD_WALL_MAX: Duration = Duration::from_secs(12);
+
+/// What of [`LOAD_WALL_MAX`] is kept for `describe` and the trial: an ordinary pack takes a millisecond.
+pub const TRIAL_WALL_MAX: Duration = Duration::from_millis(1_500);
 
 /// Address space of the compiling child.
 pub const COMPILE_MEMORY_BYTES_MAX: u64 = 1 << 30;
@@ -105,7 +160,7 @@ pub const COMPILE_MEMORY_BYTES_MAX: u64 = 1 << 30;
 /// Processor time of the compiling child.
 pub const COMPILE_CPU_SECONDS_MAX: u64 = 5;
 
-/// Time until the compiling child is killed.
+/// Time until the compiling child is killed. Less where the upload waited for its turn.
 pub const COMPILE_WALL_MAX: Duration = Duration::from_secs(10);
 
 /// The size of a compiled pack.

@@ -1,63 +1,97 @@
 //! From bytes to a pack that may be published. Each step is dearer than the one before it, and none is
 //! reached by what an earlier one refuses.
 //!
-//! size -> structure, names and versions -> compile in a child -> link against nothing -> `describe` ->
-//! check every field -> trial batches
+//! size -> structure, names and versions -> validate and compile in a child -> link against nothing ->
+//! `describe` -> check every field -> trial batches
+//!
+//! The parts of the way add up to [`LOAD_WALL_MAX`].
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, Linker};
 
-use crate::rule_id::Digest;
+use crate::{clock::Clock as _, rule_id::Digest};
 
 use super::{
     Sandbox,
     bindings::RulePackPre,
-    call::{self, CallBudget, Guest},
+    call::{self, Guest},
     compile::compile,
     describe::check_description,
-    error::{CallError, LoadError},
-    limits::RULES_PER_CALL_MAX,
+    error::{LoadError, excerpt},
+    limits::{COMPILE_WALL_MAX, LOAD_WALL_MAX, TRIAL_WALL_MAX},
     pack::{LoadedMark, PackPlan, PackPre},
     precheck::precheck,
-    trial::trial_batches,
+    trial::Trial,
 };
 
+/// What of [`LOAD_WALL_MAX`] goes into what is linear in the size of a pack: looking it through, linking, reading
+/// what it says of itself.
+const LOAD_SLACK: Duration = Duration::from_millis(500);
+
 impl Sandbox {
-    /// Loads a pack. May block for as long as compiling may take, 10 s at most in a child.
+    /// Loads a pack. May block for [`LOAD_WALL_MAX`], where a child compiles.
     ///
     /// # Errors
     ///
     /// Says why the bytes are not a pack that this host can run; nothing is kept of them.
     pub fn load(&self, bytes: &[u8]) -> Result<Arc<PackPre>, LoadError> {
+        let begun = self.clock.monotonic();
         precheck(bytes)?;
         let digest = Digest(Sha256::digest(bytes).into());
         if let Some(pack) = self.loaded(digest) {
             return Ok(pack);
         }
         let mark = self.mark_loaded()?;
-        let component = compile(&self.engine, &self.compiler, bytes)?;
+        let component = self.compile(bytes, begun)?;
+        let trial = Trial::begin(self);
         let pre = self.link(&component)?;
-        let rules = self
-            .turnstile
-            .enter(|| call::describe(&self.engine, &self.limits, &pre))
-            .map_err(|error| match error {
-                CallError::Fault(fault) => LoadError::Describe(fault),
-                CallError::Host { what } => LoadError::Host { what },
-            })?;
+        let rules = trial
+            .call(|spend| call::describe(&self.engine, &pre, spend))?
+            .map_err(LoadError::Describe)?;
         let rules = check_description(rules)?;
         let plan = PackPlan::new(&rules)?;
+        let stateful = rules.iter().map(|_| AtomicBool::new(false)).collect();
         let pack = Arc::new(PackPre {
             pre,
             digest,
             rules,
             plan,
+            stateful,
+            n_calls: AtomicU64::new(0),
             _loaded: mark,
         });
-        self.try_out(&pack)?;
+        trial.try_out(&pack)?;
         self.keep(&pack);
         Ok(pack)
+    }
+
+    /// Compiles when its turn has come, so that whoever uploads has an answer in time.
+    fn compile(&self, bytes: &[u8], begun: Duration) -> Result<Component, LoadError> {
+        let left = || {
+            let passed = self.clock.monotonic().saturating_sub(begun);
+            LOAD_WALL_MAX.saturating_sub(TRIAL_WALL_MAX + LOAD_SLACK + passed)
+        };
+        // Half of it, so that there is time to compile afterwards.
+        let turn = self.compiling.enter_within(left() / 2, || {
+            let wall = COMPILE_WALL_MAX.min(left());
+            compile(&self.engine, &self.compiler, bytes, wall)
+        });
+        turn.unwrap_or_else(|| {
+            Err(LoadError::Host {
+                what: format!(
+                    "{} packs are being compiled, as many as may be; try again in some seconds",
+                    self.limits.compiles_max
+                ),
+            })
+        })
     }
 
     /// Takes one of the places for loaded packs.
@@ -74,43 +108,12 @@ impl Sandbox {
     /// Links against nothing and checks the types of the interface.
     fn link(&self, component: &Component) -> Result<RulePackPre<Guest>, LoadError> {
         let interface = |error: &wasmtime::Error| LoadError::Interface {
-            what: format!("{error:#}"),
+            what: excerpt(&format!("{error:#}")),
         };
         let linker: Linker<Guest> = Linker::new(&self.engine);
         let pre = linker
             .instantiate_pre(component)
             .map_err(|error| interface(&error))?;
         RulePackPre::new(pre).map_err(|error| interface(&error))
-    }
-
-    /// Calls every rule on the trial batches.
-    fn try_out(&self, pack: &PackPre) -> Result<(), LoadError> {
-        let all: Vec<u32> = (0..pack.rules.len() as u32).collect();
-        for batch in trial_batches(&pack.plan) {
-            for rules in all.chunks(RULES_PER_CALL_MAX) {
-                let Err(error) = self.call(pack, rules, &batch, CallBudget::default()) else {
-                    continue;
-                };
-                // Which of them it was; alone it may pass, and then it passes in production too.
-                for rule in rules {
-                    let alone = self.call(pack, &[*rule], &batch, CallBudget::default());
-                    let Err(CallError::Fault(fault)) = alone else {
-                        continue;
-                    };
-                    return Err(LoadError::Trial {
-                        rule: pack
-                            .rules
-                            .get(*rule as usize)
-                            .map_or_else(String::new, |rule| rule.id.to_string()),
-                        traces: batch.traces,
-                        fault,
-                    });
-                }
-                if let CallError::Host { what } = error {
-                    return Err(LoadError::Host { what });
-                }
-            }
-        }
-        Ok(())
     }
 }

@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     fmt,
     hash::Hash,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use crate::rule_id::Digest;
@@ -24,6 +27,10 @@ pub struct PackPre {
     pub(super) digest: Digest,
     pub(super) rules: Vec<RuleDescription>,
     pub(super) plan: PackPlan,
+    /// By rule, whether it was found out to be stateful.
+    pub(super) stateful: Vec<AtomicBool>,
+    /// How many calls were asked whether they are to be judged again.
+    pub(super) n_calls: AtomicU64,
     /// Held for its drop: counts the packs that are loaded.
     pub(super) _loaded: LoadedMark,
 }
@@ -37,6 +44,33 @@ impl PackPre {
     /// Returns the SHA-256 of what the author shipped.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Whether a rule was found out to let a verdict hang on more than its trace.
+    pub fn is_stateful(&self, rule: u32) -> bool {
+        let known = self.stateful.get(rule as usize);
+        known.is_some_and(|known| known.load(Ordering::Relaxed))
+    }
+
+    /// Remembers, for as long as the pack is loaded, that a rule is stateful. Whoever has the same bytes has the same
+    /// rule.
+    pub fn mark_stateful(&self, rule: u32) {
+        if let Some(known) = self.stateful.get(rule as usize) {
+            known.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a call; returns, of one call in `n`, the first among them, how many such there were before.
+    pub fn is_sampled(&self, n: u64) -> Option<u64> {
+        let before = self.n_calls.fetch_add(1, Ordering::Relaxed);
+        let n = n.max(1);
+        before.is_multiple_of(n).then_some(before / n)
+    }
+
+    /// Returns the id of a rule.
+    pub(super) fn id_of(&self, rule: u32) -> String {
+        let rule = self.rules.get(rule as usize);
+        rule.map_or_else(String::new, |rule| rule.id.to_string())
     }
 
     /// Returns what the rules ask for, joined and numbered.
@@ -60,7 +94,7 @@ pub(super) struct LoadedMark(pub(super) Arc<AtomicUsize>);
 
 impl Drop for LoadedMark {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,81 +1,227 @@
-//! Batches that every pack must bear before it is published.
+//! What every pack must bear before it is published: small batches, judged in several companies.
 //!
-//! They are of the right shape and nearly empty: what a rule meets first in production is a trace in
-//! which everything that it asks for is missing.
+//! An instance lives for one call, so no rule can remember an earlier one; what it could do is let the verdict of a
+//! trace hang on the traces, or the rules, beside it. So the same traces are judged all together, in the other
+//! order, in pairs and alone, and by halves of the rules, and each must get the same answer every time. What shows
+//! only on traces of another kind is looked for on live batches (`judge::stateful`).
 
+mod batch;
+
+use std::time::Duration;
+
+use self::batch::{TRACES, batch};
 use super::{
-    bindings::exports::betrace::rules::pack::{Batch, Column, Values},
-    pack::PackPlan,
-    want::{FixedColumn, Form, Table, Want, WantColumn},
+    Sandbox,
+    bindings::exports::betrace::rules::pack::{Batch, Findings},
+    call::{self, Spend, Stop},
+    error::{CallError, LoadError, RuleFault},
+    findings::said_of,
+    limits::{RULES_PER_CALL_MAX, TRIAL_WALL_MAX},
+    pack::PackPre,
 };
+use crate::{clock::Clock as _, verdict::Reason};
 
-/// Returns a batch of one trace without rows, and one of three small traces, the last of them incomplete.
-pub(super) fn trial_batches(plan: &PackPlan) -> [Batch; 2] {
-    [
-        batch(plan, &[0], &[0]),
-        batch(plan, &[1, 3, 3], &[0, 0, 0b11_1111]),
-    ]
+/// A pack on trial.
+pub(super) struct Trial<'a> {
+    sandbox: &'a Sandbox,
+    /// When, by the sandbox's clock, it must have been heard.
+    until: Duration,
 }
 
-fn batch(plan: &PackPlan, trace_ends: &[u32], facts: &[u8]) -> Batch {
-    let n_spans = trace_ends.last().map_or(0, |end| *end as usize);
-    let wide = plan.names.len() > usize::from(u8::MAX);
-    Batch {
-        traces: trace_ends.len() as u32,
-        trace_ends: trace_ends.to_vec(),
-        facts: facts.to_vec(),
-        columns: plan
-            .wants
-            .iter()
-            .map(|want| column(want, n_spans, wide))
-            .collect(),
-        literals: vec![u32::MAX; plan.literals.len()],
-        text: Vec::new(),
-        text_ends: vec![0],
+/// What was said of the trial traces by some rules.
+struct Heard {
+    traces: Vec<u32>,
+    batch: Batch,
+    findings: Findings,
+}
+
+impl<'a> Trial<'a> {
+    /// Begins a trial: from here on the pack has [`TRIAL_WALL_MAX`].
+    pub(super) fn begin(sandbox: &'a Sandbox) -> Self {
+        let until = sandbox.clock.monotonic() + TRIAL_WALL_MAX;
+        Self { sandbox, until }
     }
-}
 
-/// Returns a column in which everything that may be missing is. Spans have no events and no links.
-fn column(want: &Want, n_spans: usize, wide: bool) -> Column {
-    let table = want.column.table();
-    let n = match table {
-        Table::Spans => n_spans,
-        Table::Events | Table::Links | Table::Elements => 0,
-    };
-    let has_kinds = match &want.column {
-        WantColumn::Attribute { .. } | WantColumn::ElementValue => {
-            matches!(want.form, Form::Number | Form::Value)
+    /// Returns what a call may spend: as much fuel as one rule on one batch, and the time that is left.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::TrialLimit`] where no time is left.
+    pub(super) fn spend(&self) -> Result<Spend, LoadError> {
+        let left = self.until.saturating_sub(self.sandbox.clock.monotonic());
+        if left.is_zero() {
+            return Err(too_slow());
         }
-        WantColumn::SpanName | WantColumn::Text(_) | WantColumn::Fixed(_) => false,
-    };
-    let values = match (&want.column, want.form) {
-        // The first of the pack's names, so that selectors match.
-        (WantColumn::SpanName, Form::Declared) if wide => Values::U16s(vec![1; n]),
-        (WantColumn::SpanName, Form::Declared) => Values::U8s(vec![1; n]),
-        (WantColumn::Fixed(fixed), _) => fixed_values(*fixed, n),
-        (_, Form::Truth) => Values::U8s(vec![0; n]),
-        (_, Form::Number | Form::Value) => Values::U64s(vec![0; n]),
-        (_, Form::Declared | Form::Symbol | Form::Text) => Values::U32s(vec![0; n]),
-    };
-    Column {
-        table: table as u8,
-        kinds: if has_kinds { vec![0; n] } else { Vec::new() },
-        values,
+        Ok(Spend {
+            fuel: self.sandbox.limits.fuel(1, 0),
+            stop: Stop::Passed(left),
+        })
+    }
+
+    /// Runs a call of a pack on trial; a fault is data.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::TrialLimit`], and where the host has no instance.
+    pub(super) fn call<T>(
+        &self,
+        call: impl FnOnce(&Spend) -> Result<T, CallError>,
+    ) -> Result<Result<T, RuleFault>, LoadError> {
+        let spend = self.spend()?;
+        let turnstile = &self.sandbox.turnstile;
+        let Some(answer) = turnstile.enter_within(spend.stop.time(), || call(&spend)) else {
+            return Err(LoadError::Host {
+                what: "all instances are taken; try again".into(),
+            });
+        };
+        match answer {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(CallError::Fault(fault)) if fault.kind == Reason::DeadlineExceeded => {
+                Err(too_slow())
+            }
+            Err(CallError::Fault(fault)) => Ok(Err(fault)),
+            Err(CallError::Host { what }) => Err(LoadError::Host { what }),
+        }
+    }
+
+    /// Asks every rule about the trial traces.
+    ///
+    /// # Errors
+    ///
+    /// Which rule fails, or answers differently in other company.
+    pub(super) fn try_out(&self, pack: &PackPre) -> Result<(), LoadError> {
+        let all: Vec<u32> = (0..pack.rules.len() as u32).collect();
+        for rules in all.chunks(RULES_PER_CALL_MAX) {
+            // The one that spends too much in company was asked alone, and passed: no company to compare with.
+            let Some(whole) = self.hear(pack, rules, &TRACES)? else {
+                continue;
+            };
+            let backwards: Vec<u32> = TRACES.iter().rev().copied().collect();
+            let alone = TRACES.chunks(1);
+            for traces in alone.chain(TRACES.chunks(2)).chain([backwards.as_slice()]) {
+                if let Some(heard) = self.hear(pack, rules, traces)? {
+                    compare(pack, rules, rules, &whole, &heard)?;
+                }
+            }
+            let (few, others) = rules.split_at(rules.len() / 2);
+            for part in [few, others] {
+                if !few.is_empty()
+                    && let Some(heard) = self.hear(pack, part, &TRACES)?
+                {
+                    compare(pack, rules, part, &whole, &heard)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks some rules about some traces; `None` where they spend too much together and none of them alone.
+    fn hear(
+        &self,
+        pack: &PackPre,
+        rules: &[u32],
+        traces: &[u32],
+    ) -> Result<Option<Heard>, LoadError> {
+        let batch = batch(&pack.plan, rules, traces);
+        match self.evaluate(pack, rules, &batch)? {
+            Ok(findings) => Ok(Some(Heard {
+                traces: traces.to_vec(),
+                batch,
+                findings,
+            })),
+            Err(fault) => self.blame(pack, rules, traces, fault).map(|()| None),
+        }
+    }
+
+    fn evaluate(
+        &self,
+        pack: &PackPre,
+        rules: &[u32],
+        batch: &Batch,
+    ) -> Result<Result<Findings, RuleFault>, LoadError> {
+        let engine = &self.sandbox.engine;
+        let answer = self.call(|spend| call::evaluate(engine, pack, rules, batch, spend))?;
+        Ok(answer.map(|answer| answer.findings))
+    }
+
+    /// Says which rule it is that failed. Alone all of them may pass, and then pass in production too.
+    fn blame(
+        &self,
+        pack: &PackPre,
+        rules: &[u32],
+        traces: &[u32],
+        fault: RuleFault,
+    ) -> Result<(), LoadError> {
+        let refused = |rule: u32, fault| LoadError::Trial {
+            rule: pack.id_of(rule),
+            traces: traces.len(),
+            fault,
+        };
+        if let [rule] = rules {
+            return Err(refused(*rule, fault));
+        }
+        for rule in rules {
+            let batch = batch(&pack.plan, &[*rule], traces);
+            if let Err(fault) = self.evaluate(pack, &[*rule], &batch)? {
+                return Err(refused(*rule, fault));
+            }
+        }
+        match fault.kind {
+            Reason::OutOfFuel | Reason::MemoryLimit => Ok(()),
+            Reason::DeadlineExceeded
+            | Reason::Trapped
+            | Reason::BadOutput
+            | Reason::Incomplete
+            | Reason::Quarantined
+            | Reason::Stateful => Err(LoadError::Stateful {
+                rule: rules
+                    .first()
+                    .map_or_else(String::new, |rule| pack.id_of(*rule)),
+                what: format!(
+                    "beside other rules of its pack it fails ({fault}), and alone it does not"
+                ),
+            }),
+        }
     }
 }
 
-fn fixed_values(column: FixedColumn, n: usize) -> Values {
-    match column {
-        FixedColumn::Kind | FixedColumn::Status => Values::U8s(vec![0; n]),
-        FixedColumn::Start
-        | FixedColumn::End
-        | FixedColumn::Duration
-        | FixedColumn::SelfDuration
-        | FixedColumn::EventTime => Values::U64s(vec![0; n]),
-        FixedColumn::Parent => Values::U32s(vec![u32::MAX; n]),
-        FixedColumn::Children
-        | FixedColumn::Depth
-        | FixedColumn::EventEnds
-        | FixedColumn::LinkEnds => Values::U32s(vec![0; n]),
+/// Refuses a pack that says of one trace different things. `part` are some of `rules`.
+fn compare(
+    pack: &PackPre,
+    rules: &[u32],
+    part: &[u32],
+    whole: &Heard,
+    heard: &Heard,
+) -> Result<(), LoadError> {
+    for (number, rule) in part.iter().enumerate() {
+        let Ok(in_whole) = rules.binary_search(rule) else {
+            continue;
+        };
+        for (at, trace) in heard.traces.iter().enumerate() {
+            let Some(before) = whole.traces.iter().position(|known| known == trace) else {
+                continue;
+            };
+            let said = said_of(&heard.findings, &heard.batch, number, at);
+            let before = said_of(&whole.findings, &whole.batch, in_whole, before);
+            if said != before {
+                return Err(LoadError::Stateful {
+                    rule: pack.id_of(*rule),
+                    what: format!(
+                        "of one trial trace it says `{before}` among {} traces and {} rules, and `{said}` among {} and {}",
+                        whole.traces.len(),
+                        rules.len(),
+                        heard.traces.len(),
+                        part.len()
+                    ),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn too_slow() -> LoadError {
+    LoadError::TrialLimit {
+        most_ms: TRIAL_WALL_MAX.as_millis(),
     }
 }
