@@ -13,6 +13,7 @@
 //! | the columns that the rules read, as `wit/pack.wit` says | `project` |
 //! | the calls, for several blocks at once | `group` |
 //! | the calls again where they fail | `repeat` |
+//! | a sample of the calls again, trace by trace | `stateful` |
 //! | findings -> verdicts, and what incomplete traces change | `outcome` |
 //! | what a violation says | `message` |
 //!
@@ -28,6 +29,7 @@ mod project;
 mod repeat;
 mod rows;
 mod select;
+mod stateful;
 #[cfg(test)]
 mod tests;
 mod traces;

@@ -13,6 +13,7 @@ use super::{
     project::{Literals, Projection},
     repeat::{call, judge_alone},
     select::{Part, batches, select},
+    stateful::Judged,
     traces::TraceSet,
     view::View,
 };
@@ -146,12 +147,15 @@ impl<'a> Group<'a, '_> {
                 let Some((rule, cluster)) = plan.rule(position) else {
                     continue;
                 };
-                seeing.push(Seeing {
+                // What a stateful rule says is not worth a call.
+                let is_stateful = rule.pack().is_stateful(rule.index());
+                let seen = (!is_stateful).then_some(Seeing {
                     cluster,
                     view,
                     index: rule.index(),
                     outcome: outcomes.len(),
                 });
+                seeing.extend(seen);
                 outcomes.push(Outcome::new(position, rule, traces, of_view));
             }
         }
@@ -256,10 +260,24 @@ impl<'a> Group<'a, '_> {
         batch: &Batch,
         parts: &[Part],
     ) -> Result<(), JudgeError> {
-        let Asking { reader, rules, .. } = asking;
+        let Asking {
+            reader,
+            rules,
+            projection,
+        } = asking;
         let budget = CallBudget::default();
         match call(self.sandbox, reader.cluster.pack, rules, batch, budget)? {
             Ok(findings) => {
+                let judged = Judged {
+                    sandbox: self.sandbox,
+                    pack: reader.cluster.pack,
+                    rules,
+                    projection,
+                    parts,
+                    batch,
+                    findings: &findings,
+                };
+                judged.check_sample(&mut self.views)?;
                 let found = OneRule::of(&findings, batch);
                 let (mut first_trace, mut first_row) = (0, 0);
                 for part in parts {

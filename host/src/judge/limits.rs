@@ -16,3 +16,10 @@ pub(super) const REPEAT_TIME_CALLS: u64 = 4;
 /// What a failing call costs at least, as a part of the fuel of one call: making an instance and a batch for
 /// it takes some 20 us, where spending all fuel takes 100 ms.
 pub(super) const REPEAT_FUEL_PARTS: u64 = 2_048;
+
+/// One call in so many of each pack, the first among them, is judged again trace by trace.
+pub(super) const AGAIN_ONE_CALL_IN: u64 = 64;
+
+/// How many traces of such a call are judged again. Each costs a call, some 15 us, so a full call of about 1 ms
+/// grows by a tenth, one time in 64; a call of two traces trebles, one time in 64.
+pub(super) const AGAIN_TRACES_MAX: usize = 8;

@@ -189,6 +189,18 @@ impl<'r> Outcome<'r> {
         }
     }
 
+    /// The rule was found out to be stateful: whatever it said of the traces that it must see counts for nothing.
+    fn disown(&mut self) {
+        let n_traces = self.verdicts.verdicts.len() as u32;
+        let seen: Vec<u32> = match &self.candidates {
+            Some(candidates) => candidates.iter().collect(),
+            None => (0..n_traces).collect(),
+        };
+        self.verdicts.inconclusive.clear();
+        self.verdicts.violations.clear();
+        self.fail(&seen, Reason::Stateful);
+    }
+
     fn put_inconclusive(&mut self, trace: u32, reason: Reason) {
         self.verdicts.inconclusive.push((trace, reason));
         self.put(trace, Verdict::Inconclusive);
@@ -202,6 +214,9 @@ impl<'r> Outcome<'r> {
 
     /// Returns where the caller has the rule, and its verdicts.
     pub(super) fn into_verdicts(mut self) -> (u32, RuleVerdicts) {
+        if self.rule.pack().is_stateful(self.rule.index()) {
+            self.disown();
+        }
         // Batches come in order of trace; what is repeated after them does not.
         self.verdicts.inconclusive.sort_unstable();
         self.verdicts.violations.sort_by_key(|v| v.trace);

@@ -130,6 +130,11 @@ impl<'a> Projection<'a> {
         self.read == other.read && self.pack.wants == other.pack.wants && self.names == other.names
     }
 
+    /// Prepares for other rules of the pack.
+    pub(super) fn of_rules(&self, pack: &'a PackPre, rules: impl IntoIterator<Item = u32>) -> Self {
+        Self::new(self.plan, pack, rules)
+    }
+
     /// Projects a batch of parts of these blocks; its literals are those of this pack.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use super::{
     plan::JudgePlan,
     project::Projection,
     select::{Part, Selection},
+    stateful::Judged,
     view::View,
 };
 
@@ -95,6 +96,20 @@ impl Alone<'_, '_> {
         let batch = self.batch(selection)?;
         match self.call(&batch, CallBudget::default())? {
             Ok(findings) => {
+                let part = Part {
+                    view: self.view,
+                    selection: selection.clone(),
+                };
+                let judged = Judged {
+                    sandbox: self.sandbox,
+                    pack: self.pack,
+                    rules: &self.rules,
+                    projection: &self.projection,
+                    parts: &[part],
+                    batch: &batch,
+                    findings: &findings,
+                };
+                judged.check_sample(self.views)?;
                 outcome.take(&OneRule::of(&findings, &batch), selection);
                 Ok(())
             }

@@ -260,6 +260,20 @@ impl Selection {
         (self, Some(rest))
     }
 
+    /// Returns the selection with the trace at a place alone.
+    pub(super) fn nth(&self, at: usize) -> Option<Self> {
+        let end = *self.trace_ends.get(at)?;
+        let before = at
+            .checked_sub(1)
+            .and_then(|before| self.trace_ends.get(before));
+        let rows = before.copied().unwrap_or(0)..end;
+        Some(Self {
+            traces: vec![*self.traces.get(at)?],
+            trace_ends: vec![rows.end - rows.start],
+            rows: Rows::of(rows.filter_map(|row| self.rows.get(row)).collect()),
+        })
+    }
+
     /// Returns the selection without all traces but some.
     pub(super) fn only(&self, keep: impl Fn(u32) -> bool) -> Self {
         let mut kept = Self {
