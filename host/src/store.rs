@@ -58,6 +58,7 @@ pub use self::{
     judged::Judgement,
     rules::{NewVersion, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord},
     signals::{SignalCursor, SignalFilter},
+    tenants::{TenantRecord, TokenRecord},
 };
 use crate::clock::Clock;
 
@@ -77,6 +78,7 @@ struct Inner {
     catalog: DbFile,
     block_files: BlockFiles,
     index: Index,
+    directory: tenants::SharedDirectory,
     damaged: Vec<StoreError>,
     /// Entries of blocks that were merged, whose chunks are still in their file.
     retired: Mutex<Vec<Arc<blocks::Entry>>>,
@@ -85,6 +87,9 @@ struct Inner {
     /// Held while blocks are listed or marked judged, so that catalog and index agree. Taken after
     /// `blocks_lock`, never before.
     catalog_lock: Mutex<()>,
+    /// Held while tenants, their limits or their tokens change, so that catalog and directory agree. Taken before the
+    /// others.
+    tenants_lock: Mutex<()>,
     signal_changes: watch::Sender<u64>,
     // Given up last.
     _lock: DirLock,
@@ -94,6 +99,12 @@ impl Inner {
     fn lock_blocks(&self) -> MutexGuard<'_, ()> {
         // Guards no data of its own.
         self.blocks_lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_tenants(&self) -> MutexGuard<'_, ()> {
+        self.tenants_lock
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,6 +146,7 @@ impl Store {
             (inbox, catalog)
         };
         let last_change = signals::last_change(&catalog)?;
+        let directory = tenants::SharedDirectory::open(&catalog)?;
         let judged = judged::judged_blocks(&catalog)?;
         let list = blocks::read_list(&catalog, &judged)?;
         let numbers: Vec<u32> = names(dir)?.iter().filter_map(|n| blocks_file(n)).collect();
@@ -151,10 +163,12 @@ impl Store {
                 catalog,
                 block_files,
                 index: list.index,
+                directory,
                 damaged: list.damaged,
                 retired: Mutex::default(),
                 blocks_lock: Mutex::new(()),
                 catalog_lock: Mutex::new(()),
+                tenants_lock: Mutex::new(()),
                 signal_changes: watch::Sender::new(last_change),
                 _lock: lock,
             }),

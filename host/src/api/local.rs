@@ -193,7 +193,10 @@ impl From<StoreError> for ApiError {
     )]
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Rule { .. } => Self::new(ErrorCode::Conflict, error.to_string()),
+            StoreError::UnknownTenant { .. } => Self::new(ErrorCode::NotFound, error.to_string()),
+            StoreError::Rule { .. } | StoreError::Tenant { .. } | StoreError::Tokens { .. } => {
+                Self::new(ErrorCode::Conflict, error.to_string())
+            }
             StoreError::Stopped { .. } => Self {
                 cause: Some(error.to_string()),
                 ..Self::new(ErrorCode::Unavailable, "nothing can be written just now")

@@ -114,6 +114,26 @@ pub enum StoreError {
         /// What is in the way.
         what: String,
     },
+    /// A change of a tenant that cannot be made.
+    #[error("tenant `{tenant}` {what}")]
+    Tenant {
+        /// The tenant.
+        tenant: String,
+        /// What is in the way.
+        what: String,
+    },
+    /// There is no such tenant.
+    #[error("there is no tenant `{tenant}`")]
+    UnknownTenant {
+        /// The name.
+        tenant: String,
+    },
+    /// A token that cannot be made.
+    #[error("no token was made: {what}")]
+    Tokens {
+        /// What is in the way.
+        what: String,
+    },
 }
 
 impl From<BlockError> for StoreError {

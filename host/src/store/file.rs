@@ -293,7 +293,10 @@ fn error_text(error: &StoreError) -> String {
         | StoreError::Block(_)
         | StoreError::UnknownBlock { .. }
         | StoreError::Unfit { .. }
-        | StoreError::Rule { .. } => error.to_string(),
+        | StoreError::Rule { .. }
+        | StoreError::Tenant { .. }
+        | StoreError::UnknownTenant { .. }
+        | StoreError::Tokens { .. } => error.to_string(),
     }
 }
 

@@ -71,6 +71,8 @@ struct Lists {
 struct OfTenant {
     blocks: BTreeMap<u64, ListedBlock>,
     by_id: HashMap<BlockId, u64>,
+    /// The bytes of all blocks.
+    bytes: u64,
     /// Where each trace stands, so that a lookup costs the same however many blocks there are. Made when first asked for:
     /// a replay looks nothing up.
     places: OnceLock<Places>,
@@ -112,6 +114,7 @@ impl Lists {
             }
         }
         of_tenant.by_id.insert(entry.meta.id, entry.seq);
+        of_tenant.bytes = of_tenant.bytes.saturating_add(entry.meta.size_bytes);
         if let Some(places) = of_tenant.places.get_mut() {
             places.add(entry.filter.hashes(), entry.seq);
         }
@@ -140,6 +143,8 @@ impl Index {
                     places.remove(block.entry.filter.hashes(), block.entry.seq);
                 }
                 of_tenant.by_id.remove(&block.meta().id);
+                let gone = block.meta().size_bytes;
+                of_tenant.bytes = of_tenant.bytes.saturating_sub(gone);
             }
         }
         lists.insert(entry, true);
@@ -181,6 +186,11 @@ impl Index {
                 .cloned()
                 .collect()
         })
+    }
+
+    /// Returns the bytes of a tenant's blocks.
+    pub(super) fn stored_bytes(&self, tenant: &TenantId) -> u64 {
+        self.read().tenants.get(tenant).map_or(0, |t| t.bytes)
     }
 
     /// Returns the tenants that have blocks.

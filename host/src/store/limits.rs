@@ -60,6 +60,12 @@ pub(super) const POSTINGS_NAME_BYTES_MAX: usize = 512;
 /// The most signals that one listing returns.
 pub(super) const SIGNALS_PAGE_MAX: usize = 1_000;
 
+/// The most tenants of a store.
+pub(super) const TENANTS_MAX: u64 = 10_000;
+
+/// The most tokens that one tenant, or all operators together, have at once.
+pub(super) const TOKENS_PER_OWNER_MAX: usize = 16;
+
 /// What each file may keep in memory.
 pub(super) const INBOX_CACHE_BYTES: usize = 16 << 20;
 /// What each file may keep in memory.
