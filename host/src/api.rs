@@ -14,14 +14,27 @@
 //! | `/api/v1/traces/{id}` | GET shows, open ones too |
 //! | `/api/v1/replays` | POST replays ([`wire::ReplayRequest`]), answers [`wire::ReplayLine`]s |
 //! | `/api/v1/coverage` | GET sums up the verdicts by rule |
-//! | `/healthz` `/readyz` `/metrics` | GET |
+//! | `/api/v1/tenants` | GET lists, POST creates ([`wire::CreateTenant`]) |
+//! | `/api/v1/tenants/{name}/token` | POST gives it another ([`wire::RotateToken`]) |
+//! | `/api/v1/tenants/{name}/limits` | POST changes them ([`wire::ChangeLimits`]) |
+//! | `/api/v1/admin-token` | POST gives operators another token ([`wire::RotateToken`]) |
+//! | `/healthz` `/readyz` | GET, without a token |
+//! | `/metrics` | GET: a tenant's token reads what is labelled with the tenant, an operator's everything |
+//!
+//! Where there are tokens, whose data a request is about is told from `authorization: Bearer` alone. What is another
+//! tenant's is not there. The routes of tenants are for operators ([`Who`]).
 //!
 //! Errors are `{"error": {"code", "message"}}` ([`error::ErrorCode`]). Bodies are JSON with that content type, which
 //! a page of another origin cannot send without asking, and bounded ([`limits`]).
 
 use std::{fmt, ops::ControlFlow, sync::Arc};
 
-use crate::{rule_id::RuleId, signal::SignalId, tenant::TenantId, trace::TraceId};
+use crate::{
+    rule_id::RuleId,
+    signal::SignalId,
+    tenant::{Access, TenantId},
+    trace::TraceId,
+};
 
 use error::ApiError;
 use wire::{
@@ -30,13 +43,15 @@ use wire::{
     SignalQuery, SignalView, TraceList, TraceQuery, TraceView,
 };
 
-pub use server::router;
+pub use server::{Route, Who, route_list, router};
+pub use tenants::{LocalTenants, TenantOperations};
 
 pub mod error;
 pub mod limits;
 pub mod local;
 pub mod otlp_json;
 mod server;
+mod tenants;
 pub mod wire;
 
 /// Hears how far a replay is, and says whether to go on.
@@ -74,12 +89,14 @@ pub trait Operations: Send + Sync {
 
 /// What the API needs of the server that it is part of.
 pub trait Host: Send + Sync + fmt::Debug {
-    /// Returns whose data a bearer token stands for; `None` where it stands for nobody's.
-    fn tenant(&self, bearer: Option<&str>) -> Option<TenantId>;
-    /// Returns what that tenant may ask.
-    fn operations(&self, tenant: TenantId) -> Arc<dyn Operations>;
+    /// Returns whom a bearer token stands for.
+    fn access(&self, bearer: Option<&str>) -> Access;
+    /// Returns what that tenant may ask; `who` is named in histories.
+    fn operations(&self, tenant: TenantId, who: String) -> Arc<dyn Operations>;
+    /// Returns what an operator may ask; `who` is named in the log.
+    fn tenants(&self, who: String) -> Arc<dyn TenantOperations>;
     /// Whether requests are answered and spans taken in; `Err` says what is not ready.
     fn ready(&self) -> Result<(), String>;
-    /// Returns the metrics in the Prometheus text format.
-    fn metrics(&self) -> String;
+    /// Returns the metrics in the Prometheus text format: all of them, or those of one tenant.
+    fn metrics(&self, of: Option<&TenantId>) -> String;
 }

@@ -329,6 +329,10 @@ impl fmt::Display for Chain<'_> {
 pub struct LiveSink(Arc<Shared>);
 
 impl Sink for LiveSink {
+    fn tenant(&self, token: Option<&str>) -> Option<TenantId> {
+        self.0.store.access(token).tenant()
+    }
+
     fn accept(&self, submission: Submission) -> Accepting<'_> {
         Box::pin(self.make_durable(submission))
     }

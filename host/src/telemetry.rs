@@ -284,6 +284,21 @@ impl Telemetry {
         let _written = encode(&mut text, &self.registry);
         text
     }
+
+    /// Returns the metrics of one tenant in the same format: what is labelled with it, and nothing of the host.
+    pub fn render_of(&self, tenant: &TenantId) -> String {
+        // The tenant is the first label wherever there is one, and a name of a tenant needs no escaping.
+        let alone = format!("{{tenant=\"{tenant}\"}}");
+        let among = format!("{{tenant=\"{tenant}\",");
+        let of_tenant = |line: &&str| {
+            let labels = line.find('{').and_then(|at| line.get(at..));
+            let is_its = |labels: &str| labels.starts_with(&alone) || labels.starts_with(&among);
+            line.starts_with('#') || labels.is_some_and(is_its)
+        };
+        let all = self.render();
+        let lines = all.lines().filter(of_tenant);
+        lines.flat_map(|line| [line, "\n"]).collect()
+    }
 }
 
 impl Default for Telemetry {
@@ -301,6 +316,30 @@ fn labels(tenant: &TenantId) -> TenantLabels {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tenant_reads_its_own_metrics_and_nothing_else() {
+        let telemetry = Telemetry::new();
+        let of = |name: &str| TenantId::try_new(name).unwrap();
+        for (n, name) in (1..).zip(["a", "ab", "b"]) {
+            telemetry.ingested(&of(name), n, 0);
+        }
+        telemetry.open_spans.set(9);
+        let series = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(
+            series(&telemetry.render_of(&of("a"))),
+            [
+                "betrace_ingest_requests_total{tenant=\"a\"} 1",
+                "betrace_ingest_spans_total{tenant=\"a\"} 1",
+            ]
+        );
+        let of_nobody = telemetry.render_of(&of("c"));
+        assert_eq!(series(&of_nobody), [""; 0]);
+        assert!(of_nobody.ends_with("# EOF\n"));
+    }
 
     #[test]
     fn verdicts_and_signals_are_shown_by_rule_and_severity() {

@@ -125,6 +125,9 @@ impl Access {
     }
 }
 
+/// What a client without a token that is known is told to come with, in `WWW-Authenticate` (RFC 6750).
+pub const CHALLENGE: &str = "Bearer realm=\"betrace\"";
+
 /// Takes the token out of an `authorization` header's value; `None` where it holds none.
 pub fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;

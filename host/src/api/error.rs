@@ -2,10 +2,12 @@
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+
+use crate::tenant::CHALLENGE;
 
 /// An error as the wire carries it: `{"error": {"code", "message"}}`. Says nothing of the host's insides:
 /// those are logged.
@@ -29,6 +31,8 @@ pub enum ErrorCode {
     BadRequest,
     /// The bearer token is missing or unknown.
     Unauthorized,
+    /// The bearer token is known, and does not stand for this.
+    Forbidden,
     /// There is no such rule, signal, trace or path.
     NotFound,
     /// The path does not take this method.
@@ -51,6 +55,7 @@ impl ErrorCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
@@ -123,6 +128,14 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let error = self.outward();
-        (error.code.status(), Json(ErrorBody { error })).into_response()
+        let code = error.code;
+        let mut response = (code.status(), Json(ErrorBody { error })).into_response();
+        if code == ErrorCode::Unauthorized {
+            let scheme = HeaderValue::from_static(CHALLENGE);
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
     }
 }

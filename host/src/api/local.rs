@@ -65,12 +65,12 @@ pub struct Local {
     rooms: Rooms,
     tenant: TenantId,
     /// Who publishes, for the history.
-    who: &'static str,
+    who: String,
 }
 
 impl Local {
     /// Takes the rooms for a tenant; `who` is named in the history of rules.
-    pub fn new(rooms: Rooms, tenant: TenantId, who: &'static str) -> Self {
+    pub fn new(rooms: Rooms, tenant: TenantId, who: String) -> Self {
         Self { rooms, tenant, who }
     }
 

@@ -5,6 +5,7 @@
 mod replays;
 mod rules;
 mod signals;
+mod tenants;
 mod traces;
 
 pub use self::{
@@ -18,6 +19,9 @@ pub use self::{
     signals::{
         ChangesQuery, SignalChanges, SignalEventView, SignalPage, SignalQuery, SignalView,
         WitnessView,
+    },
+    tenants::{
+        ChangeLimits, CreateTenant, RotateToken, TenantList, TenantView, TokenIssued, TokenView,
     },
     traces::{TraceList, TraceQuery, TraceSummary, TraceVerdict, TraceView},
 };

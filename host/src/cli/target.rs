@@ -156,7 +156,11 @@ fn open_store(data: &Path) -> Result<Local, Failure> {
         clock,
         open: None,
     };
-    Ok(Local::new(rooms, TenantId::default_tenant(), "cli"))
+    Ok(Local::new(
+        rooms,
+        TenantId::default_tenant(),
+        "cli".to_owned(),
+    ))
 }
 
 /// Starts a sandbox for one command, which compiles in children as a server does.
@@ -211,6 +215,7 @@ impl From<ApiError> for Failure {
             ErrorCode::BadRequest | ErrorCode::MethodNotAllowed | ErrorCode::Internal => {
                 (Exit::Usage, None)
             }
+            ErrorCode::Forbidden => (Exit::Usage, None),
             ErrorCode::Unauthorized => (Exit::Usage, Some("pass --token, or set BETRACE_TOKEN")),
             ErrorCode::Unavailable if error.message.starts_with("failed to reach") => (
                 Exit::Unreachable,

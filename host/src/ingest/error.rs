@@ -48,7 +48,7 @@ pub(super) enum IngestError {
     ContentType { found: String },
     #[error("encoding `{found}` is not taken; send gzip, zstd or identity")]
     Encoding { found: String },
-    #[error("the bearer token is missing or not known")]
+    #[error("the bearer token is missing or unknown")]
     Unauthenticated,
     #[error("too many requests are in flight")]
     Overloaded,

@@ -23,6 +23,10 @@ use super::{
     service::{Format, Payload, Receiver, read_body},
     status::RpcStatus,
 };
+use crate::tenant::CHALLENGE;
+
+/// The one path, which takes POST.
+pub const EXPORT: &str = "/v1/traces";
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -41,19 +45,14 @@ pub async fn serve(
 /// Returns the routes, for a server that has others too.
 pub fn router(receiver: Receiver) -> Router {
     Router::new()
-        .route("/v1/traces", post(export))
+        .route(EXPORT, post(export))
         .with_state(receiver)
 }
 
 async fn export(State(receiver): State<Receiver>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let format = format_of(&parts.headers);
-    let result = match format {
-        Ok(format) => take(&receiver, format, &parts.headers, body).await,
-        Err(ref found) => Err(IngestError::ContentType {
-            found: found.clone(),
-        }),
-    };
+    let result = take(&receiver, &format, &parts.headers, body).await;
     let format = format.unwrap_or(Format::Json);
     match result {
         Ok(response) => success(format, &response),
@@ -63,11 +62,15 @@ async fn export(State(receiver): State<Receiver>, request: Request) -> Response 
 
 async fn take(
     receiver: &Receiver,
-    format: Format,
+    format: &Result<Format, String>,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<ExportTraceServiceResponse, IngestError> {
+    // First: nothing else is told to who is not known.
     let tenant = receiver.tenant(headers)?;
+    let format = format
+        .clone()
+        .map_err(|found| IngestError::ContentType { found })?;
     let name = text(headers, header::CONTENT_ENCODING);
     let encoding = Encoding::from_name(name).ok_or_else(|| IngestError::Encoding {
         found: name.to_owned(),
@@ -127,6 +130,11 @@ fn failure(format: Format, error: &IngestError) -> Response {
         let seconds = after.as_millis().div_ceil(1_000).max(1) as u64;
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if matches!(error, IngestError::Unauthenticated) {
+        let scheme = HeaderValue::from_static(CHALLENGE);
+        let headers = response.headers_mut();
+        headers.insert(header::WWW_AUTHENTICATE, scheme);
     }
     response
 }

@@ -22,7 +22,7 @@ use super::{
         BODY_READ_TIMEOUT, IN_FLIGHT_BYTES_MAX, INLINE_DECODE_BYTES_MAX, REQUEST_BODY_BYTES_MAX,
     },
 };
-use crate::tenant::TenantId;
+use crate::tenant::{TenantId, bearer};
 
 /// The receiver of OTLP, as gRPC and HTTP serve it. Clones share the bound on requests in flight.
 #[derive(Clone)]
@@ -77,9 +77,7 @@ impl Receiver {
         let token = headers
             .get("authorization")
             .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim());
+            .and_then(bearer);
         self.sink.tenant(token).ok_or(IngestError::Unauthenticated)
     }
 

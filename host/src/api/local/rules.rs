@@ -51,7 +51,7 @@ impl Local {
             dry_run: request.dry_run,
             mode: request.mode,
             is_complete: false,
-            published_by: self.who.to_owned(),
+            published_by: self.who.clone(),
         };
         let applied = self.rooms.registry.publish(&self.tenant, packs, &options)?;
         let rules = applied.rules.into_iter().map(|rule| {
@@ -84,7 +84,7 @@ impl Local {
     pub fn replace_packs(&self, packs: &[PackUpload]) -> Result<Applied, ApiError> {
         let options = PublishOptions {
             take_over: true,
-            published_by: self.who.to_owned(),
+            published_by: self.who.clone(),
             is_complete: true,
             ..PublishOptions::default()
         };

@@ -235,7 +235,7 @@ mod tests {
             clock: Arc::new(host.clock.clone()),
             open: None,
         };
-        let verdicts = Local::new(rooms, tenant(), "test").verdicts_of(id, found);
+        let verdicts = Local::new(rooms, tenant(), "test".to_owned()).verdicts_of(id, found);
         let [verdict] = verdicts.unwrap().try_into().unwrap();
         assert_eq!(verdict.verdict, Verdict::Violated);
     }

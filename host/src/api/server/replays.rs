@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_stream::{StreamExt, once, wrappers::ReceiverStream};
 
-use super::{Body, Caller};
+use super::{Body, caller::Caller};
 use crate::api::{
     Operations,
     error::{ApiError, ErrorCode},

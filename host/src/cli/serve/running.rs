@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
     api::{
-        self, Host, Operations,
+        self, Host, LocalTenants, Operations, TenantOperations,
         local::{Local, OpenTraces, Rooms},
     },
     clock::{Clock, SystemClock},
@@ -17,7 +17,7 @@ use crate::{
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
     store::Store,
     telemetry::Telemetry,
-    tenant::TenantId,
+    tenant::{Access, TenantId},
     trace::{SealedTrace, TraceId},
 };
 
@@ -64,45 +64,34 @@ impl OpenTraces for Live {
 }
 
 impl Host for ServerHost {
-    fn tenant(&self, _bearer: Option<&str>) -> Option<TenantId> {
-        // Without tokens everything is the default tenant's; `Settings` admits loopback addresses only.
-        Some(TenantId::default_tenant())
+    fn access(&self, bearer: Option<&str>) -> Access {
+        self.rooms.store.access(bearer)
     }
 
-    fn operations(&self, tenant: TenantId) -> Arc<dyn Operations> {
-        Arc::new(Local::new(self.rooms.clone(), tenant, "api"))
+    fn operations(&self, tenant: TenantId, who: String) -> Arc<dyn Operations> {
+        Arc::new(Local::new(self.rooms.clone(), tenant, who))
+    }
+
+    fn tenants(&self, who: String) -> Arc<dyn TenantOperations> {
+        Arc::new(LocalTenants::new(self.rooms.store.clone(), who))
     }
 
     fn ready(&self) -> Result<(), String> {
         self.live.failed().map_or(Ok(()), |why| Err(why.to_owned()))
     }
 
-    fn metrics(&self) -> String {
-        self.telemetry.render()
+    fn metrics(&self, of: Option<&TenantId>) -> String {
+        match of {
+            None => self.telemetry.render(),
+            Some(tenant) => self.telemetry.render_of(tenant),
+        }
     }
 }
 
 impl Running {
     /// Opens the store, takes up what an earlier run left, and accepts. Call it inside a runtime.
     pub(in crate::cli) async fn start(settings: Settings) -> anyhow::Result<Self> {
-        for (what, address) in [
-            ("--grpc", settings.grpc),
-            ("--http", settings.http),
-            ("--api", settings.api),
-        ] {
-            if !address.ip().is_loopback() {
-                return Err(anyhow!(
-                    "{what} {address} is not a loopback address, and there are no tokens: anybody could read and write; \
-                     use 127.0.0.1 and a proxy that authenticates"
-                ));
-            }
-        }
-        // Before the store is opened: a port in use is the most common mistake, and changes nothing.
-        let grpc = bind("--grpc", settings.grpc).await?;
-        let http = bind("--http", settings.http).await?;
-        let api = bind("--api", settings.api).await?;
-        let host = tokio::task::spawn_blocking(move || open(&settings)).await??;
-
+        let (host, [grpc, http, api]) = open_and_bind(settings).await?;
         let (stop, stopped) = watch::channel(false);
         let receiver = Receiver::new(Arc::new(host.live.sink()));
         let mut running = Self {
@@ -138,8 +127,12 @@ impl Running {
 
     /// Returns what the default tenant may ask, without a detour through the network; `who` is named in the history of
     /// rules.
-    pub(in crate::cli) fn operations(&self, who: &'static str) -> Local {
-        Local::new(self.host.rooms.clone(), TenantId::default_tenant(), who)
+    pub(in crate::cli) fn operations(&self, who: &str) -> Local {
+        Local::new(
+            self.host.rooms.clone(),
+            TenantId::default_tenant(),
+            who.to_owned(),
+        )
     }
 
     /// Waits until a listener fails, which none does by itself.
@@ -166,6 +159,47 @@ impl Running {
         tokio::task::spawn_blocking(move || host.live.stop()).await?;
         Ok(())
     }
+}
+
+/// Opens the store and binds the listeners. Where others than this machine can reach one, nothing is bound before it is
+/// known that there are tokens.
+async fn open_and_bind(settings: Settings) -> anyhow::Result<(Arc<ServerHost>, [TcpListener; 3])> {
+    let listen = [
+        ("--grpc", settings.grpc),
+        ("--http", settings.http),
+        ("--api", settings.api),
+    ];
+    let beyond = listen.iter().find(|(_, at)| !at.ip().is_loopback());
+    let Some((what, address)) = beyond.copied() else {
+        // Before the store is opened: a port in use is the most common mistake, and changes nothing.
+        let listeners = bind_all(listen).await?;
+        let host = tokio::task::spawn_blocking(move || open(&settings)).await??;
+        return Ok((host, listeners));
+    };
+    let data = settings.data.display().to_string();
+    let without_tokens = || {
+        anyhow!(
+            "{what} {address} is not a loopback address, and there are no tokens: anybody could read and write. \
+             Make a token first: `betrace tenants create NAME --data {data}`; or listen on 127.0.0.1"
+        )
+    };
+    if !Store::is_in(&settings.data) {
+        return Err(without_tokens());
+    }
+    let host = tokio::task::spawn_blocking(move || open(&settings)).await??;
+    if !host.rooms.store.asks_for_tokens() {
+        return Err(without_tokens());
+    }
+    Ok((host, bind_all(listen).await?))
+}
+
+async fn bind_all(listen: [(&str, SocketAddr); 3]) -> anyhow::Result<[TcpListener; 3]> {
+    let [(grpc, at_grpc), (http, at_http), (api, at_api)] = listen;
+    Ok([
+        bind(grpc, at_grpc).await?,
+        bind(http, at_http).await?,
+        bind(api, at_api).await?,
+    ])
 }
 
 async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

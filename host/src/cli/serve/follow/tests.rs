@@ -103,8 +103,8 @@ impl Home {
     }
 }
 
-fn local(rooms: &Rooms, who: &'static str) -> Local {
-    Local::new(rooms.clone(), TenantId::default_tenant(), who)
+fn local(rooms: &Rooms, who: &str) -> Local {
+    Local::new(rooms.clone(), TenantId::default_tenant(), who.to_owned())
 }
 
 #[test]

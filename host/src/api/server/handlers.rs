@@ -1,0 +1,122 @@
+//! One function for each route of a tenant: from a request to one call of [`crate::api::Operations`].
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use tokio::task::spawn_blocking;
+
+use super::{
+    Asked, Body, Shared,
+    caller::{Caller, Reader, answer},
+};
+use crate::{
+    api::{
+        error::{ApiError, ErrorCode},
+        limits::WAITING_MAX,
+        wire::{ApplyRequest, ChangesQuery, RuleAction, SignalQuery, TraceQuery},
+    },
+    rule_id::RuleId,
+    signal::SignalId,
+    trace::TraceId,
+};
+
+pub(super) async fn ready(State(shared): State<Shared>) -> Response {
+    match shared.host.ready() {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+pub(super) async fn metrics(reader: Reader, State(shared): State<Shared>) -> impl IntoResponse {
+    let of = match &reader {
+        Reader::All => None,
+        Reader::Of(tenant) => Some(tenant),
+    };
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], shared.host.metrics(of))
+}
+
+pub(super) async fn rules(caller: Caller) -> Result<Response, ApiError> {
+    caller.ask(|operations| operations.rules()).await
+}
+
+pub(super) async fn apply(
+    caller: Caller,
+    Body(request): Body<ApplyRequest>,
+) -> Result<Response, ApiError> {
+    caller
+        .ask(move |operations| operations.apply(&request))
+        .await
+}
+
+pub(super) async fn rule(caller: Caller, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let id = rule_id(&id)?;
+    caller.ask(move |operations| operations.rule(&id)).await
+}
+
+pub(super) async fn change_rule(
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(action): Body<RuleAction>,
+) -> Result<Response, ApiError> {
+    let id = rule_id(&id)?;
+    caller
+        .ask(move |operations| operations.change_rule(&id, &action))
+        .await
+}
+
+pub(super) async fn signals(
+    caller: Caller,
+    Asked(query): Asked<SignalQuery>,
+) -> Result<Response, ApiError> {
+    caller
+        .ask(move |operations| operations.signals(&query))
+        .await
+}
+
+pub(super) async fn signal(caller: Caller, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let id = SignalId::from_hex(&id).ok_or_else(|| ApiError::not_found("signal", &id))?;
+    caller.ask(move |operations| operations.signal(id)).await
+}
+
+pub(super) async fn signal_changes(
+    caller: Caller,
+    Asked(query): Asked<ChangesQuery>,
+) -> Result<Response, ApiError> {
+    let waiting = Arc::clone(&caller.shared.waiting);
+    let Ok(_place) = waiting.try_acquire() else {
+        return Err(ApiError::new(
+            ErrorCode::Unavailable,
+            format!("{WAITING_MAX} requests wait for changes already"),
+        ));
+    };
+    let operations = caller.operations;
+    answer(spawn_blocking(move || operations.signal_changes(&query)).await)
+}
+
+pub(super) async fn traces(
+    caller: Caller,
+    Asked(query): Asked<TraceQuery>,
+) -> Result<Response, ApiError> {
+    caller
+        .ask(move |operations| operations.traces(&query))
+        .await
+}
+
+pub(super) async fn trace(caller: Caller, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let id = TraceId::from_hex(&id).ok_or_else(|| ApiError::not_found("trace", &id))?;
+    caller.ask(move |operations| operations.trace(id)).await
+}
+
+pub(super) async fn coverage(caller: Caller) -> Result<Response, ApiError> {
+    caller.ask(|operations| operations.coverage()).await
+}
+
+/// What cannot be a rule's id names no rule.
+fn rule_id(id: &str) -> Result<RuleId, ApiError> {
+    RuleId::try_new(id).ok_or_else(|| ApiError::not_found("rule", id))
+}

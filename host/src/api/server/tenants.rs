@@ -1,0 +1,61 @@
+//! The routes of operators.
+
+use axum::{extract::Path, response::Response};
+
+use super::{Body, caller::Operator};
+use crate::{
+    api::{
+        error::ApiError,
+        wire::{ChangeLimits, CreateTenant, RotateToken},
+    },
+    tenant::TenantId,
+};
+
+pub(super) async fn tenants(operator: Operator) -> Result<Response, ApiError> {
+    operator.ask(|tenants| tenants.tenants()).await
+}
+
+pub(super) async fn create(
+    operator: Operator,
+    Body(request): Body<CreateTenant>,
+) -> Result<Response, ApiError> {
+    operator
+        .ask(move |tenants| tenants.create_tenant(&request))
+        .await
+}
+
+pub(super) async fn rotate_token(
+    operator: Operator,
+    Path(name): Path<String>,
+    Body(request): Body<RotateToken>,
+) -> Result<Response, ApiError> {
+    let tenant = tenant(&name)?;
+    operator
+        .ask(move |tenants| tenants.rotate_token(&tenant, &request))
+        .await
+}
+
+pub(super) async fn change_limits(
+    operator: Operator,
+    Path(name): Path<String>,
+    Body(request): Body<ChangeLimits>,
+) -> Result<Response, ApiError> {
+    let tenant = tenant(&name)?;
+    operator
+        .ask(move |tenants| tenants.change_limits(&tenant, &request))
+        .await
+}
+
+pub(super) async fn admin_token(
+    operator: Operator,
+    Body(request): Body<RotateToken>,
+) -> Result<Response, ApiError> {
+    operator
+        .ask(move |tenants| tenants.admin_token(&request))
+        .await
+}
+
+/// What cannot be a tenant's name names none.
+fn tenant(name: &str) -> Result<TenantId, ApiError> {
+    TenantId::try_new(name).ok_or_else(|| ApiError::not_found("tenant", name))
+}

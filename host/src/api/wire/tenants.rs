@@ -1,0 +1,96 @@
+//! Tenants as an operator is told of them, and what can be asked about them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::tenant::{Limit, TenantLimits};
+
+/// All tenants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TenantList {
+    /// By name.
+    pub tenants: Vec<TenantView>,
+    /// The tokens of operators.
+    pub admin_tokens: Vec<TokenView>,
+}
+
+/// A tenant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TenantView {
+    /// Its name.
+    pub name: String,
+    /// When it was created, or first seen.
+    pub since: String,
+    /// Its tokens, which are not shown.
+    pub tokens: Vec<TokenView>,
+    /// Every limit by name, set or by default; null where nothing bounds it.
+    pub limits: BTreeMap<Limit, Option<u64>>,
+    /// The bytes of its blocks.
+    pub stored_bytes: u64,
+}
+
+/// What is known of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenView {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: String,
+    /// When it ends; none where it does not.
+    pub expires: Option<String>,
+}
+
+/// A tenant to be created.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTenant {
+    /// Its name.
+    pub name: String,
+    /// The name of its first token; `default` where it is not said.
+    #[serde(default)]
+    pub token_name: Option<String>,
+    /// Its limits, where they are not to be the defaults.
+    #[serde(default)]
+    pub limits: TenantLimits,
+}
+
+/// A token to be made in the place of another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateToken {
+    /// The name of the token; `default` where it is not said.
+    #[serde(default)]
+    pub token_name: Option<String>,
+    /// How long an earlier token of that name holds on, in milliseconds.
+    #[serde(default)]
+    pub grace_ms: u64,
+}
+
+/// A token that was made. Nobody is told it again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenIssued {
+    /// Whose it is; none where it is an operator's.
+    pub tenant: Option<String>,
+    /// Its name.
+    pub token_name: String,
+    /// The token.
+    pub token: String,
+}
+
+impl std::fmt::Debug for TokenIssued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenIssued")
+            .field("tenant", &self.tenant)
+            .field("token_name", &self.token_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Limits to be changed; null goes back to the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeLimits {
+    /// By name.
+    pub limits: BTreeMap<Limit, Option<u64>>,
+}
