@@ -37,6 +37,7 @@ mod source;
 pub mod spans;
 pub mod table;
 pub mod target;
+pub mod tenants;
 pub mod test;
 pub mod traces;
 
@@ -95,6 +96,7 @@ enum Command {
     Rules(rules::Args),
     Signals(signals::Args),
     Traces(traces::Args),
+    Tenants(tenants::Args),
     Bench(bench::Args),
     Lsp(lsp::Args),
     Completions(completions::Args),
@@ -146,6 +148,7 @@ fn run(command: Command, console: &mut Console) -> Outcome {
         Command::Rules(args) => rules::run(args, console),
         Command::Signals(args) => signals::run(args, console),
         Command::Traces(args) => traces::run(args, console),
+        Command::Tenants(args) => tenants::run(args, console),
         Command::Bench(args) => bench::run(&args, console),
         Command::Lsp(args) => lsp::run(&args, console),
         Command::Completions(args) => completions::run(&args, console),

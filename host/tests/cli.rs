@@ -15,6 +15,7 @@ mod cli {
     pub(crate) mod run;
     pub(crate) mod server;
     pub(crate) mod store;
+    pub(crate) mod tenants;
     pub(crate) mod test_files;
     pub(crate) mod usage;
 }

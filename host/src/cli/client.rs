@@ -11,16 +11,18 @@ use ureq::{Agent, Body, http::Response};
 
 use crate::{
     api::{
-        OnProgress, Operations,
+        OnProgress, Operations, TenantOperations,
         error::{ApiError, ErrorBody, ErrorCode},
         wire::{
-            ApplyReport, ApplyRequest, ChangesQuery, ReplayLine, ReplayReport, ReplayRequest,
-            RuleAction, RuleChanged, RuleCoverage, RuleDetail, RuleView, SignalChanges, SignalPage,
-            SignalQuery, SignalView, TraceList, TraceQuery, TraceView,
+            ApplyReport, ApplyRequest, ChangeLimits, ChangesQuery, CreateTenant, ReplayLine,
+            ReplayReport, ReplayRequest, RotateToken, RuleAction, RuleChanged, RuleCoverage,
+            RuleDetail, RuleView, SignalChanges, SignalPage, SignalQuery, SignalView, TenantList,
+            TenantView, TokenIssued, TraceList, TraceQuery, TraceView,
         },
     },
     rule_id::RuleId,
     signal::SignalId,
+    tenant::TenantId,
     trace::TraceId,
 };
 
@@ -286,6 +288,36 @@ impl Operations for Client {
 
     fn coverage(&self) -> Result<Vec<RuleCoverage>, ApiError> {
         self.get("coverage", &())
+    }
+}
+
+impl TenantOperations for Client {
+    fn tenants(&self) -> Result<TenantList, ApiError> {
+        self.get("tenants", &())
+    }
+
+    fn create_tenant(&self, request: &CreateTenant) -> Result<TokenIssued, ApiError> {
+        self.read(self.post("tenants", request)?)
+    }
+
+    fn rotate_token(
+        &self,
+        tenant: &TenantId,
+        request: &RotateToken,
+    ) -> Result<TokenIssued, ApiError> {
+        self.read(self.post(&format!("tenants/{tenant}/token"), request)?)
+    }
+
+    fn change_limits(
+        &self,
+        tenant: &TenantId,
+        request: &ChangeLimits,
+    ) -> Result<TenantView, ApiError> {
+        self.read(self.post(&format!("tenants/{tenant}/limits"), request)?)
+    }
+
+    fn admin_token(&self, request: &RotateToken) -> Result<TokenIssued, ApiError> {
+        self.read(self.post("admin-token", request)?)
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{
-        Operations,
+        LocalTenants, Operations, TenantOperations,
         error::{ApiError, ErrorCode},
         local::{Local, Rooms},
     },
@@ -23,7 +23,7 @@ use crate::{
     rules::Registry,
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
     store::{Store, StoreError},
-    tenant::TenantId,
+    tenant::{NAME_RULE, TenantId},
 };
 
 /// The server or store of a command.
@@ -49,7 +49,17 @@ pub struct TargetArgs {
     /// A store to open directly, while no server has it open; wins over `BETRACE_SERVER`.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Whose data of that store; a server goes by the token. [default: default]
+    #[arg(long, value_name = "NAME", requires = "data", value_parser = tenant)]
+    tenant: Option<TenantId>,
 }
+
+fn tenant(name: &str) -> Result<TenantId, String> {
+    TenantId::try_new(name).ok_or_else(|| format!("a tenant's name is {NAME_RULE}"))
+}
+
+/// Who is named in histories.
+const WHO: &str = "cli";
 
 const SERVER_VARIABLE: &str = "BETRACE_SERVER";
 
@@ -96,22 +106,15 @@ impl TargetArgs {
         let Some(data) = &self.data else {
             return Ok(Target::Server(self.client()?));
         };
-        // Opening would make one, and a mistyped path would look like an empty store.
-        let holds_something = |mut entries: fs::ReadDir| entries.next().is_some();
-        if !fs::read_dir(data).is_ok_and(holds_something) {
-            return Err(
-                Failure::usage(anyhow!("there is no store in `{}`", data.display()))
-                    .help("`betrace serve` and `betrace import` make one"),
-            );
-        }
-        Ok(Target::Store(Box::new(open_store(data)?)))
+        is_store(data)?;
+        Ok(Target::Store(Box::new(self.open_store(data)?)))
     }
 
     /// As [`Self::open`], but makes the store where there is none.
     pub fn open_or_make(&self) -> Result<Target, Failure> {
         self.checked()?;
         match &self.data {
-            Some(data) => Ok(Target::Store(Box::new(open_store(data)?))),
+            Some(data) => Ok(Target::Store(Box::new(self.open_store(data)?))),
             None => Ok(Target::Server(self.client()?)),
         }
     }
@@ -131,6 +134,52 @@ impl TargetArgs {
         Ok(())
     }
 
+    /// Opens the tenants of the store, or makes ready to ask a server about its own.
+    pub fn open_tenants(&self) -> Result<Box<dyn TenantOperations>, Failure> {
+        if let Some(data) = &self.data {
+            is_store(data)?;
+        }
+        self.make_tenants()
+    }
+
+    /// As [`Self::open_tenants`], but makes the store where there is none.
+    pub fn make_tenants(&self) -> Result<Box<dyn TenantOperations>, Failure> {
+        self.checked()?;
+        if self.tenant.is_some() {
+            let error =
+                anyhow!("--tenant says whose data a command is about, and this is about none");
+            return Err(
+                Failure::usage(error).help("leave it out: the tenant is an argument of its own")
+            );
+        }
+        let Some(data) = &self.data else {
+            return Ok(Box::new(self.client()?));
+        };
+        let store = Store::open(data, Arc::new(SystemClock::new()))?;
+        Ok(Box::new(LocalTenants::new(store, WHO.to_owned())))
+    }
+
+    fn open_store(&self, data: &Path) -> Result<Local, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let store = Store::open(data, Arc::clone(&clock))?;
+        let sandbox = Arc::new(one_shot_sandbox()?);
+        let registry = Registry::open(store.clone(), Arc::clone(&sandbox))
+            .context("failed to load the published rules")
+            .map_err(Failure::usage)?;
+        let rooms = Rooms {
+            store,
+            registry: Arc::new(registry),
+            sandbox,
+            clock,
+            open: None,
+        };
+        Ok(Local::new(
+            rooms,
+            TenantId::default_tenant(),
+            "cli".to_owned(),
+        ))
+    }
+
     fn client(&self) -> Result<Client, Failure> {
         // In the environment what is empty is not set.
         let unset = std::env::var_os(SERVER_VARIABLE).is_some_and(|server| server.is_empty());
@@ -142,25 +191,14 @@ impl TargetArgs {
     }
 }
 
-fn open_store(data: &Path) -> Result<Local, Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let store = Store::open(data, Arc::clone(&clock))?;
-    let sandbox = Arc::new(one_shot_sandbox()?);
-    let registry = Registry::open(store.clone(), Arc::clone(&sandbox))
-        .context("failed to load the published rules")
-        .map_err(Failure::usage)?;
-    let rooms = Rooms {
-        store,
-        registry: Arc::new(registry),
-        sandbox,
-        clock,
-        open: None,
-    };
-    Ok(Local::new(
-        rooms,
-        TenantId::default_tenant(),
-        "cli".to_owned(),
-    ))
+/// Opening would make one, and a mistyped path would look like an empty store.
+fn is_store(data: &Path) -> Result<(), Failure> {
+    let holds_something = |mut entries: fs::ReadDir| entries.next().is_some();
+    if fs::read_dir(data).is_ok_and(holds_something) {
+        return Ok(());
+    }
+    let error = anyhow!("there is no store in `{}`", data.display());
+    Err(Failure::usage(error).help("`betrace serve` and `betrace import` make one"))
 }
 
 /// Starts a sandbox for one command, which compiles in children as a server does.

@@ -22,25 +22,34 @@ use super::{
     store::{LINES, RULE},
 };
 
+/// A folder with a rule and traces.
+pub(crate) fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("phi.btr"), RULE).unwrap();
+    fs::write(folder.path().join("traces.jsonl"), LINES).unwrap();
+    folder
+}
+
 /// A server on free ports over a store of its own.
-struct Server {
-    folder: TempDir,
+pub(crate) struct Server {
+    pub(crate) folder: TempDir,
     child: Child,
     http: String,
-    api: String,
+    pub(crate) api: String,
 }
 
 impl Server {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("phi.btr"), RULE).unwrap();
-        fs::write(folder.path().join("traces.jsonl"), LINES).unwrap();
+        Self::start_in(folder(), &["--api", "127.0.0.1:0"])
+    }
+
+    /// Starts over the store `data` of a folder.
+    pub(crate) fn start_in(folder: TempDir, more: &[&str]) -> Self {
         let free = "127.0.0.1:0";
         let mut child = Command::new(env!("CARGO_BIN_EXE_betrace"))
-            .args([
-                "serve", "--data", "data", "--grpc", free, "--http", free, "--api", free,
-            ])
+            .args(["serve", "--data", "data", "--grpc", free, "--http", free])
             .args(["--settle", "10ms", "--idle", "10ms"])
+            .args(more)
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -65,18 +74,18 @@ impl Server {
         }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.api)
     }
 
-    fn run(&self, args: &[&str]) -> Run {
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
         let url = self.url();
         let mut args = args.to_vec();
         args.extend(["--server", &url]);
         betrace_in(self.folder.path(), &args, b"")
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let mut args = args.to_vec();
         args.extend(["-o", "json"]);
         serde_json::from_str(&self.run(&args).exits(0).stdout).unwrap()
@@ -84,7 +93,12 @@ impl Server {
 
     /// Waits until `n` signals have been raised.
     fn signals(&self, n: usize) {
-        let client = Client::try_new(&self.url(), None).unwrap();
+        self.signals_of(None, n);
+    }
+
+    /// Waits until `n` signals of the token's tenant have been raised.
+    pub(crate) fn signals_of(&self, token: Option<&str>, n: usize) {
+        let client = Client::try_new(&self.url(), token).unwrap();
         let mut query = ChangesQuery {
             since: Some(0),
             wait_ms: Some(5_000),

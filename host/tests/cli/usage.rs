@@ -11,7 +11,7 @@ use super::run::betrace;
 #[test]
 fn every_command_has_help_with_examples() {
     let mut pages = String::new();
-    let commands: [&[&str]; 29] = [
+    let commands: [&[&str]; 35] = [
         &[],
         &["serve"],
         &["demo"],
@@ -39,6 +39,12 @@ fn every_command_has_help_with_examples() {
         &["traces"],
         &["traces", "show"],
         &["traces", "list"],
+        &["tenants"],
+        &["tenants", "create"],
+        &["tenants", "list"],
+        &["tenants", "rotate-token"],
+        &["tenants", "limit"],
+        &["tenants", "admin-token"],
         &["bench"],
         &["lsp"],
     ];
