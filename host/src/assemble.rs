@@ -20,7 +20,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::{
     clock::UnixNanos,
@@ -36,8 +36,8 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-pub use bounds::Refused;
 use bounds::{Held, check_room};
+pub use bounds::{Refused, TenantBounds};
 use open::OpenTrace;
 pub use options::AssembleOptions;
 pub use seal::{merge, without};
@@ -125,7 +125,7 @@ impl Assembler {
 
     /// Says whether so many more spans and bytes of the tenant may come.
     pub fn room_for(&self, tenant: &TenantId, spans: usize, bytes: usize) -> Result<(), Refused> {
-        self.room_beside(tenant, (spans, bytes), (0, 0))
+        self.room_beside(tenant, (spans, bytes), (0, 0), &TenantBounds::default())
     }
 
     /// As [`Self::room_for`], where other spans and bytes are on their way here, of whichever tenant.
@@ -134,17 +134,45 @@ impl Assembler {
         tenant: &TenantId,
         (spans, bytes): (usize, usize),
         (spans_coming, bytes_coming): (usize, usize),
+        bounds: &TenantBounds,
     ) -> Result<(), Refused> {
-        let of_tenant = self.tenant_held(tenant);
+        let of_tenant = self.of(tenant).map_or_else(Held::default, |t| t.held);
         let mut of_all = self.held;
         of_all.grow(spans_coming, bytes_coming);
         check_room(
             &self.options,
             tenant,
             Held { spans, bytes },
-            of_tenant,
+            (of_tenant, bounds),
             of_all,
         )
+    }
+
+    /// Says whether these spans may come, for the traces that they would open.
+    pub fn room_for_traces(
+        &self,
+        tenant: &TenantId,
+        spans: &[SentSpan],
+        bounds: &TenantBounds,
+    ) -> Result<(), Refused> {
+        let max = bounds.traces.unwrap_or(self.options.tenant_open_traces_max);
+        let of_tenant = self.of(tenant);
+        let open = of_tenant.map_or(0, |t| t.open.len());
+        // Nearly always: each span would have to be of a trace of its own.
+        if open.saturating_add(spans.len()) <= max {
+            return Ok(());
+        }
+        let is_open = |id: &TraceId| of_tenant.is_some_and(|t| t.open.contains_key(id));
+        let ids = spans.iter().map(|span| span.trace_id);
+        let opened: HashSet<TraceId> = ids.filter(|id| !is_open(id)).collect();
+        if opened.is_empty() || open.saturating_add(opened.len()) <= max {
+            return Ok(());
+        }
+        Err(Refused::Traces {
+            tenant: tenant.clone(),
+            open,
+            max,
+        })
     }
 
     /// Takes the spans of one request, all or none of them.
@@ -318,8 +346,7 @@ impl Assembler {
 
     /// Returns an open trace as it would be sealed at this moment.
     pub fn open(&self, tenant: &TenantId, trace_id: TraceId) -> Option<SentTrace> {
-        let number = *self.tenant_numbers.get(tenant)?;
-        let open = self.tenants.get(number as usize)?.open.get(&trace_id)?;
+        let open = self.of(tenant)?.open.get(&trace_id)?;
         Some(open.view(trace_id))
     }
 
@@ -340,11 +367,9 @@ impl Assembler {
         }
     }
 
-    fn tenant_held(&self, tenant: &TenantId) -> Held {
-        self.tenant_numbers
-            .get(tenant)
-            .and_then(|&number| self.tenants.get(number as usize))
-            .map_or_else(Held::default, |tenant| tenant.held)
+    fn of(&self, tenant: &TenantId) -> Option<&Tenant> {
+        let number = *self.tenant_numbers.get(tenant)?;
+        self.tenants.get(number as usize)
     }
 
     fn tenant_number(&mut self, tenant: &TenantId) -> u32 {

@@ -49,6 +49,12 @@ pub trait Sink: Send + Sync + 'static {
         Some(TenantId::default_tenant())
     }
 
+    /// Says whether requests of the tenant are taken at all just now: asked before one is decoded.
+    fn admit(&self, tenant: &TenantId) -> Result<(), Refused> {
+        let _ = tenant;
+        Ok(())
+    }
+
     /// Makes spans durable. The request is acknowledged when this returns, and was not taken at all where it refuses.
     fn accept(&self, submission: Submission) -> Accepting<'_>;
 }

@@ -20,8 +20,10 @@ mod judging;
 mod options;
 mod pending;
 mod raise;
+mod rates;
 mod recovery;
 mod sealer;
+mod sink;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -35,15 +37,13 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use tokio::sync::oneshot;
 
 use crate::{
     assemble::{Arrival, Assembler},
     clock::Clock,
-    ingest::{Accepting, Refused, Sink, Submission, limits::RETRY_AFTER},
     rules::Registry,
     sandbox::Sandbox,
-    store::{Frame, FrameId, InboxRefused, Store, StoreError},
+    store::Store,
     telemetry::Telemetry,
     tenant::TenantId,
     trace::{SealedTrace, SentSpan, TraceId},
@@ -54,8 +54,10 @@ pub use error::LiveError;
 pub use import::{ImportStopped, Importer};
 pub use judging::Judging;
 pub use options::{LiveOptions, PENDING_REQUESTS_MAX};
-use pending::{Load, Pending};
+use pending::Pending;
+use rates::Rates;
 pub use sealer::{BLOCK_SPANS_MAX, SealReport, Sealer};
+pub use sink::LiveSink;
 
 /// A running pipeline. Dropping it stops it as [`Live::stop`] does.
 #[derive(Debug)]
@@ -86,6 +88,7 @@ struct Shared {
     telemetry: Arc<Telemetry>,
     assembler: Mutex<Assembler>,
     pending: Pending,
+    rates: Rates,
     to_assembly: Mutex<Option<Sender<Message>>>,
     stopping: AtomicBool,
     failed: OnceLock<String>,
@@ -138,6 +141,7 @@ impl Live {
             telemetry: Arc::clone(&telemetry),
             assembler: Mutex::new(Assembler::new(assemble.clone())),
             pending: Pending::default(),
+            rates: Rates::default(),
             to_assembly: Mutex::new(Some(to_assembly)),
             stopping: AtomicBool::new(false),
             failed: OnceLock::new(),
@@ -195,7 +199,7 @@ impl Live {
 
     /// Returns the sink for ingest.
     pub fn sink(&self) -> LiveSink {
-        LiveSink(Arc::clone(&self.shared))
+        LiveSink::new(Arc::clone(&self.shared))
     }
 
     /// Looks at an open trace, as it would be sealed at this moment.
@@ -321,134 +325,5 @@ impl fmt::Display for Chain<'_> {
             source = cause.source();
         }
         Ok(())
-    }
-}
-
-/// Where ingest hands spans to.
-#[derive(Clone, Debug)]
-pub struct LiveSink(Arc<Shared>);
-
-impl Sink for LiveSink {
-    fn tenant(&self, token: Option<&str>) -> Option<TenantId> {
-        self.0.store.access(token).tenant()
-    }
-
-    fn accept(&self, submission: Submission) -> Accepting<'_> {
-        Box::pin(self.make_durable(submission))
-    }
-}
-
-impl LiveSink {
-    async fn make_durable(&self, submission: Submission) -> Result<(), Refused> {
-        let Submission {
-            tenant,
-            otlp,
-            records,
-        } = submission;
-        let shared = &self.0;
-        let accepted = match self.submit(&tenant, otlp, records) {
-            Ok(receiver) => receiver
-                .await
-                .unwrap_or_else(|_| Err(stopped("it is shutting down"))),
-            Err(refused) => Err(refused),
-        };
-        if accepted.is_err() {
-            shared.telemetry.refused(&tenant);
-        }
-        accepted
-    }
-
-    fn submit(
-        &self,
-        tenant: &TenantId,
-        otlp: bytes::Bytes,
-        records: Vec<SentSpan>,
-    ) -> Result<oneshot::Receiver<Result<(), Refused>>, Refused> {
-        let shared = &self.0;
-        if let Some(why) = shared.failed.get() {
-            return Err(stopped(why));
-        }
-        if shared.stopping.load(Ordering::Acquire) {
-            return Err(stopped("it is shutting down"));
-        }
-        let load = Load::of(records.len(), otlp.len());
-        let before = shared.pending.admit(load);
-        let before = before.ok_or_else(|| full("too many requests wait for assembly"))?;
-        let has_room = shared.assembler().room_beside(
-            tenant,
-            (load.spans, load.bytes),
-            (before.spans, before.bytes),
-        );
-        if let Err(refused) = has_room {
-            shared.pending.forget(load);
-            return Err(full(&refused.to_string()));
-        }
-
-        let (answer, answered) = oneshot::channel();
-        let arrived = shared.clock.unix_nanos();
-        let frame = Frame {
-            tenant: tenant.clone(),
-            otlp: otlp.clone(),
-            arrived,
-        };
-        let on_durable = {
-            let shared = Arc::clone(shared);
-            let tenant = tenant.clone();
-            move |durable: Result<FrameId, StoreError>| {
-                let acknowledged = match durable {
-                    Ok(FrameId(id)) => {
-                        let now = shared.clock.monotonic();
-                        let arrival = Arrival {
-                            frame: Some(id),
-                            bytes: otlp.len(),
-                            now,
-                            arrived,
-                        };
-                        // Before the acknowledgement: who waits for no open spans sees these.
-                        shared.telemetry.open_spans.inc_by(records.len() as i64);
-                        shared.telemetry.ingested(&tenant, records.len() as u64, 0);
-                        shared.send(Message::Spans {
-                            tenant,
-                            records,
-                            arrival,
-                        });
-                        Ok(())
-                    }
-                    Err(error) => {
-                        shared.pending.forget(load);
-                        shared.fail(&error);
-                        Err(stopped(&error.to_string()))
-                    }
-                };
-                // A client that went away needs no answer.
-                let _gone = answer.send(acknowledged);
-            }
-        };
-        shared
-            .store
-            .inbox()
-            .submit(frame, Box::new(on_durable))
-            .map_err(|refused| {
-                shared.pending.forget(load);
-                match refused {
-                    InboxRefused::Full => full("the inbox is full"),
-                    InboxRefused::Stopped { why } => stopped(&why),
-                }
-            })?;
-        Ok(answered)
-    }
-}
-
-fn full(what: &str) -> Refused {
-    Refused::Full {
-        what: what.to_owned(),
-        retry_after: RETRY_AFTER,
-    }
-}
-
-fn stopped(what: &str) -> Refused {
-    Refused::Unavailable {
-        what: what.to_owned(),
-        retry_after: RETRY_AFTER,
     }
 }

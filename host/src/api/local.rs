@@ -174,6 +174,7 @@ impl From<RulesError> for ApiError {
             RulesError::Load { .. } => Self::new(ErrorCode::InvalidRule, error.to_string()),
             RulesError::Claimed { .. }
             | RulesError::Twice { .. }
+            | RulesError::TooMany { .. }
             | RulesError::NothingBefore { .. } => Self::new(ErrorCode::Conflict, error.to_string()),
             RulesError::Unknown { .. } | RulesError::NoVersion { .. } => {
                 Self::new(ErrorCode::NotFound, error.to_string())

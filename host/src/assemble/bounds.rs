@@ -20,6 +20,16 @@ pub enum Refused {
         /// `spans` or `bytes`.
         what: &'static str,
     },
+    /// The tenant has too many open traces.
+    #[error("tenant `{tenant}` has {open} of at most {max} open traces")]
+    Traces {
+        /// Whose.
+        tenant: TenantId,
+        /// How many are open.
+        open: usize,
+        /// How many may be.
+        max: usize,
+    },
     /// All tenants together have.
     #[error("{open} of at most {max} {what} are in open traces")]
     All {
@@ -30,6 +40,17 @@ pub enum Refused {
         /// `spans` or `bytes`.
         what: &'static str,
     },
+}
+
+/// How much of one tenant may be open, where that was set for it. What was not is as the options have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TenantBounds {
+    /// Traces.
+    pub traces: Option<usize>,
+    /// Their spans.
+    pub spans: Option<usize>,
+    /// Their bytes as sent.
+    pub bytes: Option<usize>,
 }
 
 /// What is open.
@@ -56,11 +77,13 @@ pub(super) fn check_room(
     options: &AssembleOptions,
     tenant: &TenantId,
     more: Held,
-    of_tenant: Held,
+    (of_tenant, bounds): (Held, &TenantBounds),
     of_all: Held,
 ) -> Result<(), Refused> {
-    let spans = (options.tenant_open_spans_max, options.open_spans_max);
-    let bytes = (options.tenant_open_bytes_max, options.open_bytes_max);
+    let spans_max = bounds.spans.unwrap_or(options.tenant_open_spans_max);
+    let bytes_max = bounds.bytes.unwrap_or(options.tenant_open_bytes_max);
+    let spans = (spans_max, options.open_spans_max);
+    let bytes = (bytes_max, options.open_bytes_max);
     for (what, more, tenant_open, open, (tenant_max, max)) in [
         ("spans", more.spans, of_tenant.spans, of_all.spans, spans),
         ("bytes", more.bytes, of_tenant.bytes, of_all.bytes, bytes),

@@ -20,6 +20,9 @@ pub const TRACE_SPANS_MAX: usize = 65_536;
 /// A trace of this many bytes as sent is cut.
 pub const TRACE_BYTES_MAX: usize = 64 << 20;
 
+/// Open traces of one tenant: as many as it may have spans, since each may be of one.
+pub const TENANT_OPEN_TRACES_MAX: usize = 1_000_000;
+
 /// Spans of open traces, of one tenant: at 50,000 spans/s and the default `settle`, three times what is needed.
 pub const TENANT_OPEN_SPANS_MAX: usize = 1_000_000;
 

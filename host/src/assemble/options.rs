@@ -19,6 +19,8 @@ pub struct AssembleOptions {
     pub trace_spans_max: usize,
     /// At how many bytes a trace is cut.
     pub trace_bytes_max: usize,
+    /// How many traces of one tenant may be open.
+    pub tenant_open_traces_max: usize,
     /// How many spans of one tenant may be open.
     pub tenant_open_spans_max: usize,
     /// How many spans may be open.
@@ -38,6 +40,7 @@ impl Default for AssembleOptions {
             reopened_quiet_max: limits::REOPENED_QUIET_MAX,
             trace_spans_max: limits::TRACE_SPANS_MAX,
             trace_bytes_max: limits::TRACE_BYTES_MAX,
+            tenant_open_traces_max: limits::TENANT_OPEN_TRACES_MAX,
             tenant_open_spans_max: limits::TENANT_OPEN_SPANS_MAX,
             open_spans_max: limits::OPEN_SPANS_MAX,
             tenant_open_bytes_max: limits::TENANT_OPEN_BYTES_MAX,

@@ -273,6 +273,49 @@ fn over_a_bound_a_request_is_refused_whole_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_tenant_opens_so_many_traces_and_late_spans_of_them_still_come() {
+    let mut assembler = assembler(|_| {});
+    let bounds = TenantBounds {
+        traces: Some(2),
+        ..TenantBounds::default()
+    };
+    let may = |assembler: &Assembler, spans: &[SentSpan]| {
+        assembler.room_for_traces(&tenant(), spans, &bounds)
+    };
+    put(&mut assembler, vec![span(1, 1, 0)], SEC, 1);
+    assert_eq!(
+        may(&assembler, &sent(&[span(2, 1, 0), span(2, 2, 1)])),
+        Ok(())
+    );
+    let refused = may(&assembler, &sent(&[span(2, 1, 0), span(3, 1, 0)]));
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "tenant `default` has 1 of at most 2 open traces"
+    );
+    put(&mut assembler, vec![span(2, 1, 0)], SEC, 2);
+    assert!(may(&assembler, &sent(&[span(3, 1, 0)])).is_err());
+    let late = sent(&[span(1, 2, 1), span(2, 2, 1), span(2, 3, 1)]);
+    assert_eq!(may(&assembler, &late), Ok(()));
+    let other = TenantId::try_new("other").unwrap();
+    let of_other = assembler.room_for_traces(&other, &sent(&[span(3, 1, 0)]), &bounds);
+    assert_eq!(of_other, Ok(()));
+}
+
+#[test]
+fn what_was_set_for_a_tenant_wins_over_the_options() {
+    let assembler = assembler(|options| options.tenant_open_spans_max = 4);
+    let room =
+        |spans, bounds: TenantBounds| assembler.room_beside(&tenant(), (spans, 0), (0, 0), &bounds);
+    let more = TenantBounds {
+        spans: Some(5),
+        ..TenantBounds::default()
+    };
+    assert!(room(5, TenantBounds::default()).is_err());
+    assert_eq!(room(5, more), Ok(()));
+    assert!(room(6, more).is_err());
+}
+
+#[test]
 fn tenants_share_a_trace_id_without_meeting() {
     let mut assembler = assembler(|_| {});
     let other = TenantId::try_new("other").unwrap();

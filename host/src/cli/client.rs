@@ -118,6 +118,10 @@ impl Client {
                 ErrorCode::BadRequest,
                 "takes no OTLP at /v1/traces; is that a BeTrace server?",
             ))),
+            507 => Err(ExportError::Refused(refused(
+                ErrorCode::Conflict,
+                "stores as much of this tenant as it may have, and takes no more spans",
+            ))),
             413 => Err(ExportError::Refused(refused(
                 ErrorCode::TooLarge,
                 "takes no request that large",

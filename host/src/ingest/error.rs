@@ -10,7 +10,7 @@ use super::{
     limits::{BODY_READ_TIMEOUT, REQUEST_BODY_BYTES_MAX, RETRY_AFTER},
 };
 
-/// Why the sink does not take spans. Both pass: the client is to send them again.
+/// Why the sink does not take spans.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
     /// There is no room at the moment.
@@ -20,6 +20,12 @@ pub enum Refused {
         what: String,
         /// How long to wait.
         retry_after: Duration,
+    },
+    /// The tenant has as much as it may have. Sending them again soon is of no use.
+    #[error("{what}")]
+    OverQuota {
+        /// Of what, for the client to read.
+        what: String,
     },
     /// Nothing can be made durable at the moment.
     #[error("{what}")]
@@ -81,7 +87,10 @@ impl IngestError {
             Self::BodyTimedOut => Code::DeadlineExceeded,
             Self::Encoding { .. } => Code::Unimplemented,
             Self::Unauthenticated => Code::Unauthenticated,
-            Self::Overloaded | Self::Refused(Refused::Full { .. }) => Code::ResourceExhausted,
+            // Without `RetryInfo` OTLP has clients not retry it.
+            Self::Overloaded | Self::Refused(Refused::Full { .. } | Refused::OverQuota { .. }) => {
+                Code::ResourceExhausted
+            }
             Self::Refused(Refused::Unavailable { .. }) => Code::Unavailable,
         }
     }
@@ -97,6 +106,8 @@ impl IngestError {
             Self::ContentType { .. } | Self::Encoding { .. } => S::UNSUPPORTED_MEDIA_TYPE,
             Self::Unauthenticated => S::UNAUTHORIZED,
             Self::Overloaded | Self::Refused(Refused::Full { .. }) => S::TOO_MANY_REQUESTS,
+            // 429 is retried by every client of OTLP.
+            Self::Refused(Refused::OverQuota { .. }) => S::INSUFFICIENT_STORAGE,
             Self::Refused(Refused::Unavailable { .. }) => S::SERVICE_UNAVAILABLE,
         }
     }
@@ -115,7 +126,8 @@ impl IngestError {
             | Self::BodyTimedOut
             | Self::ContentType { .. }
             | Self::Encoding { .. }
-            | Self::Unauthenticated => None,
+            | Self::Unauthenticated
+            | Self::Refused(Refused::OverQuota { .. }) => None,
         }
     }
 }

@@ -88,6 +88,8 @@ impl Receiver {
         payload: Payload,
         mut held: Reservation,
     ) -> Result<ExportTraceServiceResponse, IngestError> {
+        // Not before the body is read: many clients look at an answer only when they have sent all.
+        self.sink.admit(&tenant)?;
         let large =
             payload.body.len() >= INLINE_DECODE_BYTES_MAX || payload.encoding != Encoding::Identity;
         // What is held stays so until the sink has answered.

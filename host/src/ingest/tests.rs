@@ -81,6 +81,15 @@ fn unavailable() -> TestSink {
     }
 }
 
+fn over_quota() -> TestSink {
+    TestSink {
+        refusal: Some(Refused::OverQuota {
+            what: "this tenant stores enough".into(),
+        }),
+        ..TestSink::default()
+    }
+}
+
 fn request(spans: Vec<Span>) -> ExportTraceServiceRequest {
     ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans {
@@ -528,6 +537,22 @@ fn grpc_takes_plain_and_compressed_and_says_what_was_refused() {
     assert_eq!(n_spans, [2, 2, 2, 2]);
     assert_eq!(taken[0], taken[2]);
     assert_eq!(taken[3].otlp, mixed().encode_to_vec());
+}
+
+#[test]
+fn a_tenant_that_stores_enough_is_not_told_to_come_again() {
+    let otlp = request(vec![span(1)]).encode_to_vec();
+    let (answer, _) = http_answer(over_quota(), PROTOBUF, &otlp);
+    assert_eq!((answer.status, answer.header("retry-after")), (507, None));
+    let status = RpcStatus::decode(&answer.body[..]).unwrap();
+    assert_eq!(status.message, "this tenant stores enough");
+    let receiver = Receiver::new(Arc::new(over_quota()));
+    let refused = with_grpc(receiver, |mut client| async move {
+        client.export(request(vec![span(1)])).await.unwrap_err()
+    });
+    // RESOURCE_EXHAUSTED is retried where `RetryInfo` comes with it, and only then.
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.details().is_empty());
 }
 
 #[test]

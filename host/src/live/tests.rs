@@ -10,15 +10,16 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 
 mod failures;
+mod limits;
 
 use super::*;
 use crate::{
     assemble::AssembleOptions,
     clock::{ManualClock, UnixNanos},
-    ingest,
+    ingest::{self, Refused, Sink, Submission},
     replay::{ReplayOptions, Replayed, Replaying, replay},
     rule_id::RuleId,
-    rules::{NewPack, PublishOptions},
+    rules::{NewPack, PublishOptions, RulesError},
     sandbox::{PackCompiler, SandboxLimits},
     signal::{Signal, SignalStatus},
     store::SignalFilter,
@@ -71,6 +72,10 @@ impl Fixture {
     }
 
     pub(crate) fn publish(&self, source: &str) {
+        self.try_publish(source).unwrap();
+    }
+
+    fn try_publish(&self, source: &str) -> Result<(), RulesError> {
         let source_of = betrace_dsl::Source {
             name: "phi.btr",
             text: source.as_bytes(),
@@ -83,7 +88,7 @@ impl Fixture {
         };
         self.registry
             .publish(&tenant(), vec![pack], &PublishOptions::default())
-            .unwrap();
+            .map(drop)
     }
 
     /// Sends one request and waits for its acknowledgement.
@@ -131,6 +136,11 @@ impl Fixture {
                 .for_each(|(sum, traces)| *sum += traces);
             sum
         })
+    }
+
+    fn replay_counts(&self) -> (u64, u64) {
+        let replayed = self.replay(1);
+        (replayed.traces, replayed.spans)
     }
 
     fn replay(&self, threads: usize) -> Replayed {

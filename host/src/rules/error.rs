@@ -37,6 +37,16 @@ pub enum RulesError {
         /// The other.
         second: String,
     },
+    /// The tenant may not have so many.
+    #[error(
+        "{would} rules would be published, and this tenant may have {max}: remove some, or have an operator raise its limit `rules`"
+    )]
+    TooMany {
+        /// How many there would be.
+        would: u64,
+        /// How many there may be.
+        max: u64,
+    },
     /// No such rule.
     #[error("no rule `{id}` is published")]
     Unknown {

@@ -97,6 +97,8 @@ impl Registry {
         if !options.take_over {
             refuse_claims(&loaded, &records)?;
         }
+        let ids = loaded.iter().flat_map(|(_, pre)| pre.rules());
+        self.refuse_too_many(tenant, &records, ids.map(|rule| &rule.id))?;
         if options.dry_run {
             let rule_set = rules.live.load().number();
             return Ok(would_apply(&loaded, &records, options.mode, rule_set));

@@ -1,7 +1,7 @@
 //! Knows what is live, and changes it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -12,7 +12,7 @@ use crate::{
     rule_id::{Digest, RuleId, RuleVersion},
     sandbox::Sandbox,
     store::{RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord, Store},
-    tenant::TenantId,
+    tenant::{Limit, TenantId},
 };
 
 use super::{
@@ -101,6 +101,10 @@ impl Registry {
         to: Option<RuleVersion>,
     ) -> Result<Applied, RulesError> {
         self.change(tenant, id, |record| {
+            if record.live.is_none() {
+                let records = self.store.rule_records(tenant)?;
+                self.refuse_too_many(tenant, &records, [id].into_iter())?;
+            }
             let last = record.versions.last().map(|last| last.version);
             let to = match (to, record.live.or(last)) {
                 (Some(to), _) => to,
@@ -178,6 +182,26 @@ impl Registry {
         let unknown = || RulesError::Unknown { id: id.clone() };
         let version = version.or(record.live).ok_or_else(unknown)?;
         self.load_version(version_of(&record, version)?)
+    }
+
+    /// Refuses what would leave a tenant with more published rules than it may have. What adds none is not refused: a
+    /// limit that was lowered takes nothing away.
+    pub(super) fn refuse_too_many<'a>(
+        &self,
+        tenant: &TenantId,
+        records: &'a [RuleRecord],
+        published: impl Iterator<Item = &'a RuleId>,
+    ) -> Result<(), RulesError> {
+        let live = records.iter().filter(|record| record.live.is_some());
+        let mut ids: HashSet<&RuleId> = live.map(|record| &record.id).collect();
+        let before = ids.len();
+        ids.extend(published);
+        let would = ids.len() as u64;
+        let limits = self.store.limits(tenant);
+        match limits.exceeded(Limit::Rules, would, 0) {
+            Some(max) if ids.len() > before => Err(RulesError::TooMany { would, max }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn record(&self, tenant: &TenantId, id: &RuleId) -> Result<RuleRecord, RulesError> {

@@ -77,6 +77,11 @@ impl TenantLimits {
         self.0.get(&limit).copied().or(limit.default_value())
     }
 
+    /// Returns what was set.
+    pub fn set_value(&self, limit: Limit) -> Option<u64> {
+        self.0.get(&limit).copied()
+    }
+
     /// Sets a limit; `None` goes back to the default.
     pub fn set(&mut self, limit: Limit, value: Option<u64>) {
         match value {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::live::pending::Load;
 use crate::{
     block::BlockBuilder,
     replay::replay_blocks,

@@ -1,0 +1,126 @@
+//! What a tenant may take of the pipeline.
+
+use super::*;
+use crate::{
+    store::StoreError,
+    tenant::{Limit, TenantLimits, TokenName},
+};
+
+fn limited(folder: &Path, limits: &[(Limit, u64)]) -> Fixture {
+    let host = Fixture::open(folder);
+    let mut set = TenantLimits::default();
+    for (limit, value) in limits {
+        set.set(*limit, Some(*value));
+    }
+    host.store
+        .create_tenant(&tenant(), &TokenName::default_name(), &set)
+        .unwrap();
+    host.publish(RULE);
+    host
+}
+
+fn raise(host: &Fixture, limit: Limit) -> Result<TenantLimits, StoreError> {
+    host.store.set_limits(&tenant(), &[(limit, None)])
+}
+
+#[test]
+fn over_its_rate_a_tenant_is_told_how_long_to_wait_and_then_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = limited(folder.path(), &[(Limit::SpansPerSecond, 1)]);
+    let six = (1..=6).map(|id| span(1, id, "a")).collect();
+    host.send(six).unwrap();
+    let refused = host.send(vec![span(2, 1, "a")]);
+    let one_second = Duration::from_secs(1);
+    assert!(
+        matches!(&refused, Err(Refused::Full { what, retry_after })
+            if what.contains("spans_per_second") && *retry_after == one_second),
+        "{refused:?}"
+    );
+    // Before it is decoded too.
+    assert!(host.live.sink().admit(&tenant()).is_err());
+    host.clock.advance(one_second);
+    host.send(vec![span(2, 1, "a")]).unwrap();
+    host.settle();
+    assert_eq!(host.replay_counts(), (2, 7));
+}
+
+#[test]
+fn a_tenant_has_so_many_traces_open_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = limited(folder.path(), &[(Limit::OpenTraces, 1)]);
+    host.send(vec![span(1, 1, "a")]).unwrap();
+    while host.live.open_trace(&tenant(), TraceId([1; 16])).is_none() {
+        thread::yield_now();
+    }
+    host.send(vec![child(1, 2, "b")]).unwrap();
+    let refused = host.send(vec![span(2, 1, "a")]);
+    assert!(
+        matches!(&refused, Err(Refused::Full { what, .. }) if what.contains("1 of at most 1 open traces")),
+        "{refused:?}"
+    );
+    raise(&host, Limit::OpenTraces).unwrap();
+    host.send(vec![span(2, 1, "a")]).unwrap();
+    host.settle();
+    assert_eq!(host.replay_counts(), (2, 3));
+}
+
+#[test]
+fn open_spans_and_bytes_are_bounded_by_what_was_set_for_the_tenant() {
+    for limit in [Limit::OpenSpans, Limit::OpenBytes] {
+        let folder = tempfile::tempdir().unwrap();
+        let host = limited(folder.path(), &[(limit, 1)]);
+        let refused = host.send(vec![span(1, 1, "a"), child(1, 2, "b")]);
+        assert!(
+            matches!(&refused, Err(Refused::Full { what, .. }) if what.contains("of at most 1 ")),
+            "{refused:?}"
+        );
+        raise(&host, limit).unwrap();
+        host.send(vec![span(1, 1, "a"), child(1, 2, "b")]).unwrap();
+    }
+}
+
+#[test]
+fn a_tenant_whose_blocks_are_large_enough_is_refused_for_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = limited(folder.path(), &[(Limit::StoredBytes, 1)]);
+    let admit = || host.live.sink().admit(&tenant());
+    admit().unwrap();
+    host.send(vec![span(1, 1, "a")]).unwrap();
+    host.settle();
+    let refused = admit();
+    assert!(
+        matches!(&refused, Err(Refused::OverQuota { what }) if what.contains("at most 1 B")),
+        "{refused:?}"
+    );
+    raise(&host, Limit::StoredBytes).unwrap();
+    admit().unwrap();
+}
+
+#[test]
+fn more_rules_than_a_tenant_may_have_are_refused_and_those_it_has_are_updated() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = limited(folder.path(), &[(Limit::Rules, 1)]);
+    host.publish("rule phi { match { phi.access } }");
+    let error = host
+        .try_publish("rule phi { match { a } } rule other { match { b } }")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("2 rules would be published"), "{error}");
+    let phi = RuleId::try_new("phi").unwrap();
+    host.registry.remove(&tenant(), &phi).unwrap();
+    host.publish("rule other { match { b } }");
+    let back = host.registry.roll_back(&tenant(), &phi, None);
+    assert!(back.unwrap_err().to_string().contains("may have 1"));
+}
+
+#[test]
+fn the_defaults_that_tenants_are_shown_are_those_of_assembly() {
+    let default = AssembleOptions::default();
+    for (limit, max) in [
+        (Limit::OpenTraces, default.tenant_open_traces_max),
+        (Limit::OpenSpans, default.tenant_open_spans_max),
+        (Limit::OpenBytes, default.tenant_open_bytes_max),
+    ] {
+        assert_eq!(limit.default_value(), Some(max as u64), "{}", limit.name());
+    }
+}
