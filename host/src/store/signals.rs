@@ -1,8 +1,8 @@
 //! Signals by id, by time and by when they last changed.
 //!
-//! Each change of any signal has a number, which grows over all tenants and restarts; a signal is listed
+//! Each change of a signal has a number, which grows over the changes of its tenant, and over restarts; a signal is listed
 //! under the number of its last change only, so whoever follows from a number on sees each signal once,
-//! as it stands.
+//! as it stands. How many changes other tenants have is not to be read from it.
 
 mod value;
 
@@ -35,7 +35,7 @@ const BY_TIME: TableDefinition<'_, (&str, u64, &[u8; 16]), &str> =
 /// Tenant, number of a change -> the signal.
 const CHANGES: TableDefinition<'_, (&str, u64), &[u8; 16]> = TableDefinition::new("signal_changes");
 
-/// One entry, the number of the last change of all.
+/// One entry: how many changes there were, of all tenants.
 const LAST_CHANGE: TableDefinition<'_, (), u64> = TableDefinition::new("last_signal_change");
 
 /// Which signals are asked for. The default is all of them.
@@ -175,14 +175,41 @@ impl Store {
         })
     }
 
-    /// Follows the number of the last change of any signal of any tenant. To stream: take the number,
-    /// read [`Self::signals_changed_since`] the one before, wait for the number to change.
+    /// Returns the number of a tenant's last change; 0 where there was none.
+    ///
+    /// # Errors
+    ///
+    /// What reading the catalog may show.
+    pub fn last_signal_change(&self, tenant: &TenantId) -> Result<u64, StoreError> {
+        self.inner
+            .catalog
+            .read(|txn| match open_if_there(txn, CHANGES)? {
+                Some(changes) => last_of(&changes, tenant),
+                None => Ok(0),
+            })
+    }
+
+    /// Follows how many changes there were of any signal of any tenant. To stream: mark it as seen, read
+    /// [`Self::signals_changed_since`], wait for it to change.
     pub fn signal_changes(&self) -> watch::Receiver<u64> {
         self.inner.signal_changes.subscribe()
     }
 }
 
-/// Returns the number of the last change.
+/// The number of a tenant's last change. It is there: a change goes only where the signal changes again.
+fn last_of(
+    changes: &impl redb::ReadableTable<(&'static str, u64), &'static [u8; 16]>,
+    tenant: &TenantId,
+) -> Result<u64, Fault> {
+    let tenant = tenant.as_str();
+    let mut of_tenant = changes.range((tenant, 0)..=(tenant, u64::MAX))?;
+    Ok(match of_tenant.next_back() {
+        Some(row) => row?.0.value().1,
+        None => 0,
+    })
+}
+
+/// Returns how many changes there were.
 pub(super) fn last_change(catalog: &DbFile) -> Result<u64, StoreError> {
     catalog.read(|txn: &ReadTransaction| {
         let Some(table) = open_if_there(txn, LAST_CHANGE)? else {
@@ -217,22 +244,23 @@ impl<'t> SignalTables<'t> {
         Ok(get(&self.signals, tenant, id, self.file)?.map(|(_, signal)| signal))
     }
 
-    /// Puts a signal that is new or changed, and returns the number of the change.
+    /// Puts a signal that is new or changed, and returns how many changes there were of all tenants.
     pub(super) fn put(&mut self, signal: &Signal) -> Result<u64, Fault> {
+        let change = 1 + last_of(&self.changes, &signal.tenant)?;
         let tenant = signal.tenant.as_str();
         if let Some((change, old)) = get(&self.signals, &signal.tenant, signal.id, self.file)? {
             self.changes.remove((tenant, change))?;
             self.by_time.remove((tenant, old.time.0, &old.id.0))?;
         }
-        let change = 1 + self.last.get(())?.map_or(0, |number| number.value());
+        let of_all = 1 + self.last.get(())?.map_or(0, |number| number.value());
         let value = signal_value(signal, change);
-        self.last.insert((), change)?;
+        self.last.insert((), of_all)?;
         self.changes.insert((tenant, change), &signal.id.0)?;
         self.by_time
             .insert((tenant, signal.time.0, &signal.id.0), signal.rule.as_str())?;
         self.signals
             .insert((tenant, &signal.id.0), value.as_slice())?;
-        Ok(change)
+        Ok(of_all)
     }
 }
 

@@ -69,10 +69,9 @@ impl Local {
         let rule = query.rule.as_deref().map(rule_id).transpose()?;
         let mut latest = self.rooms.store.signal_changes();
         let Some(mut since) = query.since else {
-            let next = *latest.borrow();
             return Ok(SignalChanges {
                 signals: Vec::new(),
-                next,
+                next: self.rooms.store.last_signal_change(&self.tenant)?,
             });
         };
         let clock = &self.rooms.clock;
