@@ -53,6 +53,8 @@ pub struct Server {
     pub http: SocketAddr,
     /// Where it answers the API.
     pub api: SocketAddr,
+    /// With what it is asked.
+    token: Option<String>,
 }
 
 impl Server {
@@ -95,12 +97,27 @@ impl Server {
                 grpc,
                 http,
                 api,
+                token: None,
             }),
             (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
                 let status = child.wait()?;
                 Err(error.context(format!("the server did not start: {status}")))
             }
         }
+    }
+
+    /// Asks it with a token from here on.
+    pub fn use_token(&mut self, token: &str) {
+        self.token = Some(token.to_owned());
+    }
+
+    fn asked(&self, path: &str) -> Result<ureq::http::Response<ureq::Body>> {
+        let get = ureq::get(format!("http://{}{path}", self.api));
+        let get = match &self.token {
+            Some(token) => get.header("authorization", format!("Bearer {token}")),
+            None => get,
+        };
+        Ok(get.call()?)
     }
 
     /// Kills it as a power cut would: it gets no chance to do anything.
@@ -135,7 +152,7 @@ impl Server {
     ///
     /// Where it cannot be reached or answers no JSON. A refusal is an error too.
     pub fn get(&self, path: &str) -> Result<Value> {
-        let mut response = ureq::get(format!("http://{}{path}", self.api)).call()?;
+        let mut response = self.asked(path)?;
         Ok(response
             .body_mut()
             .with_config()
@@ -149,7 +166,7 @@ impl Server {
     ///
     /// Where the API cannot be reached.
     pub fn metric(&self, name: &str) -> Result<f64> {
-        let mut response = ureq::get(format!("http://{}/metrics", self.api)).call()?;
+        let mut response = self.asked("/metrics")?;
         let text = response.body_mut().read_to_string()?;
         Ok(text
             .lines()

@@ -29,8 +29,10 @@ use super::{
     status::RpcStatus,
 };
 
-/// The one method.
-pub const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// The methods that are served.
+pub const METHODS: [&str; 1] = [EXPORT];
+
+const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const FRAME_HEADER_BYTES: usize = 5;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -41,10 +43,11 @@ pub async fn serve(
     receiver: Receiver,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
-    let router = Router::new()
-        .route(EXPORT, post(export))
-        .fallback(unknown_method)
-        .with_state(receiver);
+    let mut router = Router::new();
+    for method in METHODS {
+        router = router.route(method, post(export));
+    }
+    let router = router.fallback(unknown_method).with_state(receiver);
     Server::builder()
         .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))

@@ -25,8 +25,8 @@ use super::{
 };
 use crate::tenant::CHALLENGE;
 
-/// The one path, which takes POST.
-pub const EXPORT: &str = "/v1/traces";
+/// The paths that are served. Each takes POST.
+pub const PATHS: [&str; 1] = ["/v1/traces"];
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -44,9 +44,11 @@ pub async fn serve(
 
 /// Returns the routes, for a server that has others too.
 pub fn router(receiver: Receiver) -> Router {
-    Router::new()
-        .route(EXPORT, post(export))
-        .with_state(receiver)
+    let mut router = Router::new();
+    for path in PATHS {
+        router = router.route(path, post(export));
+    }
+    router.with_state(receiver)
 }
 
 async fn export(State(receiver): State<Receiver>, request: Request) -> Response {
