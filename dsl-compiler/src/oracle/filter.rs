@@ -119,7 +119,8 @@ impl Here<'_> {
 
     fn matches(&self, value: &Attribute, pattern: &Pattern) -> bool {
         let regex = self.view.regexes.get(pattern);
-        matches!(value, Attribute::String(text) if regex.is_some_and(|regex| regex.is_match(text)))
+        // `is_match` stops at an empty match within a letter, and loses those that were under way.
+        matches!(value, Attribute::String(text) if regex.is_some_and(|regex| regex.find(text).is_some()))
     }
 }
 
