@@ -15,6 +15,7 @@
 //! | `/api/v1/replays` | POST replays ([`wire::ReplayRequest`]), answers [`wire::ReplayLine`]s |
 //! | `/api/v1/coverage` | GET sums up the verdicts by rule |
 //! | `/api/v1/tenants` | GET lists, POST creates ([`wire::CreateTenant`]) |
+//! | `/api/v1/tenants/{name}` | DELETE removes it, and all that is its |
 //! | `/api/v1/tenants/{name}/token` | POST gives it another ([`wire::RotateToken`]) |
 //! | `/api/v1/tenants/{name}/limits` | POST changes them ([`wire::ChangeLimits`]) |
 //! | `/api/v1/admin-token` | POST gives operators another token ([`wire::RotateToken`]) |
@@ -44,7 +45,7 @@ use wire::{
 };
 
 pub use server::{Route, Who, route_list, router};
-pub use tenants::{LocalTenants, TenantOperations};
+pub use tenants::{LocalTenants, TenantOperations, TenantRooms};
 
 pub mod error;
 pub mod limits;

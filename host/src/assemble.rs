@@ -327,6 +327,24 @@ impl Assembler {
         sealed
     }
 
+    /// Takes out all that is open of a tenant, for it to be dropped: nobody is to see it. What rests on its frames is given
+    /// up by [`Self::release`], as of any sealed trace.
+    pub fn forget(&mut self, tenant: &TenantId) -> Vec<Sealed> {
+        let cut = std::mem::take(&mut self.cut);
+        let (mut gone, kept): (Vec<_>, Vec<_>) =
+            cut.into_iter().partition(|sealed| sealed.tenant == *tenant);
+        self.cut = kept;
+        let number = self.tenant_numbers.get(tenant);
+        let of_tenant = number.and_then(|number| self.tenants.get_mut(*number as usize));
+        if let Some(of_tenant) = of_tenant {
+            let ids: Vec<TraceId> = of_tenant.open.keys().copied().collect();
+            for id in ids {
+                gone.extend(seal_open(of_tenant, id, Facts::default(), &mut self.held));
+            }
+        }
+        gone
+    }
+
     /// Forgets that a sealed trace rests on its frames; call it when the trace is stored. Returns the frames that
     /// nothing rests on any longer.
     pub fn release(&mut self, frames: &[u64]) -> Vec<u64> {

@@ -30,7 +30,7 @@ pub(crate) mod tests;
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -43,7 +43,7 @@ use crate::{
     clock::Clock,
     rules::Registry,
     sandbox::Sandbox,
-    store::Store,
+    store::{Store, StoreError},
     telemetry::Telemetry,
     tenant::TenantId,
     trace::{SealedTrace, SentSpan, TraceId},
@@ -89,6 +89,8 @@ struct Shared {
     assembler: Mutex<Assembler>,
     pending: Pending,
     rates: Rates,
+    /// Read while a request is handed to the inbox; written to wait until those that are have been.
+    handing_over: RwLock<()>,
     to_assembly: Mutex<Option<Sender<Message>>>,
     stopping: AtomicBool,
     failed: OnceLock<String>,
@@ -102,6 +104,8 @@ enum Message {
         records: Vec<SentSpan>,
         arrival: Arrival,
     },
+    /// A tenant was removed: what is open of it goes. Answered when nothing of it is open or being sealed.
+    Forget { tenant: TenantId, done: Sender<()> },
     /// The clock was moved.
     Tick,
 }
@@ -142,6 +146,7 @@ impl Live {
             assembler: Mutex::new(Assembler::new(assemble.clone())),
             pending: Pending::default(),
             rates: Rates::default(),
+            handing_over: RwLock::default(),
             to_assembly: Mutex::new(Some(to_assembly)),
             stopping: AtomicBool::new(false),
             failed: OnceLock::new(),
@@ -206,6 +211,38 @@ impl Live {
     pub fn open_trace(&self, tenant: &TenantId, trace_id: TraceId) -> Option<SealedTrace> {
         let open = self.shared.assembler().open(tenant, trace_id);
         open.map(|trace| trace.to_sealed())
+    }
+
+    /// Drops what is under way of a tenant whose removal has begun, so that [`Store::finish_removal`] finds all that there
+    /// is: requests that are being taken are waited for, and what is open, or in the inbox, goes. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// Where the inbox cannot be written.
+    pub fn forget(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        // Whoever saw the tenant before it began to leave has handed over; whoever comes now is refused.
+        drop(
+            self.shared
+                .handing_over
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        // What was handed over is durable, and on its way to assembly, when this returns.
+        self.shared.store.inbox().erase(tenant)?;
+        let (done, forgotten) = bounded(1);
+        let message = Message::Forget {
+            tenant: tenant.clone(),
+            done,
+        };
+        let sender = self.shared.sender().clone();
+        // Without the thread nothing is sealed any more, and the next start finds nothing of the tenant in the inbox.
+        if let Some(sender) = sender
+            && sender.send(message).is_ok()
+        {
+            let _thread_ended = forgotten.recv();
+        }
+        self.shared.rates.forget(tenant);
+        Ok(())
     }
 
     /// Says that the clock was moved, for clocks that stand still in between.

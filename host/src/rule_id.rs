@@ -58,6 +58,9 @@ pub enum RuleMode {
 }
 
 impl RuleMode {
+    /// All of them, in order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Live, Self::Shadow];
+
     /// Returns the name that the surfaces use.
     pub fn name(self) -> &'static str {
         match self {
@@ -68,7 +71,7 @@ impl RuleMode {
 
     /// Returns the mode of a number from the store; `None` above 1.
     pub fn from_number(number: u8) -> Option<Self> {
-        [Self::Live, Self::Shadow].get(usize::from(number)).copied()
+        Self::ALL.get(usize::from(number)).copied()
     }
 }
 

@@ -155,7 +155,7 @@ impl Store {
         for error in &list.damaged {
             tracing::error!(error = %error, "a block is passed over");
         }
-        Ok(Self {
+        let store = Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
                 clock,
@@ -172,7 +172,9 @@ impl Store {
                 signal_changes: watch::Sender::new(last_change),
                 _lock: lock,
             }),
-        })
+        };
+        store.finish_removals()?;
+        Ok(store)
     }
 
     /// Whether there is a store in `dir`, which opening would not have to make.

@@ -18,6 +18,7 @@ use prometheus_client::{
 
 use crate::{
     rule_id::{RuleId, RuleMode},
+    signal::Severity,
     tenant::TenantId,
     verdict::{Reason, Verdict},
 };
@@ -277,6 +278,49 @@ impl Telemetry {
         self.seal_to_verdict.observe(seconds);
     }
 
+    /// Drops the series of a tenant that was removed, of which these were the rules.
+    pub fn forget(&self, tenant: &TenantId, rules: &[RuleId]) {
+        for family in [
+            &self.requests,
+            &self.spans,
+            &self.spans_rejected,
+            &self.requests_refused,
+            &self.traces_sealed,
+            &self.traces_reopened,
+        ] {
+            family.remove(&labels(tenant));
+        }
+        for (rule, severity) in rules
+            .iter()
+            .flat_map(|rule| Severity::ALL.map(|severity| (rule, severity.name())))
+        {
+            let (tenant, rule) = (tenant.to_string(), rule.to_string());
+            for verdict in Verdict::ALL {
+                self.verdicts.remove(&VerdictLabels {
+                    tenant: tenant.clone(),
+                    rule: rule.clone(),
+                    severity,
+                    verdict: verdict.name(),
+                });
+            }
+            for reason in Reason::ALL {
+                self.inconclusive.remove(&ReasonLabels {
+                    tenant: tenant.clone(),
+                    rule: rule.clone(),
+                    reason: reason.name(),
+                });
+            }
+            for mode in RuleMode::ALL {
+                self.signals.remove(&SignalLabels {
+                    tenant: tenant.clone(),
+                    rule: rule.clone(),
+                    severity,
+                    mode: mode.name(),
+                });
+            }
+        }
+    }
+
     /// Returns all metrics in the OpenMetrics text format, which Prometheus reads.
     pub fn render(&self) -> String {
         let mut text = String::new();
@@ -377,6 +421,7 @@ mod tests {
         telemetry.judged(label, Verdict::Violated, 2);
         telemetry.signalled(label, 2);
         telemetry.seal_to_verdict(0.004);
+        telemetry.inconclusive(label, Reason::ALL[0], 1);
         let text = telemetry.render();
         for line in [
             "betrace_ingest_spans_total{tenant=\"default\"} 7",
@@ -386,5 +431,8 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }
+        telemetry.forget(&tenant, std::slice::from_ref(&rule));
+        let text = telemetry.render();
+        assert!(!text.contains("default"), "{text}");
     }
 }

@@ -1,14 +1,16 @@
 //! What an operator may ask: who the tenants are, and changes to that. No data of theirs is in it.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     error::ApiError,
     wire::{
-        ChangeLimits, CreateTenant, RotateToken, TenantList, TenantView, TokenIssued, TokenView,
+        ChangeLimits, CreateTenant, RotateToken, TenantList, TenantRemoved, TenantView,
+        TokenIssued, TokenView,
     },
 };
 use crate::{
+    rule_id::RuleId,
     store::{Store, TenantRecord, TokenRecord},
     tenant::{Limit, NAME_RULE, TenantId, Token, TokenName, TokenOwner},
     time::rfc3339,
@@ -32,21 +34,33 @@ pub trait TenantOperations: Send + Sync {
         tenant: &TenantId,
         request: &ChangeLimits,
     ) -> Result<TenantView, ApiError>;
+    /// Removes a tenant and all that is its.
+    fn remove_tenant(&self, tenant: &TenantId) -> Result<TenantRemoved, ApiError>;
     /// Gives operators another token.
     fn admin_token(&self, request: &RotateToken) -> Result<TokenIssued, ApiError>;
+}
+
+/// The rooms of a running server that know of tenants.
+pub trait TenantRooms: Send + Sync + fmt::Debug {
+    /// Ends what is under way of a tenant whose removal has begun.
+    fn end(&self, tenant: &TenantId) -> Result<(), ApiError>;
+    /// Forgets a tenant that is gone from the store, of which these were the rules.
+    fn forget(&self, tenant: &TenantId, rules: &[RuleId]);
 }
 
 /// What an operator may ask of the store that this process has open.
 #[derive(Clone, Debug)]
 pub struct LocalTenants {
     store: Store,
+    /// None where no server runs over the store.
+    rooms: Option<Arc<dyn TenantRooms>>,
     who: String,
 }
 
 impl LocalTenants {
-    /// Takes a store; `who` is named in the log.
-    pub fn new(store: Store, who: String) -> Self {
-        Self { store, who }
+    /// Takes a store, and the rooms of the server that runs over it; `who` is named in the log.
+    pub fn new(store: Store, rooms: Option<Arc<dyn TenantRooms>>, who: String) -> Self {
+        Self { store, rooms, who }
     }
 
     fn issue(
@@ -128,6 +142,27 @@ impl TenantOperations for LocalTenants {
         let record = records.find(|record| record.tenant == *tenant);
         let record = record.ok_or_else(|| ApiError::not_found("tenant", tenant))?;
         Ok(TenantView::from(&record))
+    }
+
+    fn remove_tenant(&self, tenant: &TenantId) -> Result<TenantRemoved, ApiError> {
+        self.store.begin_removal(tenant)?;
+        let records = self.store.rule_records(tenant)?;
+        let rules: Vec<RuleId> = records.into_iter().map(|record| record.id).collect();
+        if let Some(rooms) = &self.rooms {
+            rooms.end(tenant)?;
+        }
+        self.store.finish_removal(tenant)?;
+        if let Some(rooms) = &self.rooms {
+            rooms.forget(tenant, &rules);
+        }
+        tracing::info!(
+            by = self.who,
+            tenant = tenant.as_str(),
+            "a tenant was removed"
+        );
+        Ok(TenantRemoved {
+            removed: tenant.to_string(),
+        })
     }
 
     fn admin_token(&self, request: &RotateToken) -> Result<TokenIssued, ApiError> {

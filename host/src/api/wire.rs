@@ -21,7 +21,8 @@ pub use self::{
         WitnessView,
     },
     tenants::{
-        ChangeLimits, CreateTenant, RotateToken, TenantList, TenantView, TokenIssued, TokenView,
+        ChangeLimits, CreateTenant, RotateToken, TenantList, TenantRemoved, TenantView,
+        TokenIssued, TokenView,
     },
     traces::{TraceList, TraceQuery, TraceSummary, TraceVerdict, TraceView},
 };

@@ -17,7 +17,7 @@ use crate::{
             ApplyReport, ApplyRequest, ChangeLimits, ChangesQuery, CreateTenant, ReplayLine,
             ReplayReport, ReplayRequest, RotateToken, RuleAction, RuleChanged, RuleCoverage,
             RuleDetail, RuleView, SignalChanges, SignalPage, SignalQuery, SignalView, TenantList,
-            TenantView, TokenIssued, TraceList, TraceQuery, TraceView,
+            TenantRemoved, TenantView, TokenIssued, TraceList, TraceQuery, TraceView,
         },
     },
     rule_id::RuleId,
@@ -318,6 +318,12 @@ impl TenantOperations for Client {
         request: &ChangeLimits,
     ) -> Result<TenantView, ApiError> {
         self.read(self.post(&format!("tenants/{tenant}/limits"), request)?)
+    }
+
+    fn remove_tenant(&self, tenant: &TenantId) -> Result<TenantRemoved, ApiError> {
+        let url = format!("{}/api/v1/tenants/{tenant}", self.base);
+        let response = self.checked(self.authorized(self.agent.delete(url)).call())?;
+        self.read(response)
     }
 
     fn admin_token(&self, request: &RotateToken) -> Result<TokenIssued, ApiError> {

@@ -156,7 +156,7 @@ impl TargetArgs {
             return Ok(Box::new(self.client()?));
         };
         let store = Store::open(data, Arc::new(SystemClock::new()))?;
-        Ok(Box::new(LocalTenants::new(store, WHO.to_owned())))
+        Ok(Box::new(LocalTenants::new(store, None, WHO.to_owned())))
     }
 
     fn open_store(&self, data: &Path) -> Result<Local, Failure> {
@@ -173,11 +173,9 @@ impl TargetArgs {
             clock,
             open: None,
         };
-        Ok(Local::new(
-            rooms,
-            TenantId::default_tenant(),
-            "cli".to_owned(),
-        ))
+        let tenant = self.tenant.clone();
+        let tenant = tenant.unwrap_or_else(TenantId::default_tenant);
+        Ok(Local::new(rooms, tenant, WHO.to_owned()))
     }
 
     fn client(&self) -> Result<Client, Failure> {

@@ -1,5 +1,8 @@
 //! `betrace tenants`.
 
+use std::io::{self, IsTerminal};
+
+use anyhow::{Context, anyhow};
 use clap::Subcommand;
 
 use super::{
@@ -40,6 +43,7 @@ enum Command {
     List(ListArgs),
     RotateToken(RotateArgs),
     Limit(LimitArgs),
+    Remove(RemoveArgs),
     AdminToken(AdminTokenArgs),
 }
 
@@ -136,6 +140,26 @@ pub struct LimitArgs {
     target: TargetArgs,
 }
 
+/// Remove a tenant, with its traces, rules, signals and tokens.
+///
+/// It cannot be undone. Entries leave the store's tables; the pages that held them are used again by what is stored later,
+/// and are not overwritten before.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  betrace tenants remove acme
+  betrace tenants remove acme --yes --data ./betrace-data")]
+pub struct RemoveArgs {
+    /// The tenant's name.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
 /// Make an operator's token, which creates and removes tenants, and print it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -163,6 +187,7 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
         Command::List(args) => show::list(&args, console),
         Command::RotateToken(args) => rotate(&args, console),
         Command::Limit(args) => limit(&args, console),
+        Command::Remove(args) => remove(&args, console),
         Command::AdminToken(args) => admin_token(&args, console),
     }
 }
@@ -222,6 +247,35 @@ fn limit(args: &LimitArgs, console: &mut Console) -> Outcome {
         Format::Ndjson => console.json_line(&changed)?,
     }
     Ok(Exit::Fine)
+}
+
+fn remove(args: &RemoveArgs, console: &mut Console) -> Outcome {
+    let tenant = tenant(&args.name)?;
+    let target = args.target.open_tenants()?;
+    if !args.yes && !confirmed(&tenant)? {
+        console.note("nothing was removed");
+        return Ok(Exit::Usage);
+    }
+    let removed = target.remove_tenant(&tenant)?;
+    console.line(format_args!("{}  removed", removed.removed))?;
+    Ok(Exit::Fine)
+}
+
+/// Asks a person for the name; a script says `--yes`.
+fn confirmed(tenant: &TenantId) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        let error = anyhow!("removing a tenant cannot be undone, and there is nobody to ask");
+        return Err(Failure::usage(error).help("pass --yes"));
+    }
+    Console::say(format_args!(
+        "this removes all traces, rules and signals of `{tenant}`; type its name to go on:"
+    ));
+    let mut typed = String::new();
+    io::stdin()
+        .read_line(&mut typed)
+        .context("failed to read the answer")
+        .map_err(Failure::usage)?;
+    Ok(typed.trim() == tenant.as_str())
 }
 
 /// What cannot be a tenant's name names none: an input that is wrong.

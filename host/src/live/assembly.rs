@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::{LiveError, Message, Sealer, Shared, pending::Load};
-use crate::{assemble::Sealed, store::FrameId};
+use crate::{assemble::Sealed, store::FrameId, tenant::TenantId};
 
 /// How many requests are assembled before the thread looks at what is due.
 const REQUESTS_PER_TURN: usize = 256;
@@ -67,6 +67,11 @@ impl Assembly {
                     .readmit(&tenant, records, arrival, |_| 0);
                 self.shared.pending.forget(load);
             }
+            Message::Forget { tenant, done } => {
+                self.shared.forget_open(&tenant);
+                // Who asked may have gone.
+                let _gone = done.send(());
+            }
             Message::Tick => {}
         }
     }
@@ -89,6 +94,19 @@ impl Assembly {
 }
 
 impl Shared {
+    /// Drops what is open of a tenant that was removed.
+    fn forget_open(&self, tenant: &TenantId) {
+        let (n_spans, free) = {
+            let mut assembler = self.assembler();
+            let gone = assembler.forget(tenant);
+            let frames: Vec<u64> = gone.iter().flat_map(|one| one.frames.clone()).collect();
+            (n_spans(&gone), assembler.release(&frames))
+        };
+        let free: Vec<FrameId> = free.into_iter().map(FrameId).collect();
+        self.store.inbox().release(&free);
+        self.telemetry.open_spans.dec_by(n_spans as i64);
+    }
+
     /// Stores what was sealed, and gives up the frames that nothing rests on any longer.
     pub(super) fn store_sealed(
         &self,
@@ -99,10 +117,7 @@ impl Shared {
             .iter()
             .flat_map(|one| one.frames.iter().copied())
             .collect();
-        let n_spans: usize = sealed
-            .iter()
-            .map(|one| one.trace.spans.len() + one.repeated)
-            .sum();
+        let n_spans = n_spans(&sealed);
         let report = sealer.seal(sealed)?;
         let free: Vec<FrameId> = self
             .assembler()
@@ -119,4 +134,12 @@ impl Shared {
         self.telemetry.inbox_bytes.set(self.store.inbox().bytes());
         Ok(())
     }
+}
+
+/// Counts the spans that arrived of these traces.
+fn n_spans(sealed: &[Sealed]) -> usize {
+    let of_each = sealed
+        .iter()
+        .map(|one| one.trace.spans.len() + one.repeated);
+    of_each.sum()
 }

@@ -106,6 +106,7 @@ impl Judging {
         let mut tried = HashSet::new();
         loop {
             let mut unjudged = self.store.unjudged();
+            self.forget_unlisted(&unjudged);
             unjudged.retain(|listed| !self.given_up.contains(&listed.meta().id));
             let now = self.clock.monotonic();
             for listed in &unjudged {
@@ -123,6 +124,17 @@ impl Judging {
                 n_judged += self.judge_group(group)?;
             }
         }
+    }
+
+    /// Forgets what was noted of blocks that are not listed any more, since their tenant was removed.
+    fn forget_unlisted(&mut self, unjudged: &[ListedBlock]) {
+        if self.put_off.is_empty() && self.given_up.is_empty() && self.waiting.is_empty() {
+            return;
+        }
+        let listed: HashSet<BlockId> = unjudged.iter().map(|block| block.meta().id).collect();
+        self.put_off.retain(|id| listed.contains(id));
+        self.given_up.retain(|id| listed.contains(id));
+        self.waiting.retain(|id, _| listed.contains(id));
     }
 
     /// Judges blocks of one tenant that are judged by one rule set. Returns how many have their verdicts afterwards.
@@ -185,7 +197,11 @@ impl Judging {
     ) -> Result<(), StoreError> {
         let id = listed.meta().id;
         self.put_off.remove(&id);
-        let changed = self.store.put_judged(std::slice::from_ref(judgement))?;
+        let changed = match self.store.put_judged(std::slice::from_ref(judgement)) {
+            // Its tenant was removed while it was judged.
+            Err(StoreError::UnknownBlock { .. }) => return Ok(()),
+            put => put?,
+        };
         self.count(judgement, rules, listed.superseded());
         for signal in &changed {
             tracing::debug!(

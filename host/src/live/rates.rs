@@ -70,6 +70,11 @@ impl Rates {
         }
     }
 
+    /// Forgets a tenant that was removed.
+    pub(super) fn forget(&self, tenant: &TenantId) {
+        self.lock().remove(tenant);
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, Duration>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

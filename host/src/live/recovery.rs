@@ -35,6 +35,11 @@ impl Shared {
                     continue;
                 }
             };
+            if records.is_empty() {
+                // What is left of a frame whose tenant was removed.
+                self.store.inbox().release(&[FrameId(id)]);
+                continue;
+            }
             self.make_room(sealer, &frame, records.len())?;
             n_frames += 1;
             n_spans += records.len() as u64;

@@ -1,6 +1,6 @@
 //! What ingest hands over: within its tenant's limits, made durable, acknowledged, and passed on to assembly.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use tokio::sync::oneshot;
 
@@ -129,6 +129,14 @@ impl LiveSink {
         load: Load,
     ) -> Result<oneshot::Receiver<Result<(), Refused>>, Refused> {
         let shared = &self.0;
+        let _handing_over = shared
+            .handing_over
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !shared.store.takes_from(tenant) {
+            shared.pending.forget(load);
+            return Err(stopped("the tenant is removed"));
+        }
         let (answer, answered) = oneshot::channel();
         let arrived = shared.clock.unix_nanos();
         let frame = Frame {

@@ -76,6 +76,10 @@ impl Fixture {
     }
 
     fn try_publish(&self, source: &str) -> Result<(), RulesError> {
+        self.publish_of(&tenant(), source)
+    }
+
+    pub(crate) fn publish_of(&self, tenant: &TenantId, source: &str) -> Result<(), RulesError> {
         let source_of = betrace_dsl::Source {
             name: "phi.btr",
             text: source.as_bytes(),
@@ -87,20 +91,44 @@ impl Fixture {
             source: None,
         };
         self.registry
-            .publish(&tenant(), vec![pack], &PublishOptions::default())
+            .publish(tenant, vec![pack], &PublishOptions::default())
             .map(drop)
     }
 
     /// Sends one request and waits for its acknowledgement.
     pub(crate) fn send(&self, spans: Vec<Span>) -> Result<(), Refused> {
+        self.send_of(&tenant(), spans)
+    }
+
+    pub(crate) fn send_of(&self, tenant: &TenantId, spans: Vec<Span>) -> Result<(), Refused> {
         let otlp = otlp(spans);
         let records = ingest::decode(&otlp).unwrap().records;
         let sink = self.live.sink();
         self.runtime.block_on(sink.accept(Submission {
-            tenant: tenant(),
+            tenant: tenant.clone(),
             otlp,
             records,
         }))
+    }
+
+    /// Waits until a trace is open.
+    pub(crate) fn wait_until_open(&self, tenant: &TenantId, trace: u8) {
+        while self.live.open_trace(tenant, TraceId([trace; 16])).is_none() {
+            thread::yield_now();
+        }
+    }
+
+    pub(crate) fn is_open(&self, tenant: &TenantId, trace: u8) -> bool {
+        self.live.open_trace(tenant, TraceId([trace; 16])).is_some()
+    }
+
+    /// Removes a tenant as a server does.
+    pub(crate) fn remove(&self, tenant: &TenantId) {
+        self.store.begin_removal(tenant).unwrap();
+        self.registry.forget(tenant);
+        self.live.forget(tenant).unwrap();
+        self.store.finish_removal(tenant).unwrap();
+        self.registry.forget(tenant);
     }
 
     /// Moves the clock until everything open is sealed and judged.

@@ -14,11 +14,7 @@ use crate::{
     tenant::TenantId,
 };
 
-use super::{
-    Registry,
-    error::RulesError,
-    registry::{lock, version_of},
-};
+use super::{Registry, error::RulesError, registry::version_of};
 
 /// A pack to be published.
 #[derive(Clone, Debug)]
@@ -92,7 +88,7 @@ impl Registry {
         }
         refuse_twins(&loaded)?;
         let rules = self.tenant(tenant)?;
-        let _changing = lock(&rules.changing);
+        let _changing = rules.change(tenant)?;
         let records = self.store.rule_records(tenant)?;
         if !options.take_over {
             refuse_claims(&loaded, &records)?;

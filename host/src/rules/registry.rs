@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use crate::{
     rule_id::{Digest, RuleId, RuleVersion},
     sandbox::Sandbox,
-    store::{RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord, Store},
+    store::{RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord, Store, StoreError},
     tenant::{Limit, TenantId},
 };
 
@@ -31,10 +31,23 @@ pub struct Registry {
 /// The rules of one tenant.
 pub(super) struct TenantRules {
     pub(super) live: ArcSwap<RuleSet>,
-    /// Held while the live set changes.
-    pub(super) changing: Mutex<()>,
+    /// Held while the live set changes. Whether the tenant was removed, and nothing is to be published of it.
+    pub(super) changing: Mutex<bool>,
     /// Earlier sets, by number, while a block is judged by one.
     earlier: Mutex<BTreeMap<u64, std::sync::Weak<RuleSet>>>,
+}
+
+impl TenantRules {
+    /// Begins a change, unless the tenant was removed.
+    pub(super) fn change(&self, tenant: &TenantId) -> Result<MutexGuard<'_, bool>, RulesError> {
+        let changing = lock(&self.changing);
+        if *changing {
+            return Err(RulesError::Store(StoreError::UnknownTenant {
+                tenant: tenant.to_string(),
+            }));
+        }
+        Ok(changing)
+    }
 }
 
 impl Registry {
@@ -230,6 +243,15 @@ impl Registry {
         Ok(Arc::clone(rules))
     }
 
+    /// Forgets the rules of a tenant that is removed: what is being published of it is the last, or refused. To be called
+    /// again when its rules are gone from the store, since they may have been loaded in between.
+    pub fn forget(&self, tenant: &TenantId) {
+        let forgotten = lock(&self.tenants).remove(tenant);
+        if let Some(rules) = forgotten {
+            *lock(&rules.changing) = true;
+        }
+    }
+
     fn change(
         &self,
         tenant: &TenantId,
@@ -237,7 +259,7 @@ impl Registry {
         change: impl FnOnce(&RuleRecord) -> Result<RuleChange, RulesError>,
     ) -> Result<Applied, RulesError> {
         let rules = self.tenant(tenant)?;
-        let _changing = lock(&rules.changing);
+        let _changing = rules.change(tenant)?;
         let record = self.record(tenant, id)?;
         let change = change(&record)?;
         self.apply(tenant, &rules, vec![change], &[record])

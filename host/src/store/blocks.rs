@@ -11,7 +11,7 @@ mod open;
 use std::collections::BTreeMap;
 
 use hashbrown::HashSet;
-use redb::{ReadableTable as _, TableDefinition};
+use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 
 use self::chunks::{has_own_postings, read_postings};
 pub use self::listing::{Listing, Superseded};
@@ -27,7 +27,7 @@ use super::{
     file::{DbFile, Fault, open_if_there},
     index::{Index, ListedBlock},
     limits::NUMBER_MAX,
-    tenants::note_tenant,
+    tenants::{end_of, note_tenant, remove_some_in},
 };
 use crate::{
     block::{BlockId, EncodedBlock, Postings},
@@ -273,6 +273,15 @@ impl Store {
             })
             .collect())
     }
+}
+
+/// Removes some of a tenant's postings in a file of blocks, and returns how many.
+pub(super) fn remove_some_postings(txn: &WriteTransaction, tenant: &str) -> Result<usize, Fault> {
+    let end = end_of(tenant);
+    let mut postings = txn.open_table(POSTINGS)?;
+    let mut others = txn.open_table(OTHER_NAMES)?;
+    let n = remove_some_in(&mut postings, (tenant, "", 0)..(end.as_str(), "", 0))?;
+    Ok(n + remove_some_in(&mut others, (tenant, 0)..(end.as_str(), 0))?)
 }
 
 /// The list of blocks, as it was read at open.

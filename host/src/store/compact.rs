@@ -21,7 +21,8 @@ use super::{
     index::ListedBlock,
     judged::{Hours, JUDGED, JudgedBlock, RuleOutcome, judged_block},
     limits::{
-        COMPACTED_BLOCK_SPANS, COMPACTED_BLOCKS, COMPACTED_BLOCKS_MAX, INDEXED_BLOCK_SPANS_MIN,
+        COMPACTED_BLOCK_SPANS, COMPACTED_BLOCKS, COMPACTED_BLOCKS_MAX, DROPPED_PER_COMMIT,
+        INDEXED_BLOCK_SPANS_MIN,
     },
 };
 use crate::{
@@ -244,8 +245,28 @@ impl Store {
         Ok(true)
     }
 
+    /// Takes entries that the index has no longer off the list, with their verdicts. Their chunks go once nobody reads
+    /// them.
+    pub(super) fn retire(&self, entries: &[Arc<Entry>]) -> Result<(), StoreError> {
+        let inner = &*self.inner;
+        inner.catalog.write(|txn| {
+            let mut list = txn.open_table(BLOCKS)?;
+            let mut verdicts = txn.open_table(JUDGED)?;
+            let mut retired = txn.open_table(RETIRED)?;
+            for entry in entries {
+                list.remove(entry.seq)?;
+                verdicts.remove(entry.seq)?;
+                retired.insert(entry.seq, entry.file)?;
+            }
+            Ok(())
+        })?;
+        let mut retired = inner.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.extend(entries.iter().map(Arc::clone));
+        Ok(())
+    }
+
     /// Drops the chunks of retired blocks that nobody reads any more.
-    fn drop_unread(&self) -> Result<(), StoreError> {
+    pub(super) fn drop_unread(&self) -> Result<(), StoreError> {
         let inner = &*self.inner;
         let mut retired = inner.retired.lock().unwrap_or_else(PoisonError::into_inner);
         // No snapshot made from here on names them, so one owner stays one owner.
@@ -336,7 +357,8 @@ fn drop_chunks(
     files: &BlockFiles,
     seqs: &[(u64, u32)],
 ) -> Result<(), StoreError> {
-    for of_file in seqs.chunk_by(|a, b| a.1 == b.1) {
+    let of_files = seqs.chunk_by(|a, b| a.1 == b.1);
+    for of_file in of_files.flat_map(|of_file| of_file.chunks(DROPPED_PER_COMMIT)) {
         let Some((_, number)) = of_file.first() else {
             continue;
         };

@@ -8,6 +8,7 @@ use super::{
     codec::{Malformed, Place, Reader, Writer},
     error::StoreError,
     file::{Fault, open_if_there},
+    tenants::{end_of, remove_some_in},
 };
 use crate::{
     rule_id::{RuleId, RuleVersion},
@@ -99,6 +100,14 @@ pub(super) fn apply(
         }
     }
     Ok(())
+}
+
+/// Removes some of a tenant's cells, and returns how many.
+pub(super) fn remove_some(txn: &WriteTransaction, tenant: &str) -> Result<usize, Fault> {
+    let end = end_of(tenant);
+    let mut coverage = txn.open_table(COVERAGE)?;
+    let range = (tenant, "", 0, 0)..(end.as_str(), "", 0, 0);
+    remove_some_in(&mut coverage, range)
 }
 
 fn read_counts(reader: &mut Reader<'_>) -> Result<[u64; 4], Malformed> {

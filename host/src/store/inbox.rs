@@ -5,6 +5,7 @@
 //! given back by a later commit, once all its frames are given up. A crash in between shows frames
 //! again at the next start, and spans that are already in a block change nothing.
 
+mod erase;
 mod ledger;
 mod pack;
 mod writer;
@@ -33,6 +34,7 @@ use super::{
     file::{DbFile, open_if_there},
     limits::{INBOX_QUEUE_BYTES_MAX, INBOX_QUEUE_FRAMES_MAX, NUMBER_MAX},
 };
+use crate::tenant::TenantId;
 
 /// First frame of a pack -> how many frames, pieces and bytes it has.
 const PACKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("packs");
@@ -165,20 +167,57 @@ impl Inbox {
             .flat_map(|(first, entry)| self.read_pack(first, entry))
     }
 
+    /// Erases what is kept of a tenant, and returns when that is durable: also what was submitted before, whose `done` has
+    /// been called by then. Its frames are given up.
+    ///
+    /// # Errors
+    ///
+    /// What reading and writing may show.
+    pub fn erase(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        let stopped = || StoreError::Stopped {
+            file: self.shared.file.name().to_owned(),
+            why: "its writer has ended".to_owned(),
+        };
+        let (done, erased) = bounded(1);
+        let message = Message::Erase {
+            tenant: tenant.clone(),
+            done,
+        };
+        let sender = self.sender.as_ref().ok_or_else(stopped)?;
+        sender.send(message).map_err(|_| stopped())?;
+        erased.recv().map_err(|_| stopped())?
+    }
+
     /// Returns the bytes of the packs that are kept.
     pub fn bytes(&self) -> u64 {
         self.shared.ledger().bytes()
     }
 
     fn read_pack(&self, first: u64, entry: PackEntry) -> Vec<Result<(FrameId, Frame), StoreError>> {
+        match self.shared.read_pack(first, entry) {
+            Ok(frames) => frames
+                .into_iter()
+                .zip(first..)
+                .map(|(frame, id)| frame.map(|frame| (FrameId(id), frame)))
+                .collect(),
+            Err(error) => vec![Err(error)],
+        }
+    }
+}
+
+impl Shared {
+    /// Reads the frames of a pack, each of which may be damaged by itself.
+    fn read_pack(
+        &self,
+        first: u64,
+        entry: PackEntry,
+    ) -> Result<Vec<Result<Frame, StoreError>>, StoreError> {
         let place = Place {
-            file: self.shared.file.name(),
+            file: self.file.name(),
             table: "pieces",
             key: first,
         };
-        let read = self
-            .shared
-            .file
+        self.file
             .read(|txn| {
                 let Some(pieces) = open_if_there(txn, PIECES)? else {
                     return Err(place.corrupt("the table is gone").into());
@@ -192,15 +231,7 @@ impl Inbox {
                 }
                 Ok(pack.freeze())
             })
-            .and_then(|pack: Bytes| pack::unpack(&place, &pack));
-        match read {
-            Ok(frames) => frames
-                .into_iter()
-                .zip(first..)
-                .map(|(frame, id)| frame.map(|frame| (FrameId(id), frame)))
-                .collect(),
-            Err(error) => vec![Err(error)],
-        }
+            .and_then(|pack: Bytes| pack::unpack(&place, &pack))
     }
 }
 

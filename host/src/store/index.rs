@@ -150,6 +150,15 @@ impl Index {
         lists.insert(entry, true);
     }
 
+    /// Takes all blocks of a tenant off the list, at once for every reader.
+    pub(super) fn remove_tenant(&self, tenant: &TenantId) -> Vec<Arc<Entry>> {
+        let mut lists = self.write();
+        lists.unjudged.retain(|_, of| of != tenant);
+        let of_tenant = lists.tenants.remove(tenant).unwrap_or_default();
+        let blocks = of_tenant.blocks.into_values();
+        blocks.map(|block| block.entry).collect()
+    }
+
     pub(super) fn mark_judged(&self, tenant: &TenantId, id: BlockId) {
         let mut lists = self.write();
         let Some(block) = lists.tenants.get_mut(tenant).and_then(|t| t.get_mut(id)) else {

@@ -66,6 +66,12 @@ pub(super) const TENANTS_MAX: u64 = 10_000;
 /// The most tokens that one tenant, or all operators together, have at once.
 pub(super) const TOKENS_PER_OWNER_MAX: usize = 16;
 
+/// The entries of one table that one commit removes: some 10 ms of work.
+pub(super) const REMOVED_PER_COMMIT: usize = 1_000;
+
+/// The blocks whose chunks one commit removes: some 1,000 chunks.
+pub(super) const DROPPED_PER_COMMIT: usize = 64;
+
 /// What each file may keep in memory.
 pub(super) const INBOX_CACHE_BYTES: usize = 16 << 20;
 /// What each file may keep in memory.

@@ -4,6 +4,7 @@
 //! and which pack may claim which id, is for `rules` to decide.
 
 mod records;
+mod remove;
 
 use std::collections::BTreeMap;
 
@@ -14,12 +15,13 @@ pub use self::records::{
     NewVersion, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord,
 };
 use self::records::{RuleState, read_rule_set, read_version, rule_set_value, version_value};
+pub(super) use self::remove::remove_all;
 use super::{
     Store,
     codec::{Place, Writer, check},
     error::StoreError,
     file::{Fault, open_if_there},
-    tenants::note_tenant,
+    tenants::{note_tenant, refuse_leaving},
 };
 use crate::{
     clock::UnixNanos,
@@ -119,6 +121,7 @@ impl Store {
         let catalog = &self.inner.catalog;
         let now = self.inner.clock.unix_nanos();
         catalog.write(|txn| {
+            refuse_leaving(txn, tenant)?;
             note_tenant(txn, tenant, now)?;
             let mut states = states(&txn.open_table(RULES)?, tenant, catalog.name())?;
             let before = live_of(&states);

@@ -16,6 +16,7 @@ use super::{
     error::StoreError,
     file::{DbFile, Fault, open_if_there},
     limits::SIGNALS_PAGE_MAX,
+    tenants::{end_of, remove_some_in},
 };
 use crate::{
     clock::UnixNanos,
@@ -262,6 +263,22 @@ impl<'t> SignalTables<'t> {
             .insert((tenant, &signal.id.0), value.as_slice())?;
         Ok(of_all)
     }
+}
+
+/// Removes some of a tenant's signals, and returns how many entries that were. Lists go before what they name.
+pub(super) fn remove_some(txn: &WriteTransaction, tenant: &str) -> Result<usize, Fault> {
+    let end = end_of(tenant);
+    let end = end.as_str();
+    let zero = &[0; 16];
+    let mut by_time = txn.open_table(BY_TIME)?;
+    let mut changes = txn.open_table(CHANGES)?;
+    let listed = remove_some_in(&mut by_time, (tenant, 0, zero)..(end, 0, zero))?
+        + remove_some_in(&mut changes, (tenant, 0)..(end, 0))?;
+    if listed > 0 {
+        return Ok(listed);
+    }
+    let mut signals = txn.open_table(SIGNALS)?;
+    remove_some_in(&mut signals, (tenant, zero)..(end, zero))
 }
 
 fn page(limit: usize) -> usize {

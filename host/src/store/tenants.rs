@@ -4,6 +4,7 @@
 //! only a hash is kept.
 
 mod directory;
+mod remove;
 mod tokens;
 mod value;
 
@@ -11,6 +12,7 @@ use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransactio
 
 use self::directory::Directory;
 pub(super) use self::directory::SharedDirectory;
+pub(super) use self::remove::{end_of, in_batches, refuse_leaving, remove_some_in};
 pub use self::value::TokenRecord;
 use self::value::{limits_value, read_limits};
 use super::{
@@ -138,6 +140,7 @@ impl Store {
         }
         let now = self.inner.clock.unix_nanos();
         self.inner.catalog.write(|txn| {
+            refuse_leaving(txn, tenant)?;
             note_tenant(txn, tenant, now)?;
             if redb::ReadableTableMetadata::len(&txn.open_table(TENANTS)?)? > TENANTS_MAX {
                 let what = format!("is one more than the {TENANTS_MAX} tenants of a store");

@@ -102,6 +102,12 @@ impl TenantLimits {
     }
 }
 
+impl FromIterator<(Limit, u64)> for TenantLimits {
+    fn from_iter<I: IntoIterator<Item = (Limit, u64)>>(limits: I) -> Self {
+        Self(limits.into_iter().collect())
+    }
+}
+
 /// A limit as the command line has it: `spans-per-second=5000`, `stored-bytes=10GiB`, `rules=default`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitArg(pub Limit, pub Option<u64>);

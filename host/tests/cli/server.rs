@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
@@ -32,7 +33,7 @@ pub(crate) fn folder() -> TempDir {
 
 /// A server on free ports over a store of its own.
 pub(crate) struct Server {
-    pub(crate) folder: TempDir,
+    folder: Option<TempDir>,
     child: Child,
     http: String,
     pub(crate) api: String,
@@ -69,9 +70,20 @@ impl Server {
         Self {
             http: address("http="),
             api: address("api="),
-            folder,
+            folder: Some(folder),
             child,
         }
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
+    }
+
+    /// Ends it, and returns its folder.
+    pub(crate) fn stop(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.folder.take().unwrap()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -82,7 +94,7 @@ impl Server {
         let url = self.url();
         let mut args = args.to_vec();
         args.extend(["--server", &url]);
-        betrace_in(self.folder.path(), &args, b"")
+        betrace_in(self.folder(), &args, b"")
     }
 
     pub(crate) fn json(&self, args: &[&str]) -> Value {
@@ -202,7 +214,7 @@ fn commands_do_with_a_server_what_they_do_with_a_store() {
         .exits(2)
         .says(&["no rule `no-such-rule`"]);
     let stored = ["rules", "list", "--data", "data"];
-    betrace_in(server.folder.path(), &stored, b"")
+    betrace_in(server.folder(), &stored, b"")
         .exits(3)
         .says(&["in use by process", "--server"]);
 }
@@ -229,7 +241,7 @@ fn a_signal_is_seen_by_those_who_watch() {
     let line = (10..60).find_map(|n| {
         let first = LINES.lines().next().unwrap();
         let one = first.replace("5b8efff798038103d269b633813fc60c", &format!("{n:032x}"));
-        fs::write(server.folder.path().join("one.jsonl"), one).unwrap();
+        fs::write(server.folder().join("one.jsonl"), one).unwrap();
         server.run(&["import", "one.jsonl"]).exits(0);
         seen.recv_timeout(Duration::from_millis(500)).ok()
     });
@@ -411,8 +423,10 @@ fn a_port_in_use_exits_with_3_and_is_named() {
         "--api",
         "127.0.0.1:0",
     ];
-    betrace_in(server.folder.path(), &args, b"")
-        .exits(3)
-        .says(&["--http cannot listen on", &server.http, "Port 0"]);
-    assert!(!server.folder.path().join("other").exists());
+    betrace_in(server.folder(), &args, b"").exits(3).says(&[
+        "--http cannot listen on",
+        &server.http,
+        "Port 0",
+    ]);
+    assert!(!server.folder().join("other").exists());
 }

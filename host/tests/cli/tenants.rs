@@ -164,3 +164,59 @@ fn with_tokens_other_machines_are_served_too() {
     assert!(server.api.starts_with("0.0.0.0:"));
     with_token(&server, &token, &["rules", "list"]).exits(0);
 }
+
+#[test]
+fn a_removed_tenant_is_gone_from_a_running_server_and_from_a_store() {
+    let folder = folder();
+    let acme = made(folder.path(), &["tenants", "create", "acme"]);
+    let ops = made(folder.path(), &["tenants", "admin-token"]);
+    made(folder.path(), &["tenants", "create", "globex"]);
+    let server = Server::start_in(folder, &["--api", "127.0.0.1:0"]);
+    with_token(&server, &acme, &["rules", "apply", "phi.btr"]).exits(0);
+    with_token(&server, &acme, &["import", "traces.jsonl"]).exits(0);
+    server.signals_of(Some(&acme), 1);
+    with_token(&server, &ops, &["tenants", "remove", "acme"])
+        .exits(3)
+        .says(&["cannot be undone", "--yes"]);
+    let removed = with_token(&server, &ops, &["tenants", "remove", "acme", "--yes"]).exits(0);
+    assert_eq!(removed.stdout, "acme  removed\n");
+    with_token(&server, &acme, &["signals", "list"]).exits(3);
+    with_token(&server, &ops, &["tenants", "remove", "acme", "--yes"])
+        .exits(2)
+        .says(&["there is no tenant `acme`"]);
+    let again = json(&server, &ops, &["tenants", "create", "acme"]);
+    let again = again["token"].as_str().unwrap();
+    for list in ["signals", "traces", "rules"] {
+        assert_eq!(json(&server, again, &[list, "list"]), Value::Array(vec![]));
+    }
+    let folder = server.stop();
+    let args = ["tenants", "remove", "globex", "--yes", "--data", "data"];
+    betrace_in(folder.path(), &args, b"").exits(0);
+    let args = ["tenants", "list", "-o", "json", "--data", "data"];
+    let list: Value =
+        serde_json::from_str(&betrace_in(folder.path(), &args, b"").exits(0).stdout).unwrap();
+    assert_eq!(list["tenants"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_command_over_a_store_is_about_the_tenant_that_it_names() {
+    let folder = folder();
+    let of = |tenant: &str, args: &[&str]| {
+        let args = [args, &["--data", "data", "--tenant", tenant]].concat();
+        betrace_in(folder.path(), &args, b"")
+    };
+    of("acme", &["rules", "apply", "phi.btr"]).exits(0);
+    of("acme", &["import", "traces.jsonl"]).exits(0);
+    let signals = |tenant: &str| {
+        let listed = of(tenant, &["signals", "list", "-o", "json"]).exits(0);
+        let signals: Value = serde_json::from_str(&listed.stdout).unwrap();
+        signals.as_array().unwrap().len()
+    };
+    assert_eq!((signals("acme"), signals("default")), (1, 0));
+    of("No Name", &["rules", "list"]).exits(3);
+    of("acme", &["tenants", "list"])
+        .exits(3)
+        .says(&["--tenant says whose data"]);
+    let server = ["rules", "list", "--tenant", "acme"];
+    betrace_in(folder.path(), &server, b"").exits(3);
+}

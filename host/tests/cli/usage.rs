@@ -11,7 +11,7 @@ use super::run::betrace;
 #[test]
 fn every_command_has_help_with_examples() {
     let mut pages = String::new();
-    let commands: [&[&str]; 35] = [
+    let commands: [&[&str]; 36] = [
         &[],
         &["serve"],
         &["demo"],
@@ -44,6 +44,7 @@ fn every_command_has_help_with_examples() {
         &["tenants", "list"],
         &["tenants", "rotate-token"],
         &["tenants", "limit"],
+        &["tenants", "remove"],
         &["tenants", "admin-token"],
         &["bench"],
         &["lsp"],

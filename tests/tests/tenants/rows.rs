@@ -8,7 +8,7 @@ use betrace::{
     trace::TraceId,
 };
 
-pub(crate) const RULE: &str = "rule phi { match { phi.access and not audit.log } }";
+const RULE: &str = "rule phi { match { phi.access and not audit.log } }";
 
 /// The number of acme's one trace.
 pub(crate) const TRACE: u128 = 0x7a7a;
@@ -93,6 +93,17 @@ fn post(route: &'static str, path: impl Into<String>, who: Who, body: &str) -> R
         body: body.to_owned(),
         ..get(route, path, who)
     }
+}
+
+/// A request for what is there to be read.
+pub(crate) fn of_path(path: &str) -> Row {
+    get("", path, Tenant)
+}
+
+/// The request that publishes the rule.
+pub(crate) fn publish() -> Row {
+    let body = serde_json::json!({ "packs": [{ "name": "phi.btr", "source": RULE }] });
+    post("", "/api/v1/rules", Tenant, &body.to_string())
 }
 
 fn trace() -> String {
@@ -193,6 +204,10 @@ fn tenants() -> Vec<Row> {
     let on = |route, name: &str, what: &str, body: &str| {
         post(route, format!("{all}/{name}/{what}"), Operator, body)
     };
+    let remove = |name: &str| Row {
+        method: "DELETE",
+        ..get("/api/v1/tenants/{name}", format!("{all}/{name}"), Operator)
+    };
     vec![
         get(all, all, Operator),
         post(all, all, Operator, r#"{"name":"initech"}"#),
@@ -201,6 +216,9 @@ fn tenants() -> Vec<Row> {
         on(token, "nobody", "token", another).operator_gets(404),
         on(limits, "acme", "limits", set),
         on(limits, "nobody", "limits", set).operator_gets(404),
+        remove("nobody").operator_gets(404),
+        // Created by a row above.
+        remove("initech"),
         post(
             "/api/v1/admin-token",
             "/api/v1/admin-token",

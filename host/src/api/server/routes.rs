@@ -5,7 +5,7 @@
 
 use axum::{
     extract::DefaultBodyLimit,
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 
 use super::{Shared, handlers as h, replays, tenants};
@@ -67,6 +67,12 @@ pub(super) fn routes() -> Vec<(Route, MethodRouter<Shared>)> {
         on("GET", "/api/v1/coverage", Tenant, get(h::coverage)),
         on("GET", "/api/v1/tenants", Operator, get(tenants::tenants)),
         on("POST", "/api/v1/tenants", Operator, post(tenants::create)),
+        on(
+            "DELETE",
+            "/api/v1/tenants/{name}",
+            Operator,
+            delete(tenants::remove),
+        ),
         on(
             "POST",
             "/api/v1/tenants/{name}/token",

@@ -46,6 +46,16 @@ pub(super) async fn change_limits(
         .await
 }
 
+pub(super) async fn remove(
+    operator: Operator,
+    Path(name): Path<String>,
+) -> Result<Response, ApiError> {
+    let tenant = tenant(&name)?;
+    operator
+        .ask(move |tenants| tenants.remove_tenant(&tenant))
+        .await
+}
+
 pub(super) async fn admin_token(
     operator: Operator,
     Body(request): Body<RotateToken>,

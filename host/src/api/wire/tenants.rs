@@ -94,3 +94,10 @@ pub struct ChangeLimits {
     /// By name.
     pub limits: BTreeMap<Limit, Option<u64>>,
 }
+
+/// A tenant was removed, and all that was its.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantRemoved {
+    /// Its name.
+    pub removed: String,
+}

@@ -7,12 +7,14 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
     api::{
-        self, Host, LocalTenants, Operations, TenantOperations,
+        self, Host, LocalTenants, Operations, TenantOperations, TenantRooms,
+        error::ApiError,
         local::{Local, OpenTraces, Rooms},
     },
     clock::{Clock, SystemClock},
     ingest::{self, Receiver},
     live::{Live, LiveOptions, Parts},
+    rule_id::RuleId,
     rules::Registry,
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
     store::Store,
@@ -57,6 +59,26 @@ impl fmt::Debug for ServerHost {
     }
 }
 
+/// The rooms that have something of a tenant in memory.
+#[derive(Debug)]
+struct ServerTenants {
+    registry: Arc<Registry>,
+    live: Arc<Live>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl TenantRooms for ServerTenants {
+    fn end(&self, tenant: &TenantId) -> Result<(), ApiError> {
+        self.registry.forget(tenant);
+        Ok(self.live.forget(tenant)?)
+    }
+
+    fn forget(&self, tenant: &TenantId, rules: &[RuleId]) {
+        self.registry.forget(tenant);
+        self.telemetry.forget(tenant, rules);
+    }
+}
+
 impl OpenTraces for Live {
     fn open_trace(&self, tenant: &TenantId, trace: TraceId) -> Option<SealedTrace> {
         Live::open_trace(self, tenant, trace)
@@ -73,7 +95,13 @@ impl Host for ServerHost {
     }
 
     fn tenants(&self, who: String) -> Arc<dyn TenantOperations> {
-        Arc::new(LocalTenants::new(self.rooms.store.clone(), who))
+        let rooms = ServerTenants {
+            registry: Arc::clone(&self.rooms.registry),
+            live: Arc::clone(&self.live),
+            telemetry: Arc::clone(&self.telemetry),
+        };
+        let store = self.rooms.store.clone();
+        Arc::new(LocalTenants::new(store, Some(Arc::new(rooms)), who))
     }
 
     fn ready(&self) -> Result<(), String> {

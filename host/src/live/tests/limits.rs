@@ -49,9 +49,7 @@ fn a_tenant_has_so_many_traces_open_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let host = limited(folder.path(), &[(Limit::OpenTraces, 1)]);
     host.send(vec![span(1, 1, "a")]).unwrap();
-    while host.live.open_trace(&tenant(), TraceId([1; 16])).is_none() {
-        thread::yield_now();
-    }
+    host.wait_until_open(&tenant(), 1);
     host.send(vec![child(1, 2, "b")]).unwrap();
     let refused = host.send(vec![span(2, 1, "a")]);
     assert!(

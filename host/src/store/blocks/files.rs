@@ -158,6 +158,13 @@ impl BlockFiles {
         Ok(answer)
     }
 
+    /// Returns the numbers of all files that are there.
+    pub(in crate::store) fn numbers(&self) -> Vec<u32> {
+        let last = self.state().last_number;
+        let is_there = |number: &u32| path_of(&self.dir, *number).exists();
+        (1..=last).filter(is_there).collect()
+    }
+
     /// Returns the number of the file that takes blocks.
     pub(in crate::store) fn current(&self) -> Option<u32> {
         Some(self.state().current.as_ref()?.number)

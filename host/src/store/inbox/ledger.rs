@@ -115,6 +115,21 @@ impl Ledger {
         }
     }
 
+    /// Takes note of a pack that was written anew, with as many frames.
+    pub(super) fn resize(&mut self, first: u64, entry: PackEntry) {
+        if let Some(kept) = self.packs.get_mut(&first) {
+            self.bytes = self.bytes.saturating_sub(kept.entry.bytes);
+            self.bytes = self.bytes.saturating_add(entry.bytes);
+            kept.entry = entry;
+        }
+    }
+
+    /// Returns all packs, those too whose frames are all given up.
+    pub(super) fn all(&self) -> Vec<(u64, PackEntry)> {
+        let packs = self.packs.iter();
+        packs.map(|(first, kept)| (*first, kept.entry)).collect()
+    }
+
     /// Returns the packs with frames that are not given up.
     pub(super) fn packs(&self) -> Vec<(u64, PackEntry)> {
         self.packs

@@ -235,3 +235,50 @@ mod failing {
         }
     }
 }
+
+#[test]
+fn a_tenant_is_erased_and_the_frames_of_others_keep_their_numbers() {
+    let temp = TempStore::new();
+    let store = temp.open();
+    let inbox = store.inbox();
+    // One pack for all of them, which only one commit makes: by hand, while the writer has nothing to do.
+    let (tx, rx) = mpsc::channel();
+    let group: Vec<_> = [("a", 300_000), ("b", 10), ("a", 20), ("c", 30)]
+        .map(|(tenant, n)| {
+            let tx = tx.clone();
+            let done: Done = Box::new(move |outcome| tx.send(outcome).unwrap());
+            Submission {
+                frame: frame(tenant, n),
+                done,
+            }
+        })
+        .into_iter()
+        .collect();
+    let queued: usize = group.iter().map(|s| s.frame.otlp.len()).sum();
+    let queued_bytes = &inbox.shared.queued_bytes;
+    queued_bytes.fetch_add(queued as u64, Ordering::AcqRel);
+    writer::commit(&inbox.shared, group);
+    let ids: Vec<FrameId> = rx.iter().take(4).map(Result::unwrap).collect();
+    submit(inbox, &[frame("a", 40)]);
+    let bytes = inbox.bytes();
+
+    inbox.erase(&tenant("a")).unwrap();
+    assert!(bytes - inbox.bytes() > 300_000, "{}", inbox.bytes());
+    let others = [(ids[1], frame("b", 10)), (ids[3], frame("c", 30))];
+    let kept = |inbox: &Inbox| -> Vec<(FrameId, Frame)> {
+        let frames = scan(inbox).into_iter();
+        frames.filter(|(_, frame)| !frame.otlp.is_empty()).collect()
+    };
+    assert_eq!(kept(inbox), others);
+    assert!(
+        scan(inbox)
+            .iter()
+            .all(|(_, frame)| frame.tenant != tenant("a"))
+    );
+    inbox.erase(&tenant("a")).unwrap();
+    inbox.release(&[ids[1]]);
+    inbox.release(&[ids[3]]);
+    drop(store);
+    let store = temp.open();
+    assert_eq!((scan(store.inbox()), store.inbox().bytes()), (vec![], 0));
+}

@@ -2,13 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 
-use super::{Done, Frame, FrameId, PACKS, PIECES, Shared, ledger::PackEntry, pack};
+use super::{Done, Frame, FrameId, PACKS, PIECES, Shared, erase, ledger::PackEntry, pack};
 use crate::store::{
     error::StoreError,
     limits::{INBOX_COMMIT_BYTES_MAX, INBOX_PACK_BYTES},
 };
+use crate::tenant::TenantId;
 
 /// What the writer is told.
 pub(super) enum Message {
@@ -16,7 +17,15 @@ pub(super) enum Message {
     Submit(Submission),
     /// There are packs whose space can be given back.
     Wake,
+    /// Erase what is kept of a tenant, after what was submitted before.
+    Erase {
+        tenant: TenantId,
+        done: Sender<Result<(), StoreError>>,
+    },
 }
+
+/// What is done when the group before it is committed.
+type Erasing = Option<(TenantId, Sender<Result<(), StoreError>>)>;
 
 /// A frame and who waits for it.
 pub(super) struct Submission {
@@ -30,16 +39,22 @@ pub(super) fn run(shared: &Shared, receiver: &Receiver<Message>) {
     while open {
         let mut group = Vec::new();
         let mut group_bytes = 0;
+        let mut erasing = None;
         match receiver.recv() {
-            Ok(message) => take(&mut group, &mut group_bytes, message),
+            Ok(message) => erasing = take(&mut group, &mut group_bytes, message),
             Err(_) => open = false,
         }
         while group_bytes < INBOX_COMMIT_BYTES_MAX
+            && erasing.is_none()
             && let Ok(message) = receiver.try_recv()
         {
-            take(&mut group, &mut group_bytes, message);
+            erasing = take(&mut group, &mut group_bytes, message);
         }
         commit(shared, group);
+        if let Some((tenant, done)) = erasing {
+            // Who asked may have gone.
+            let _gone = done.send(erase::erase(shared, &tenant));
+        }
         // Only what piled up while nobody submitted is left for extra commits.
         while receiver.is_empty() && shared.ledger().has_due() && shared.file.stopped().is_none() {
             commit(shared, Vec::new());
@@ -47,18 +62,20 @@ pub(super) fn run(shared: &Shared, receiver: &Receiver<Message>) {
     }
 }
 
-fn take(group: &mut Vec<Submission>, group_bytes: &mut usize, message: Message) {
+fn take(group: &mut Vec<Submission>, group_bytes: &mut usize, message: Message) -> Erasing {
     match message {
         Message::Submit(submission) => {
             *group_bytes += submission.frame.otlp.len();
             group.push(submission);
+            None
         }
-        Message::Wake => {}
+        Message::Wake => None,
+        Message::Erase { tenant, done } => Some((tenant, done)),
     }
 }
 
 /// Makes a group durable together and tells everyone.
-fn commit(shared: &Shared, group: Vec<Submission>) {
+pub(super) fn commit(shared: &Shared, group: Vec<Submission>) {
     let due = shared.ledger().due();
     if group.is_empty() && due.is_empty() {
         return;

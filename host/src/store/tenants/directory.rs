@@ -2,7 +2,7 @@
 
 use std::sync::{PoisonError, RwLock};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::{all_limits, tokens::all_tokens, value::TokenRecord};
 use crate::{
@@ -21,6 +21,9 @@ pub(in crate::store) struct Directory {
     /// By the tag of the hash.
     tokens: HashMap<u64, Known>,
     limits: HashMap<TenantId, TenantLimits>,
+    /// The tenants that have, or had, a token.
+    with_token: HashSet<TenantId>,
+    leaving: HashSet<TenantId>,
     asks_for_tokens: bool,
 }
 
@@ -104,6 +107,9 @@ impl Directory {
         record: TokenRecord,
     ) {
         self.asks_for_tokens = true;
+        if let TokenOwner::Tenant(tenant) = &owner {
+            self.with_token.insert(tenant.clone());
+        }
         let known = Known {
             hash,
             owner,
@@ -122,5 +128,26 @@ impl Directory {
         for (hash, record) in tokens {
             self.put_token(hash, owner.clone(), record);
         }
+    }
+
+    /// Forgets a tenant that is leaving: nobody speaks for it.
+    pub(in crate::store) fn leave(&mut self, tenant: &TenantId) {
+        let owner = TokenOwner::Tenant(tenant.clone());
+        self.tokens.retain(|_, known| known.owner != owner);
+        self.limits.remove(tenant);
+        self.with_token.remove(tenant);
+        self.leaving.insert(tenant.clone());
+    }
+
+    /// The tenant is gone, and may be created anew.
+    pub(in crate::store) fn has_left(&mut self, tenant: &TenantId) {
+        self.leaving.remove(tenant);
+    }
+
+    /// Whether something of a tenant is taken. Where tokens are asked for, a tenant that has none is none: a request that
+    /// was let in by a token may come to this after its tenant was removed.
+    pub(in crate::store) fn takes_from(&self, tenant: &TenantId) -> bool {
+        let is_there = !self.asks_for_tokens || self.with_token.contains(tenant);
+        is_there && !self.leaving.contains(tenant)
     }
 }

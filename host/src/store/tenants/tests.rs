@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+mod removal;
+
 use super::*;
 use crate::store::tests::{TempStore, tenant};
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use redb::{ReadTransaction, ReadableTable, TableDefinition};
 
-use super::value::{TokenRecord, read_token, token_value};
+use super::{
+    refuse_leaving,
+    value::{TokenRecord, read_token, token_value},
+};
 use crate::{
     clock::UnixNanos,
     store::{
@@ -84,6 +87,9 @@ impl Store {
             expires: None,
         };
         let tokens = inner.catalog.write(|txn| {
+            if let TokenOwner::Tenant(tenant) = owner {
+                refuse_leaving(txn, tenant)?;
+            }
             let mut table = txn.open_table(TOKENS)?;
             let rows = read_all(&table, inner.catalog.name())?;
             let mut kept = vec![(TokenHash::of(token.as_str()), fresh.clone())];
@@ -130,7 +136,7 @@ pub(super) fn all_tokens(txn: &ReadTransaction, file: &str) -> Result<Vec<Row>, 
     }
 }
 
-fn read_all(
+pub(super) fn read_all(
     table: &impl ReadableTable<&'static [u8; 32], &'static [u8]>,
     file: &str,
 ) -> Result<Vec<Row>, Fault> {
