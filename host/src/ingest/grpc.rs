@@ -76,7 +76,7 @@ async fn unknown_method(request: Request) -> Response<Body> {
 async fn take(
     receiver: &Receiver,
     headers: &HeaderMap,
-    body: Body,
+    mut body: Body,
 ) -> Result<ExportTraceServiceResponse, IngestError> {
     let tenant = receiver.tenant(headers)?;
     let name = headers.get("grpc-encoding");
@@ -87,7 +87,7 @@ async fn take(
         found: name.to_owned(),
     })?;
     let mut held = receiver.reservation();
-    let frame = read_body(body, &mut held).await?;
+    let frame = read_body(&mut body, &mut held).await?;
     let (compressed, body) = unframe(frame).ok_or_else(|| IngestError::Body {
         what: "it is not one gRPC message".into(),
     })?;

@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use super::{
     error::IngestError,
     inflate::Encoding,
-    service::{Format, Payload, Receiver, read_body},
+    service::{Format, Payload, Receiver, drain, read_body},
     status::RpcStatus,
 };
 use crate::tenant::CHALLENGE;
@@ -52,9 +52,12 @@ pub fn router(receiver: Receiver) -> Router {
 }
 
 async fn export(State(receiver): State<Receiver>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let format = format_of(&parts.headers);
-    let result = take(&receiver, &format, &parts.headers, body).await;
+    let result = take(&receiver, &format, &parts.headers, &mut body).await;
+    if result.is_err() {
+        drain(&mut body).await;
+    }
     let format = format.unwrap_or(Format::Json);
     match result {
         Ok(response) => success(format, &response),
@@ -66,7 +69,7 @@ async fn take(
     receiver: &Receiver,
     format: &Result<Format, String>,
     headers: &HeaderMap,
-    body: Body,
+    body: &mut Body,
 ) -> Result<ExportTraceServiceResponse, IngestError> {
     // First: nothing else is told to who is not known.
     let tenant = receiver.tenant(headers)?;

@@ -35,6 +35,9 @@ pub const ITEM_MEMORY_BYTES: usize = 96;
 /// How long a request's body may take to come.
 pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the rest of a request that is refused may take to come.
+pub const REFUSED_BODY_READ_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What a client is told to wait where too much is in flight.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 

@@ -19,7 +19,8 @@ use super::{
     inflate::{Encoding, inflate},
     json,
     limits::{
-        BODY_READ_TIMEOUT, IN_FLIGHT_BYTES_MAX, INLINE_DECODE_BYTES_MAX, REQUEST_BODY_BYTES_MAX,
+        BODY_READ_TIMEOUT, IN_FLIGHT_BYTES_MAX, INLINE_DECODE_BYTES_MAX, REFUSED_BODY_READ_TIMEOUT,
+        REQUEST_BODY_BYTES_MAX,
     },
 };
 use crate::tenant::{TenantId, bearer};
@@ -126,13 +127,31 @@ impl Receiver {
 }
 
 /// Reads a body whole, within its limits.
-pub(super) async fn read_body(body: Body, held: &mut Reservation) -> Result<Bytes, IngestError> {
+pub(super) async fn read_body(
+    body: &mut Body,
+    held: &mut Reservation,
+) -> Result<Bytes, IngestError> {
     timeout(BODY_READ_TIMEOUT, collect(body, held))
         .await
         .map_err(|_| IngestError::BodyTimedOut)?
 }
 
-async fn collect(mut body: Body, held: &mut Reservation) -> Result<Bytes, IngestError> {
+/// Reads what is left of a request that is refused, and keeps nothing of it: a connection that is closed over an unread
+/// body is reset, and many clients then never see the answer. What does not come in time, or does not end, is left.
+pub(super) async fn drain(body: &mut Body) {
+    let mut read = 0;
+    let all = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > REQUEST_BODY_BYTES_MAX {
+                return;
+            }
+        }
+    };
+    let _left_or_done = timeout(REFUSED_BODY_READ_TIMEOUT, all).await;
+}
+
+async fn collect(body: &mut Body, held: &mut Reservation) -> Result<Bytes, IngestError> {
     let mut whole = BytesMut::new();
     let mut read = 0;
     while let Some(frame) = body.frame().await {

@@ -484,6 +484,24 @@ fn what_a_request_held_is_given_back() {
 }
 
 #[test]
+fn who_is_refused_can_send_all_and_is_told_why() {
+    let sink = TestSink {
+        token: Some("s3cret"),
+        ..TestSink::default()
+    };
+    // More than the buffers of a connection hold.
+    let (answer, taken) = http_answer(sink, PROTOBUF, &vec![0; 8 << 20]);
+    assert_eq!((answer.status, taken.len()), (401, 0));
+    let challenge = answer.header("www-authenticate");
+    assert_eq!(challenge, Some("Bearer realm=\"betrace\""));
+    let status = RpcStatus::decode(&answer.body[..]).unwrap();
+    assert_eq!(
+        (status.code, status.message.as_str()),
+        (16, "the bearer token is missing or unknown")
+    );
+}
+
+#[test]
 fn the_bearer_token_says_whose_spans_they_are() {
     let sink = || TestSink {
         token: Some("s3cret"),
