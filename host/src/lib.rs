@@ -10,6 +10,7 @@
 //! | [`sandbox`] | runs packs where they can do no harm; the only user of wasmtime |
 //! | [`live`] | the pipeline from a request to its verdicts, and its recovery |
 //! | [`replay`] | rules over stored history |
+//! | [`listen`] | ports, in the clear or under TLS |
 //! | [`store`] | what outlives the process |
 //! | [`clock`] [`tenant`] [`rule_id`] [`trace`] [`verdict`] [`signal`] | the words that the rooms share |
 
@@ -20,6 +21,7 @@ pub mod cli;
 pub mod clock;
 pub mod ingest;
 pub mod judge;
+pub mod listen;
 pub mod live;
 pub mod replay;
 pub mod rule_id;

@@ -7,7 +7,11 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
-use ureq::{Agent, Body, http::Response};
+use ureq::{
+    Agent, Body,
+    http::Response,
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+};
 
 use crate::{
     api::{
@@ -55,14 +59,22 @@ pub struct Client {
 }
 
 impl Client {
-    /// Takes a server's address; `Err` says what is wrong with it.
+    /// Takes a server's address; `Err` says what is wrong with it. Under https the server's certificate must lead to one of
+    /// the authorities that browsers know.
     pub fn try_new(server: &str, token: Option<&str>) -> Result<Self, String> {
-        if server.starts_with("https://") {
-            return Err(format!(
-                "`{server}`: this build speaks plain http; put a proxy with TLS on this machine, or a tunnel"
-            ));
-        }
-        let host = server.strip_prefix("http://").unwrap_or(server);
+        Self::try_trusting(server, token, None)
+    }
+
+    /// As [`Self::try_new`], but under https the certificate must lead to one of those in `ca_cert`, which is PEM.
+    pub fn try_trusting(
+        server: &str,
+        token: Option<&str>,
+        ca_cert: Option<&[u8]>,
+    ) -> Result<Self, String> {
+        let (scheme, host) = match server.split_once("://") {
+            Some((scheme @ ("http" | "https"), host)) => (scheme, host),
+            Some(_) | None => ("http", server),
+        };
         let host = host.trim_end_matches('/');
         let legal = |c: char| c.is_ascii_alphanumeric() || "-._:[]/".contains(c);
         if host.is_empty()
@@ -74,14 +86,17 @@ impl Client {
                 "`{server}` is not the address of a server; write it like {SERVER_DEFAULT}"
             ));
         }
-        let config = Agent::config_builder()
+        let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_recv_response(Some(ANSWER_TIMEOUT))
-            .build();
+            .timeout_recv_response(Some(ANSWER_TIMEOUT));
+        if let Some(pem) = ca_cert {
+            let roots = RootCerts::new_with_certs(&certificates(pem)?);
+            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+        }
         Ok(Self {
-            agent: config.into(),
-            base: format!("http://{host}"),
+            agent: config.build().into(),
+            base: format!("{scheme}://{host}"),
             token: token.map(str::to_owned),
         })
     }
@@ -202,6 +217,19 @@ impl Client {
             )
         }
     }
+}
+
+/// Reads the certificates of a PEM file.
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
+    let parts = parse_pem(pem).filter_map(|part| match part {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        Ok(_) | Err(_) => None,
+    });
+    let certificates: Vec<_> = parts.collect();
+    if certificates.is_empty() {
+        return Err("it holds no certificate: it is to be PEM, with a part that begins `-----BEGIN CERTIFICATE-----`".to_owned());
+    }
+    Ok(certificates)
 }
 
 /// Returns the fields of a query that say something.
@@ -342,19 +370,28 @@ mod tests {
             ("localhost:4320/", "http://localhost:4320"),
             ("http://[::1]:4320", "http://[::1]:4320"),
             ("http://host/betrace", "http://host/betrace"),
+            ("https://host:4320/", "https://host:4320"),
         ] {
             assert_eq!(Client::try_new(server, None).unwrap().base(), base);
         }
         for bad in [
             "",
             "http://",
+            "https://",
             "ftp://x",
-            "https://x",
             "a b",
             "http://x?y",
             ":4320",
         ] {
             assert!(Client::try_new(bad, None).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_said_to_be_none() {
+        for pem in [&b""[..], b"not PEM", b"-----BEGIN CERTIFICATE-----\n!\n"] {
+            let error = Client::try_trusting("https://x", None, Some(pem)).unwrap_err();
+            assert!(error.contains("holds no certificate"), "{error}");
         }
     }
 

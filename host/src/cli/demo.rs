@@ -83,6 +83,7 @@ fn settings(data: PathBuf) -> Settings {
         grpc: free,
         http: free,
         api: free,
+        tls: None,
         live,
     }
 }

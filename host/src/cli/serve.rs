@@ -39,9 +39,13 @@ Examples:
   betrace serve --data ./betrace-data
   betrace serve --data ./betrace-data --rules rules/
   betrace serve --data /var/lib/betrace --config /etc/betrace.toml
+  betrace serve --data /var/lib/betrace --api 0.0.0.0:4320 --tls-cert cert.pem --tls-key key.pem
   betrace serve --data ./betrace-data --grpc 127.0.0.1:0 --http 127.0.0.1:0 --api 127.0.0.1:0
 
-A configuration file holds the same names: grpc = \"127.0.0.1:4317\", settle = \"7s\", rules = \"rules\".")]
+A configuration file holds the same names: grpc = \"127.0.0.1:4317\", settle = \"7s\", rules = \"rules\",
+tls = { cert = \"cert.pem\", key = \"key.pem\" }; its paths are taken from where it lies. --rules are those of
+the tenant `default`. Once there are tokens (`betrace tenants`) every listener asks for one, and only
+then may one be reached from other machines.")]
 pub struct Args {
     /// The store's folder; made where there is none.
     #[arg(long, value_name = "DIR")]
@@ -58,6 +62,12 @@ pub struct Args {
     /// Where to answer the HTTP API. [default: 127.0.0.1:4320]
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub api: Option<SocketAddr>,
+    /// The server's certificate and its chain (PEM): all three listeners then speak TLS.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// A folder of rules (.btr, .wasm) to publish before accepting, and to follow: what changes there
     /// is published, what is taken out there is taken out. A mistake leaves the last good rules live.
     #[arg(long, value_name = "DIR")]

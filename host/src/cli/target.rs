@@ -46,6 +46,14 @@ pub struct TargetArgs {
         hide_env_values = true
     )]
     token: Option<String>,
+    /// A file of certificates (PEM) that an https server's is to lead to; without it, those that browsers know.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "BETRACE_CA_CERT",
+        hide_env_values = true
+    )]
+    ca_cert: Option<PathBuf>,
     /// A store to open directly, while no server has it open; wins over `BETRACE_SERVER`.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -184,8 +192,16 @@ impl TargetArgs {
         let named = |server: &&str| !(unset && server.is_empty());
         let server = self.server.as_deref().filter(named);
         let token = self.token.as_deref().filter(|token| !token.is_empty());
-        Client::try_new(server.unwrap_or(SERVER_DEFAULT), token)
-            .map_err(|error| Failure::usage(anyhow!(error)))
+        let server = server.unwrap_or(SERVER_DEFAULT);
+        let Some(file) = &self.ca_cert else {
+            return Client::try_new(server, token).map_err(|error| Failure::usage(anyhow!(error)));
+        };
+        let pem = fs::read(file)
+            .with_context(|| format!("failed to read `{}`", file.display()))
+            .map_err(Failure::usage)?;
+        Client::try_trusting(server, token, Some(&pem))
+            .map_err(|error| anyhow!(error).context(format!("`{}` cannot be used", file.display())))
+            .map_err(Failure::usage)
     }
 }
 

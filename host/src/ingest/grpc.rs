@@ -4,7 +4,14 @@
 //! tonic, for two reasons: the message is wanted as bytes, since the inbox keeps them, and tonic answers a message
 //! that is too large with a code on which OTLP has clients send it again. tonic keeps the connections.
 
-use std::{convert::Infallible, future::Future, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -17,9 +24,12 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
-use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Status, service::Routes, transport::Server};
+use tokio_stream::Stream;
+use tonic::{
+    Status,
+    service::Routes,
+    transport::{Server, server::Connected},
+};
 
 use super::{
     error::IngestError,
@@ -28,6 +38,7 @@ use super::{
     service::{Format, Payload, Receiver, read_body},
     status::RpcStatus,
 };
+use crate::listen::{Connection, Listener};
 
 /// The methods that are served.
 pub const METHODS: [&str; 1] = [EXPORT];
@@ -39,7 +50,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves OTLP/gRPC until `shutdown`; requests in flight are finished.
 pub async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     receiver: Receiver,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
@@ -53,8 +64,26 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_routes(Routes::from(router))
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown)
+        .serve_with_incoming_shutdown(Accepted(listener), shutdown)
         .await
+}
+
+/// Connections as tonic takes them.
+struct Accepted(Listener);
+
+impl Stream for Accepted {
+    type Item = io::Result<Connection>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let accepted = self.get_mut().0.poll_accept(cx);
+        accepted.map(|accepted| accepted.map(|(connection, _)| Ok(connection)))
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
 }
 
 async fn export(State(receiver): State<Receiver>, request: Request) -> Response<Body> {

@@ -15,7 +15,6 @@ use axum::{
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use super::{
     error::IngestError,
@@ -23,7 +22,7 @@ use super::{
     service::{Format, Payload, Receiver, drain, read_body},
     status::RpcStatus,
 };
-use crate::tenant::CHALLENGE;
+use crate::{listen::Listener, tenant::CHALLENGE};
 
 /// The paths that are served. Each takes POST.
 pub const PATHS: [&str; 1] = ["/v1/traces"];
@@ -33,7 +32,7 @@ const JSON: &str = "application/json";
 
 /// Serves OTLP/HTTP until `shutdown`; requests in flight are finished.
 pub async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     receiver: Receiver,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {

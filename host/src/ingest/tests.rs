@@ -132,6 +132,7 @@ fn with_http<T, F: Future<Output = T>>(receiver: Receiver, client: impl FnOnce(u
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        let listener = crate::listen::Listener::start(listener, None).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(http::serve(listener, receiver, async {
             drop(stopped.await);
@@ -151,6 +152,7 @@ fn with_grpc<T, F: Future<Output = T>>(
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        let listener = crate::listen::Listener::start(listener, None).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(grpc::serve(listener, receiver, async {
             drop(stopped.await);

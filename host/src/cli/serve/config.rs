@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde::{Deserialize, Deserializer};
 
 use super::{Args, Settings};
-use crate::{assemble::AssembleOptions, live::LiveOptions, time::DurationArg};
+use crate::{assemble::AssembleOptions, listen::TlsFiles, live::LiveOptions, time::DurationArg};
 
 /// What a configuration file may say. A name that is not here is an error.
 #[derive(Debug, Default, Deserialize)]
@@ -24,10 +24,19 @@ pub(super) struct Config {
     settle: Option<DurationArg>,
     #[serde(default, deserialize_with = "duration")]
     idle: Option<DurationArg>,
+    tls: Option<Tls>,
+}
+
+/// The files of TLS.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tls {
+    cert: PathBuf,
+    key: PathBuf,
 }
 
 impl Config {
-    /// Reads a file. A folder of rules is taken from where the file lies.
+    /// Reads a file. Paths in it are taken from where it lies.
     pub(super) fn read(file: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(file)
             .with_context(|| format!("failed to read `{}`", file.display()))?;
@@ -36,6 +45,10 @@ impl Config {
         let folder = file.parent().unwrap_or(Path::new(""));
         Ok(Self {
             rules: config.rules.map(|rules| folder.join(rules)),
+            tls: config.tls.map(|Tls { cert, key }| Tls {
+                cert: folder.join(cert),
+                key: folder.join(key),
+            }),
             ..config
         })
     }
@@ -47,11 +60,16 @@ impl Config {
             grpc,
             http,
             api,
+            tls_cert,
+            tls_key,
             rules,
             settle,
             idle,
         } = args;
+        // The command line has both or none.
+        let tls = tls_cert.clone().zip(tls_key.clone());
         Self {
+            tls: tls.map(|(cert, key)| Tls { cert, key }).or(self.tls),
             grpc: grpc.or(self.grpc),
             http: http.or(self.http),
             api: api.or(self.api),
@@ -74,6 +92,10 @@ impl Config {
             grpc: self.grpc.unwrap_or_else(|| loopback(4317)),
             http: self.http.unwrap_or_else(|| loopback(4318)),
             api: self.api.unwrap_or_else(|| loopback(4320)),
+            tls: self.tls.as_ref().map(|Tls { cert, key }| TlsFiles {
+                cert: cert.clone(),
+                key: key.clone(),
+            }),
             live: LiveOptions {
                 seal_every: LiveOptions::seal_every_for(&assemble),
                 assemble,
@@ -100,6 +122,8 @@ mod tests {
             grpc: None,
             http: None,
             api: None,
+            tls_cert: None,
+            tls_key: None,
             rules: None,
             settle: None,
             idle: None,
@@ -120,6 +144,29 @@ mod tests {
         assert_eq!(settings.http.port(), 1);
         assert_eq!(settings.grpc.port(), 4317);
         assert!(settings.live.seal_every <= Duration::from_millis(250));
+    }
+
+    #[test]
+    fn the_files_of_tls_lie_where_the_configuration_lies_and_flags_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("betrace.toml");
+        fs::write(&file, "tls = { cert = \"c.pem\", key = \"/k.pem\" }").unwrap();
+        let settings = Config::read(&file)
+            .unwrap()
+            .overridden_by(&args())
+            .settings("d".into());
+        let tls = settings.tls.unwrap();
+        assert_eq!(tls.cert, folder.path().join("c.pem"));
+        assert_eq!(tls.key, Path::new("/k.pem"));
+        let flags = Args {
+            tls_cert: Some("a".into()),
+            tls_key: Some("b".into()),
+            ..args()
+        };
+        let config = Config::read(&file).unwrap().overridden_by(&flags);
+        let tls = config.settings("d".into()).tls.unwrap();
+        assert_eq!((tls.cert, tls.key), ("a".into(), "b".into()));
+        assert!(toml::from_str::<Config>("tls = { cert = \"c\" }").is_err());
     }
 
     #[test]

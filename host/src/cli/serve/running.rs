@@ -13,6 +13,7 @@ use crate::{
     },
     clock::{Clock, SystemClock},
     ingest::{self, Receiver},
+    listen::{Listener, Protocols, TlsFiles},
     live::{Live, LiveOptions, Parts},
     rule_id::RuleId,
     rules::Registry,
@@ -30,6 +31,8 @@ pub(in crate::cli) struct Settings {
     pub(in crate::cli) grpc: SocketAddr,
     pub(in crate::cli) http: SocketAddr,
     pub(in crate::cli) api: SocketAddr,
+    /// For all three.
+    pub(in crate::cli) tls: Option<TlsFiles>,
     pub(in crate::cli) live: LiveOptions,
 }
 
@@ -119,13 +122,23 @@ impl Host for ServerHost {
 impl Running {
     /// Opens the store, takes up what an earlier run left, and accepts. Call it inside a runtime.
     pub(in crate::cli) async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let (for_grpc, for_http) = match &settings.tls {
+            None => (None, None),
+            Some(files) => (
+                Some(files.load(Protocols::Grpc)?),
+                Some(files.load(Protocols::Http)?),
+            ),
+        };
         let (host, [grpc, http, api]) = open_and_bind(settings).await?;
+        let grpc = Listener::start(grpc, for_grpc)?;
+        let http = Listener::start(http, for_http.clone())?;
+        let api = Listener::start(api, for_http)?;
         let (stop, stopped) = watch::channel(false);
         let receiver = Receiver::new(Arc::new(host.live.sink()));
         let mut running = Self {
-            grpc: grpc.local_addr()?,
-            http: http.local_addr()?,
-            api: api.local_addr()?,
+            grpc: grpc.local_addr(),
+            http: http.local_addr(),
+            api: api.local_addr(),
             host: Arc::clone(&host),
             stop,
             servers: JoinSet::new(),
@@ -204,6 +217,11 @@ async fn open_and_bind(settings: Settings) -> anyhow::Result<(Arc<ServerHost>, [
         let host = tokio::task::spawn_blocking(move || open(&settings)).await??;
         return Ok((host, listeners));
     };
+    if settings.tls.is_none() {
+        tracing::warn!(
+            "{what} {address} takes tokens and spans in the clear: set `tls`, or have a proxy do it"
+        );
+    }
     let data = settings.data.display().to_string();
     let without_tokens = || {
         anyhow!(
