@@ -12,7 +12,7 @@ use wit_parser::Resolve;
 pub(crate) struct Guest {
     /// What `describe` says.
     pub(crate) rules: Vec<GuestRule>,
-    /// WAT that replaces the body of `describe`.
+    /// WAT that replaces the body of `describe`; `DESCRIBED` stands for where the rules lie.
     pub(crate) describe: Option<String>,
     /// WAT of the body of `evaluate`; see [`PRELUDE`] for its parameters and helpers.
     pub(crate) evaluate: String,
@@ -125,7 +125,7 @@ const ALLOCATES: &str = "(call $alloc (local.get 3))";
 
 /// What every guest has: memory, an allocator, and the making of findings.
 const PRELUDE: &str = r#"
-  (global $heap (mut i32) (i32.const 524288))
+  (global $heap (mut i32) (i32.const HEAP))
   (func $alloc (param $size i32) (result i32)
     (local $at i32)
     (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
@@ -184,12 +184,19 @@ impl Guest {
         let describe = self
             .describe
             .clone()
-            .unwrap_or_else(|| format!("(i32.const {described})"));
+            .unwrap_or_else(|| "(i32.const DESCRIBED)".into())
+            .replace("DESCRIBED", &described.to_string());
+        let heap = HEAP.max((BASE as usize + image.bytes.len()).next_multiple_of(64 << 10));
+        let pages = self.pages.max((heap >> 16) as u32 + 8);
         let data = image.bytes.iter().fold(String::new(), |mut data, byte| {
             write!(data, "\\{byte:02x}").unwrap();
             data
         });
-        let prelude = PRELUDE.replacen(ALLOCATES, &(self.realloc.clone() + ALLOCATES), 1);
+        let prelude = PRELUDE.replacen("HEAP", &heap.to_string(), 1).replacen(
+            ALLOCATES,
+            &(self.realloc.clone() + ALLOCATES),
+            1,
+        );
         let text = format!(
             r#"(module
   (memory (export "memory") {pages})
@@ -202,7 +209,6 @@ impl Guest {
     (param i32) (param $text i32) (param i32) (param $text_ends i32) (param i32) (result i32)
     {evaluate})
   (data (i32.const {BASE}) "{data}"))"#,
-            pages = self.pages,
             items = self.items,
             evaluate = self.evaluate,
         );
@@ -238,8 +244,11 @@ fn wrap_world(
     encoder.encode().unwrap()
 }
 
-/// Where the description lies in the guest's memory; the heap begins at 512 KiB.
+/// Where the description lies in the guest's memory.
 const BASE: u32 = 1024;
+
+/// Where the heap begins, unless the description takes more.
+const HEAP: usize = 512 << 10;
 
 /// Memory of a guest from [`BASE`] on.
 #[derive(Default)]

@@ -1,6 +1,10 @@
 //! Packs compiled by the binary, run again as a child with limits.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on stops"
+)]
 #![expect(
     dead_code,
     reason = "the module of hand-made guests serves the unit tests too"
@@ -53,13 +57,9 @@ fn what_the_child_compiles_runs_here() {
     assert_eq!(answer.findings.verdicts, [2]);
 }
 
-/// Guarantees: a small file that is dear to compile ends with the child's limits, not with the host's
-/// patience.
-#[test]
-fn a_pack_that_takes_too_much_to_compile_is_refused() {
-    let sandbox = sandbox(env!("CARGO_BIN_EXE_betrace"));
-    // Every variable changes in the innermost of many loops, so every loop has each of them as a parameter.
-    let (n_loops, n_locals) = (900, 5_000);
+/// A function of loops in each other, in the innermost of which every variable changes: each loop has each variable
+/// as a parameter, so that a few dozen KiB of code come to millions.
+fn dear(n_loops: usize, n_locals: usize) -> Vec<u8> {
     let locals = "i64 ".repeat(n_locals);
     let open = "loop ".repeat(n_loops);
     let close = "local.get 0 br_if 0 end ".repeat(n_loops);
@@ -74,10 +74,18 @@ fn a_pack_that_takes_too_much_to_compile_is_refused() {
         ),
         ..Guest::default()
     };
-    let bytes = guest.build();
-    assert!(bytes.len() < 64 << 10, "{}", bytes.len());
-    let error = sandbox.load(&bytes).unwrap_err();
-    assert!(matches!(error, LoadError::CompileLimit { .. }), "{error}");
+    guest.build()
+}
+
+/// Loads what takes too much, and says of what.
+fn limit_met(bytes: &[u8]) -> String {
+    assert!(bytes.len() < 128 << 10, "{}", bytes.len());
+    let sandbox = sandbox(env!("CARGO_BIN_EXE_betrace"));
+    let error = sandbox.load(bytes).unwrap_err();
+    let LoadError::CompileLimit { what } = error else {
+        panic!("{error}")
+    };
+    what
 }
 
 #[test]
@@ -88,4 +96,54 @@ fn a_program_that_is_no_compiler_is_the_host_s_fault() {
             .unwrap_err();
         assert!(matches!(error, LoadError::Host { .. }), "{error}");
     }
+}
+
+/// Guarantees: a small file that is dear to compile ends with the child's limits, not with the host's patience.
+#[test]
+fn compile_cpu_seconds_max_exceeded() {
+    let what = limit_met(&dear(500, 1_000));
+    // Where others keep the processors busy, the time that passes is up first.
+    assert!(
+        what.contains("5 s of processor time") || what.contains(" ms"),
+        "{what}"
+    );
+}
+
+#[test]
+fn compile_memory_bytes_max_exceeded() {
+    let what = limit_met(&dear(400, 8_000));
+    // It takes about as much of the one as of the other, of time where the processor is slow.
+    assert!(
+        ["1024 MiB of memory", "5 s of processor time", " ms"]
+            .iter()
+            .any(|limit| what.contains(limit)),
+        "{what}"
+    );
+}
+
+fn assert_compiles(bytes: &[u8]) {
+    let pack = sandbox(env!("CARGO_BIN_EXE_betrace")).load(bytes).unwrap();
+    assert_eq!(pack.rules().len(), 1);
+}
+
+#[test]
+fn compile_cpu_seconds_max_obeyed() {
+    assert_compiles(&dear(10, 100));
+}
+
+#[test]
+fn compile_memory_bytes_max_obeyed() {
+    assert_compiles(&dear(20, 200));
+}
+
+#[test]
+fn compiled_bytes_max_obeyed() {
+    let guest = Guest {
+        items: format!(
+            "(func {})",
+            "(drop (i32.load (i32.const 0)))".repeat(50_000)
+        ),
+        ..Guest::default()
+    };
+    assert_compiles(&guest.build());
 }

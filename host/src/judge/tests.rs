@@ -1,5 +1,6 @@
 //! Verdicts from hand-made guests: what the judge adds to what a rule says.
 
+mod calls;
 mod language;
 mod made;
 mod naive;

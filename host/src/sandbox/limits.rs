@@ -69,6 +69,8 @@ pub const VERDICTS_PER_CALL_MAX: usize = 1 << 20;
 /// Rules of one call: keeps its deadline within a minute.
 pub const RULES_PER_CALL_MAX: usize = 64;
 
+const _: () = assert!(RULES_PER_CALL_MAX * TRACES_PER_CALL_MAX <= VERDICTS_PER_CALL_MAX);
+
 /// A rule of the language spends 10 to 60 units on a span; sorting both sides of a join of 16 k spans
 /// about 1,000, a regular expression over a text of 100 bytes on every span about 1,000. This leaves
 /// four times the latter, and stops a loop after some 70 ms.
@@ -119,8 +121,8 @@ pub const TYPES_MAX: u32 = 10_000;
 /// bytes.
 pub const SIGNATURE_MAX: usize = 128;
 
-/// Functions in the guest module of a pack.
-pub const FUNCTIONS_MAX: u32 = 20_000;
+/// Functions in the guest module of a pack. So many empty ones take a few of the seconds that a compiler has.
+pub const FUNCTIONS_MAX: u32 = 10_000;
 
 /// The code of one function: registers are given out by function, in more than linear time.
 pub const FUNCTION_BYTES_MAX: usize = 512 << 10;

@@ -2,6 +2,11 @@
 //!
 //! The child that compiles is tested with the binary, in `tests/compile_child.rs`.
 
+mod limits_of_calls;
+mod limits_of_packs;
+mod limits_of_time;
+mod pairs;
+
 use super::*;
 use crate::{
     guest::{ALWAYS_0, Guest, GuestRule, HAS_NAME, named_rule, rule, wrap_text},
@@ -192,21 +197,6 @@ fn shapes_that_no_pack_has_are_refused_before_they_are_compiled() {
 }
 
 #[test]
-fn a_few_bytes_that_declare_many_locals_are_refused() {
-    let locals = "(local i64 i64 i64 i64)".repeat(10_000);
-    let functions = format!("(func {locals})").repeat(13);
-    let guest = Guest {
-        items: functions,
-        ..Guest::default()
-    };
-    let error = load(&guest).unwrap_err().to_string();
-    assert!(
-        error.contains(" local variables, a pack at most 500000"),
-        "{error}"
-    );
-}
-
-#[test]
 fn features_that_a_rule_has_no_use_for_do_not_exist() {
     let cases = [
         "(memory 1 1 shared)",
@@ -330,7 +320,7 @@ fn a_rule_that_fails_on_a_trial_batch_is_refused_by_name() {
 }
 
 #[test]
-fn fuel_that_suffices_is_obeyed() {
+fn fuel_per_span_obeyed() {
     let rounds = "(local $i i64) (local.set $i (i64.const 5000000))
         (loop $l (br_if $l (i64.ne (local.tee $i (i64.sub (local.get $i) (i64.const 1))) (i64.const 0))))";
     let guest = Guest {
@@ -343,14 +333,14 @@ fn fuel_that_suffices_is_obeyed() {
 }
 
 #[test]
-fn fuel_exceeded_is_a_fault() {
+fn fuel_per_span_exceeded() {
     let fault = fault(&later("(loop $l (br $l))"));
     assert_eq!(fault.kind, Reason::OutOfFuel);
     assert_eq!(fault.fuel_spent, limits::FUEL_PER_SPAN * 16_384);
 }
 
 #[test]
-fn a_deadline_exceeded_with_fuel_unspent_is_a_fault_of_time() {
+fn deadline_min_exceeded() {
     let limits = SandboxLimits {
         instances_max: 1,
         fuel_per_span: 512,
@@ -370,10 +360,18 @@ fn a_deadline_exceeded_with_fuel_unspent_is_a_fault_of_time() {
     assert!(fault.fuel_spent < limits.fuel(1, 4));
 }
 
+/// Takes so many MiB at once.
+fn take(mib: u32) -> Guest {
+    later(&format!("(drop (call $alloc (i32.const {})))", mib << 20))
+}
+
 #[test]
-fn memory_within_the_limit_is_given_and_more_is_a_fault() {
-    let take = |mib: u32| later(&format!("(drop (call $alloc (i32.const {})))", mib << 20));
+fn memory_bytes_max_obeyed() {
     assert_eq!(call(&take(60)).unwrap().findings.verdicts, [0, 0]);
+}
+
+#[test]
+fn memory_bytes_max_exceeded() {
     let fault = fault(&take(64));
     assert_eq!(fault.kind, Reason::MemoryLimit, "{fault}");
     assert_eq!(fault.detail, "asked for more than 64 MiB of memory");
@@ -571,7 +569,7 @@ fn a_call_leaves_nothing_behind_for_the_next() {
 }
 
 #[test]
-fn more_calls_than_instances_wait_their_turn() {
+fn instances_max_exceeded() {
     let sandbox = sandbox();
     let pack = sandbox.load(&Guest::default().build()).unwrap();
     std::thread::scope(|scope| {
@@ -591,7 +589,25 @@ fn more_calls_than_instances_wait_their_turn() {
 }
 
 #[test]
-fn more_packs_than_may_be_loaded_are_refused() {
+fn packs_max_obeyed() {
+    let limits = SandboxLimits {
+        packs_max: 2,
+        instances_max: 1,
+        ..SandboxLimits::default()
+    };
+    let sandbox = Sandbox::new(PackCompiler::InProcess, limits).unwrap();
+    let packs = ["a", "b"].map(|id| {
+        let guest = Guest {
+            rules: vec![rule(id)],
+            ..Guest::default()
+        };
+        sandbox.load(&guest.build()).unwrap()
+    });
+    assert_eq!(sandbox.n_loaded(), packs.len());
+}
+
+#[test]
+fn packs_max_exceeded() {
     let limits = SandboxLimits {
         packs_max: 1,
         instances_max: 1,

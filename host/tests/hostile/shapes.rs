@@ -218,9 +218,9 @@ fn functions_cases() -> Vec<Refused> {
             "1000 parameters and results",
         ),
         refused(
-            "20,001 functions",
-            with_module(&"(func)".repeat(20_001)),
-            "20001 functions, a pack at most 20000",
+            "10,001 functions",
+            with_module(&"(func)".repeat(10_001)),
+            "10001 functions, a pack at most 10000",
         ),
         refused(
             "a function of 600,000 bytes",
@@ -399,7 +399,7 @@ fn a_pack_with_as_much_of_everything_as_it_may_have_is_loaded() {
             format!("(func $f {})", "nop ".repeat(500_000)),
             "(elem declare func $f)".repeat(1_000),
             "(data \"\")".repeat(9_000),
-            "(func (local i64 i64 i64 i64))".repeat(10_000),
+            "(func (local i64 i64 i64 i64))".repeat(9_000),
         ]
         .concat(),
         ..Guest::default()
