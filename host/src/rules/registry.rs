@@ -340,7 +340,7 @@ impl Registry {
             index: version.index,
         };
         let bytes = self.store.pack(version.digest)?.ok_or_else(no_pack)?;
-        let load = self.sandbox.load(&bytes);
+        let load = self.sandbox.load_published(&bytes);
         let pack = load.map_err(|source| RulesError::Load {
             origin: version.origin.clone(),
             source,

@@ -2,7 +2,8 @@
 //!
 //! A compiler's time and memory are not bounded by the size of what it compiles: 32 KiB once took a minute
 //! and 4 GiB. So the host runs its own binary again with [`COMPILE_PACK_ARG`], which limits itself before
-//! it reads a byte: address space and processor time by `setrlimit`, while the parent watches the clock.
+//! it reads a byte: address space and processor time (the next argument, in seconds) by `setrlimit`, while the parent
+//! watches the clock.
 //! The pack goes in over standard input; the compiled code comes back over standard output, or a sentence
 //! over standard error, with status 1 where the pack does not compile and 2 where it is not valid. Any other end
 //! tells which limit it met.
@@ -12,7 +13,7 @@
 //! Nothing that a user uploaded reaches `deserialize`: only what our own child wrote into our own pipe.
 
 use std::{
-    fmt,
+    env, fmt,
     io::{self, Read, Write},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -56,12 +57,19 @@ pub enum PackCompiler {
     InProcess,
 }
 
-/// Validates and compiles a pack that passed the pre-check, within `wall` where a child does it.
+/// How long a child may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CompileTime {
+    pub(super) cpu_seconds: u64,
+    pub(super) wall: Duration,
+}
+
+/// Validates and compiles a pack that passed the pre-check, within `time` where a child does it.
 pub(super) fn compile(
     engine: &Engine,
     compiler: &PackCompiler,
     pack: &[u8],
-    wall: Duration,
+    time: CompileTime,
 ) -> Result<Component, LoadError> {
     match compiler {
         PackCompiler::InProcess => {
@@ -71,7 +79,7 @@ pub(super) fn compile(
             })
         }
         PackCompiler::Child { program } => {
-            let compiled = compile_in_child(program, pack, wall)?;
+            let compiled = compile_in_child(program, pack, time)?;
             deserialize(engine, &compiled).map_err(|error| LoadError::Host {
                 what: format!(
                     "what `{}` compiled does not load: {error:#}",
@@ -93,19 +101,20 @@ fn deserialize(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> 
     unsafe { Component::deserialize(engine, compiled) }
 }
 
-fn compile_in_child(program: &Path, pack: &[u8], wall: Duration) -> Result<Vec<u8>, LoadError> {
+fn compile_in_child(program: &Path, pack: &[u8], time: CompileTime) -> Result<Vec<u8>, LoadError> {
     let host = |what: &str, error: &io::Error| LoadError::Host {
         what: format!("{what} `{}` for compiling: {error}", program.display()),
     };
     let mut child = Command::new(program)
         .arg(COMPILE_PACK_ARG)
+        .arg(time.cpu_seconds.to_string())
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| host("cannot start", &error))?;
-    let talked = talk(&mut child, pack, wall);
+    let talked = talk(&mut child, pack, time.wall);
     if talked.is_err() {
         // It may have ended by itself.
         child.kill().ok();
@@ -119,16 +128,16 @@ fn compile_in_child(program: &Path, pack: &[u8], wall: Duration) -> Result<Vec<u
         }
         return Ok(compiled);
     }
-    Err(why_it_ended(status, sentence))
+    Err(why_it_ended(status, sentence, time.cpu_seconds))
 }
 
 /// Says what it means that the child ended without code.
-fn why_it_ended(status: ExitStatus, sentence: String) -> LoadError {
+fn why_it_ended(status: ExitStatus, sentence: String, cpu_seconds: u64) -> LoadError {
     if let Some(signal) = status.signal() {
         let memory = COMPILE_MEMORY_BYTES_MAX >> 20;
         let signal = Signal::from_named_raw(signal);
         let what = if signal == Some(Signal::XCPU) || signal == Some(Signal::KILL) {
-            format!("{COMPILE_CPU_SECONDS_MAX} s of processor time")
+            format!("{cpu_seconds} s of processor time")
         } else if signal == Some(Signal::ABORT) {
             format!("{memory} MiB of memory")
         } else {
@@ -216,9 +225,10 @@ pub fn compile_child() -> ExitCode {
 }
 
 fn limit_self() -> Result<(), LoadError> {
+    let seconds = env::args().nth(2).and_then(|arg| arg.parse().ok());
     let limits = [
         (Resource::As, COMPILE_MEMORY_BYTES_MAX),
-        (Resource::Cpu, COMPILE_CPU_SECONDS_MAX),
+        (Resource::Cpu, seconds.unwrap_or(COMPILE_CPU_SECONDS_MAX)),
         (Resource::Core, 0),
         // It opens no file; the pipes are open.
         (Resource::Fsize, 0),

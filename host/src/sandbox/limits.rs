@@ -165,6 +165,10 @@ pub const COMPILE_CPU_SECONDS_MAX: u64 = 5;
 /// Time until the compiling child is killed. Less where the upload waited for its turn.
 pub const COMPILE_WALL_MAX: Duration = Duration::from_secs(10);
 
+/// How many times the time of an upload a pack may take that was published and is loaded again, when a host starts:
+/// it was compiled once within the limits, and the machine may be busier.
+pub const COMPILE_AGAIN_TIMES: u32 = 4;
+
 /// The size of a compiled pack.
 pub const COMPILED_BYTES_MAX: u64 = 128 << 20;
 

@@ -21,12 +21,15 @@ use crate::{clock::Clock as _, rule_id::Digest};
 
 use super::{
     Sandbox,
-    bindings::RulePackPre,
-    call::{self, Guest},
-    compile::compile,
+    bindings::{RulePackPre, exports::betrace::rules::pack::Rule},
+    call::{self, CallBudget, Guest, Spend},
+    compile::{CompileTime, compile},
     describe::check_description,
-    error::{LoadError, excerpt},
-    limits::{COMPILE_WALL_MAX, LOAD_WALL_MAX, TRIAL_WALL_MAX},
+    error::{CallError, LoadError, excerpt},
+    limits::{
+        COMPILE_AGAIN_TIMES, COMPILE_CPU_SECONDS_MAX, COMPILE_WALL_MAX, LOAD_WALL_MAX,
+        TRIAL_WALL_MAX,
+    },
     pack::{LoadedMark, PackPlan, PackPre},
     precheck::precheck,
     trial::Trial,
@@ -53,22 +56,43 @@ impl Sandbox {
         let component = self.compile(bytes, begun)?;
         let trial = Trial::begin(self);
         let pre = self.link(&component)?;
-        let rules = trial
-            .call(|spend| call::describe(&self.engine, &pre, spend))?
-            .map_err(LoadError::Describe)?;
-        let rules = check_description(rules)?;
-        let plan = PackPlan::new(&rules)?;
-        let stateful = rules.iter().map(|_| AtomicBool::new(false)).collect();
-        let pack = Arc::new(PackPre {
-            pre,
-            digest,
-            rules,
-            plan,
-            stateful,
-            n_calls: AtomicU64::new(0),
-            _loaded: mark,
-        });
+        let rules = trial.call(|spend| call::describe(&self.engine, &pre, spend))?;
+        let pack = described(pre, digest, rules.map_err(LoadError::Describe)?, mark)?;
         trial.try_out(&pack)?;
+        self.keep(&pack);
+        Ok(pack)
+    }
+
+    /// Loads a pack that was published: it has had its trial, and nobody waits for an answer. A host must start with
+    /// the rules that it had, on a machine that is busier than that on which they were uploaded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`].
+    pub fn load_published(&self, bytes: &[u8]) -> Result<Arc<PackPre>, LoadError> {
+        precheck(bytes)?;
+        let digest = Digest(Sha256::digest(bytes).into());
+        if let Some(pack) = self.loaded(digest) {
+            return Ok(pack);
+        }
+        let mark = self.mark_loaded()?;
+        let time = CompileTime {
+            cpu_seconds: COMPILE_CPU_SECONDS_MAX * u64::from(COMPILE_AGAIN_TIMES),
+            wall: COMPILE_WALL_MAX * COMPILE_AGAIN_TIMES,
+        };
+        let component = self
+            .compiling
+            .enter(|| compile(&self.engine, &self.compiler, bytes, time))?;
+        let pre = self.link(&component)?;
+        let spend = Spend::of_call(&self.limits, 1, 0, CallBudget::default());
+        let rules = self
+            .turnstile
+            .enter(|| call::describe(&self.engine, &pre, &spend))
+            .map_err(|error| match error {
+                CallError::Fault(fault) => LoadError::Describe(fault),
+                CallError::Host { what } => LoadError::Host { what },
+            })?;
+        let pack = described(pre, digest, rules, mark)?;
         self.keep(&pack);
         Ok(pack)
     }
@@ -81,8 +105,11 @@ impl Sandbox {
         };
         // Half of it, so that there is time to compile afterwards.
         let turn = self.compiling.enter_within(left() / 2, || {
-            let wall = COMPILE_WALL_MAX.min(left());
-            compile(&self.engine, &self.compiler, bytes, wall)
+            let time = CompileTime {
+                cpu_seconds: COMPILE_CPU_SECONDS_MAX,
+                wall: COMPILE_WALL_MAX.min(left()),
+            };
+            compile(&self.engine, &self.compiler, bytes, time)
         });
         turn.unwrap_or_else(|| {
             Err(LoadError::Host {
@@ -116,4 +143,25 @@ impl Sandbox {
             .map_err(|error| interface(&error))?;
         RulePackPre::new(pre).map_err(|error| interface(&error))
     }
+}
+
+/// Checks what a pack says of itself, and puts it together.
+fn described(
+    pre: RulePackPre<Guest>,
+    digest: Digest,
+    rules: Vec<Rule>,
+    mark: LoadedMark,
+) -> Result<Arc<PackPre>, LoadError> {
+    let rules = check_description(rules)?;
+    let plan = PackPlan::new(&rules)?;
+    let stateful = rules.iter().map(|_| AtomicBool::new(false)).collect();
+    Ok(Arc::new(PackPre {
+        pre,
+        digest,
+        rules,
+        plan,
+        stateful,
+        n_calls: AtomicU64::new(0),
+        _loaded: mark,
+    }))
 }

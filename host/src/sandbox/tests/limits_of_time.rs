@@ -12,7 +12,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     clock::Clock as _,
-    sandbox::limits::{COMPILE_WALL_MAX, LOAD_WALL_MAX, TRIAL_WALL_MAX},
+    sandbox::limits::{
+        COMPILE_AGAIN_TIMES, COMPILE_CPU_SECONDS_MAX, COMPILE_WALL_MAX, LOAD_WALL_MAX,
+        TRIAL_WALL_MAX,
+    },
 };
 
 /// A program that never answers.
@@ -37,12 +40,19 @@ fn waiting(dir: &TempDir, compiles_max: u32) -> Sandbox {
     Sandbox::new(PackCompiler::Child { program }, limits).unwrap()
 }
 
+fn time(wall: Duration) -> compile::CompileTime {
+    compile::CompileTime {
+        cpu_seconds: COMPILE_CPU_SECONDS_MAX,
+        wall,
+    }
+}
+
 #[test]
 fn compile_wall_max_obeyed() {
     let engine = engine::compiling_engine().unwrap();
     let bytes = Guest::default().build();
     let compiler = PackCompiler::InProcess;
-    assert!(compile::compile(&engine, &compiler, &bytes, COMPILE_WALL_MAX).is_ok());
+    assert!(compile::compile(&engine, &compiler, &bytes, time(COMPILE_WALL_MAX)).is_ok());
 }
 
 #[test]
@@ -53,8 +63,8 @@ fn compile_wall_max_exceeded() {
         program: hanging(&dir),
     };
     let bytes = Guest::default().build();
-    let wall = Duration::from_millis(50);
-    let compiled = compile::compile(&engine, &compiler, &bytes, wall);
+    let time = time(Duration::from_millis(50));
+    let compiled = compile::compile(&engine, &compiler, &bytes, time);
     let Err(LoadError::CompileLimit { what }) = compiled else {
         panic!("it compiled")
     };
@@ -72,7 +82,7 @@ fn compiled_bytes_max_exceeded() {
         &engine,
         &compiler,
         &Guest::default().build(),
-        COMPILE_WALL_MAX,
+        time(COMPILE_WALL_MAX),
     );
     let Err(LoadError::CompileLimit { what }) = compiled else {
         panic!("it compiled")
@@ -173,4 +183,48 @@ fn trial_wall_max_exceeded() {
     let error = sandbox.load(&bytes).unwrap_err().to_string();
     assert!(error.contains("take more than 1500 ms"), "{error}");
     assert!(sandbox.clock.monotonic() < begun + TRIAL_WALL_MAX * 4);
+}
+
+/// A sandbox whose compiler says how many seconds it is given.
+fn telling(dir: &TempDir) -> Sandbox {
+    let program = script(dir, "echo \"it has $2 s\" >&2; exit 1");
+    let limits = SandboxLimits {
+        instances_max: 1,
+        ..SandboxLimits::default()
+    };
+    Sandbox::new(PackCompiler::Child { program }, limits).unwrap()
+}
+
+#[test]
+fn compile_again_times_obeyed() {
+    let dir = TempDir::new().unwrap();
+    let error = telling(&dir).load_published(&Guest::default().build());
+    let seconds = COMPILE_CPU_SECONDS_MAX * u64::from(COMPILE_AGAIN_TIMES);
+    let expected = format!("it does not compile: it has {seconds} s");
+    assert_eq!(error.unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn compile_again_times_exceeded() {
+    // What was not published yet has the time of an upload.
+    let dir = TempDir::new().unwrap();
+    let error = telling(&dir).load(&Guest::default().build());
+    let expected = format!("it does not compile: it has {COMPILE_CPU_SECONDS_MAX} s");
+    assert_eq!(error.unwrap_err().to_string(), expected);
+}
+
+/// A rule of a kind that no trial passes, as a host of another version may have published it.
+#[test]
+fn a_pack_that_was_published_is_not_tried_again() {
+    let company = Guest {
+        evaluate: "(call $answer (local.get $n_rules) (local.get $traces) (i32.gt_u (local.get $traces) (i32.const 1)))".into(),
+        ..Guest::default()
+    };
+    let bytes = company.build();
+    let sandbox = sandbox();
+    assert!(matches!(
+        sandbox.load(&bytes),
+        Err(LoadError::Stateful { .. })
+    ));
+    assert!(sandbox.load_published(&bytes).is_ok());
 }
