@@ -171,6 +171,10 @@ impl From<RulesError> for ApiError {
                 source: LoadError::Host { .. },
                 ..
             } => Self::internal("load the pack", &error),
+            RulesError::Load {
+                source: LoadError::Busy { .. },
+                ..
+            } => Self::new(ErrorCode::Unavailable, error.to_string()),
             RulesError::Load { .. } => Self::new(ErrorCode::InvalidRule, error.to_string()),
             RulesError::Claimed { .. }
             | RulesError::Twice { .. }

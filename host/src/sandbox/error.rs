@@ -142,6 +142,12 @@ pub enum LoadError {
         /// The limit.
         most_ms: u128,
     },
+    /// Others are being loaded.
+    #[error("the host is busy: {what}; try again in some seconds")]
+    Busy {
+        /// With what.
+        what: String,
+    },
     /// No room for another pack.
     #[error("{max} packs are loaded, the most that this host keeps")]
     TooManyPacks {

@@ -169,8 +169,8 @@ pub const COMPILE_WALL_MAX: Duration = Duration::from_secs(10);
 /// it was compiled once within the limits, and the machine may be busier.
 pub const COMPILE_AGAIN_TIMES: u32 = 4;
 
-/// The size of a compiled pack.
-pub const COMPILED_BYTES_MAX: u64 = 128 << 20;
+/// The size of a compiled pack. Metered code is some eight times the size of the guest's.
+pub const COMPILED_BYTES_MAX: u64 = 64 << 20;
 
 /// What `describe` may hand over.
 pub const DESCRIPTION_BYTES_MAX: usize = 16 << 20;

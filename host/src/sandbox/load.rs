@@ -112,11 +112,9 @@ impl Sandbox {
             compile(&self.engine, &self.compiler, bytes, time)
         });
         turn.unwrap_or_else(|| {
-            Err(LoadError::Host {
-                what: format!(
-                    "{} packs are being compiled, as many as may be; try again in some seconds",
-                    self.limits.compiles_max
-                ),
+            let n = self.limits.compiles_max;
+            Err(LoadError::Busy {
+                what: format!("{n} packs are being compiled, as many as may be at a time"),
             })
         })
     }

@@ -9,7 +9,7 @@ mod batch;
 
 use std::time::Duration;
 
-use self::batch::{TRACES, batch};
+use self::batch::{Maker, TRACES};
 use super::{
     Sandbox,
     bindings::exports::betrace::rules::pack::{Batch, Findings},
@@ -26,6 +26,13 @@ pub(super) struct Trial<'a> {
     sandbox: &'a Sandbox,
     /// When, by the sandbox's clock, it must have been heard.
     until: Duration,
+}
+
+/// A pack, and the batches that it is asked about.
+#[derive(Clone, Copy)]
+struct Tried<'a> {
+    pack: &'a PackPre,
+    maker: &'a Maker<'a>,
 }
 
 /// What was said of the trial traces by some rules.
@@ -70,8 +77,8 @@ impl<'a> Trial<'a> {
         let spend = self.spend()?;
         let turnstile = &self.sandbox.turnstile;
         let Some(answer) = turnstile.enter_within(spend.stop.time(), || call(&spend)) else {
-            return Err(LoadError::Host {
-                what: "all instances are taken; try again".into(),
+            return Err(LoadError::Busy {
+                what: "all instances are taken".into(),
             });
         };
         match answer {
@@ -90,7 +97,12 @@ impl<'a> Trial<'a> {
     ///
     /// Which rule fails, or answers differently in other company.
     pub(super) fn try_out(&self, pack: &PackPre) -> Result<(), LoadError> {
-        let all: Vec<u32> = (0..pack.rules.len() as u32).collect();
+        let maker = Maker::new(&pack.plan);
+        let pack = Tried {
+            pack,
+            maker: &maker,
+        };
+        let all: Vec<u32> = (0..pack.pack.rules.len() as u32).collect();
         for rules in all.chunks(RULES_PER_CALL_MAX) {
             // The one that spends too much in company was asked alone, and passed: no company to compare with.
             let Some(whole) = self.hear(pack, rules, &TRACES)? else {
@@ -100,7 +112,7 @@ impl<'a> Trial<'a> {
             let alone = TRACES.chunks(1);
             for traces in alone.chain(TRACES.chunks(2)).chain([backwards.as_slice()]) {
                 if let Some(heard) = self.hear(pack, rules, traces)? {
-                    compare(pack, rules, rules, &whole, &heard)?;
+                    compare(pack.pack, rules, rules, &whole, &heard)?;
                 }
             }
             let (few, others) = rules.split_at(rules.len() / 2);
@@ -108,7 +120,7 @@ impl<'a> Trial<'a> {
                 if !few.is_empty()
                     && let Some(heard) = self.hear(pack, part, &TRACES)?
                 {
-                    compare(pack, rules, part, &whole, &heard)?;
+                    compare(pack.pack, rules, part, &whole, &heard)?;
                 }
             }
         }
@@ -118,12 +130,12 @@ impl<'a> Trial<'a> {
     /// Asks some rules about some traces; `None` where they spend too much together and none of them alone.
     fn hear(
         &self,
-        pack: &PackPre,
+        pack: Tried<'_>,
         rules: &[u32],
         traces: &[u32],
     ) -> Result<Option<Heard>, LoadError> {
-        let batch = batch(&pack.plan, rules, traces);
-        match self.evaluate(pack, rules, &batch)? {
+        let batch = pack.maker.batch(rules, traces);
+        match self.evaluate(pack.pack, rules, &batch)? {
             Ok(findings) => Ok(Some(Heard {
                 traces: traces.to_vec(),
                 batch,
@@ -147,13 +159,13 @@ impl<'a> Trial<'a> {
     /// Says which rule it is that failed. Alone all of them may pass, and then pass in production too.
     fn blame(
         &self,
-        pack: &PackPre,
+        pack: Tried<'_>,
         rules: &[u32],
         traces: &[u32],
         fault: RuleFault,
     ) -> Result<(), LoadError> {
         let refused = |rule: u32, fault| LoadError::Trial {
-            rule: pack.id_of(rule),
+            rule: pack.pack.id_of(rule),
             traces: traces.len(),
             fault,
         };
@@ -161,8 +173,8 @@ impl<'a> Trial<'a> {
             return Err(refused(*rule, fault));
         }
         for rule in rules {
-            let batch = batch(&pack.plan, &[*rule], traces);
-            if let Err(fault) = self.evaluate(pack, &[*rule], &batch)? {
+            let batch = pack.maker.batch(&[*rule], traces);
+            if let Err(fault) = self.evaluate(pack.pack, &[*rule], &batch)? {
                 return Err(refused(*rule, fault));
             }
         }
@@ -176,7 +188,7 @@ impl<'a> Trial<'a> {
             | Reason::Stateful => Err(LoadError::Stateful {
                 rule: rules
                     .first()
-                    .map_or_else(String::new, |rule| pack.id_of(*rule)),
+                    .map_or_else(String::new, |rule| pack.pack.id_of(*rule)),
                 what: format!(
                     "beside other rules of its pack it fails ({fault}), and alone it does not"
                 ),

@@ -121,6 +121,23 @@ fn doubled_type() -> Vec<u8> {
     bytes
 }
 
+/// Components in components, some twelve bytes a level.
+fn nested_components(levels: usize) -> Vec<u8> {
+    let mut begins = Vec::new();
+    let mut len = 8;
+    for _ in 0..levels {
+        let begin = [vec![4], number(len)].concat();
+        len += begin.len() + 8;
+        begins.push(begin);
+    }
+    let mut bytes = component(&[]);
+    for begin in begins.iter().rev() {
+        bytes.extend(begin);
+        bytes.extend(component(&[]));
+    }
+    bytes
+}
+
 fn long_name() -> Vec<u8> {
     let name = "a".repeat(2_000);
     text(&format!(
@@ -148,6 +165,11 @@ pub(crate) fn of_components() -> Vec<Refused> {
             "a module in a nested component",
             with("(component (core module))"),
             "module inside a nested component",
+        ),
+        refused(
+            "components 200,000 deep",
+            nested_components(200_000),
+            "nests components",
         ),
         refused("components three deep", with("(component (component))"), "nests components"),
         refused("two nested components", with("(component) (component)"), "more than one nested component"),
@@ -349,6 +371,11 @@ pub(crate) fn of_modules() -> Vec<Refused> {
         refused("exceptions", with_module("(tag)"), invalid),
         refused("structs of the garbage collector", with_module("(type (struct))"), invalid),
         refused("references to functions", with_module("(func (param (ref func)))"), invalid),
+        refused(
+            "references to things of the host",
+            with_module("(table 1 externref)"),
+            invalid,
+        ),
         refused(
             "tail calls",
             with_module("(func (param i32) (result i32) (return_call 0 (local.get 0)))"),

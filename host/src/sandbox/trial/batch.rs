@@ -4,6 +4,8 @@
 //! contract lets differ, the numbers of rows, of texts and of symbols that no literal has. So a rule may be asked of
 //! the same trace in several companies.
 
+use std::collections::HashMap;
+
 use super::super::{
     bindings::exports::betrace::rules::pack::{Batch, Column, Values},
     pack::PackPlan,
@@ -31,36 +33,70 @@ const FIRST_SYMBOL: u32 = 2;
 /// More than a trace has texts, so that no two traces share a symbol.
 const SYMBOLS_OF_TRACE: u32 = 1 << 16;
 
-/// Returns a batch of traces, with what these rules of a pack read.
-pub(super) fn batch(plan: &PackPlan, rules: &[u32], traces: &[u32]) -> Batch {
-    let mut read = vec![false; plan.wants.len()];
-    for uses in rules.iter().filter_map(|n| plan.by_rule.get(*n as usize)) {
-        for want in &uses.wants {
-            if let Some(read) = read.get_mut(*want as usize) {
-                *read = true;
-            }
+/// Makes batches for a pack. What can be looked up is worked out once: a pack may have 65,536 literals, and keys of
+/// attributes of 16 KiB.
+pub(super) struct Maker<'p> {
+    plan: &'p PackPlan,
+    /// By literal its place; of two that are the same the first.
+    literals: HashMap<&'p str, u32>,
+    /// By want what its key makes of the cells.
+    keys: Vec<u64>,
+}
+
+impl<'p> Maker<'p> {
+    pub(super) fn new(plan: &'p PackPlan) -> Self {
+        let mut literals = HashMap::with_capacity(plan.literals.len());
+        for (place, literal) in (0..).zip(&plan.literals) {
+            literals.entry(literal.as_str()).or_insert(place);
+        }
+        let key = |want: &Want| match &want.column {
+            WantColumn::Attribute { key, .. } => key
+                .bytes()
+                .fold(11, |bits, byte| mix(bits ^ u64::from(byte))),
+            WantColumn::SpanName
+            | WantColumn::Text(_)
+            | WantColumn::Fixed(_)
+            | WantColumn::ElementValue => 0,
+        };
+        Self {
+            plan,
+            literals,
+            keys: plan.wants.iter().map(key).collect(),
         }
     }
-    let mut making = Making::new(plan, traces);
-    let wants = plan.wants.iter().zip(read);
-    let columns = wants
-        .map(|(want, read)| making.column(want, read))
-        .collect();
-    let n_literals = plan.literals.len() as u32;
-    let mut trace_ends = Vec::with_capacity(traces.len());
-    let mut end = 0;
-    for trace in traces {
-        end += n_spans(*trace);
-        trace_ends.push(end);
-    }
-    Batch {
-        traces: traces.len() as u32,
-        trace_ends,
-        facts: traces.iter().map(|trace| facts(*trace)).collect(),
-        columns,
-        literals: (FIRST_SYMBOL..FIRST_SYMBOL + n_literals).collect(),
-        text: making.text,
-        text_ends: making.text_ends,
+
+    /// Returns a batch of traces, with what these rules of the pack read.
+    pub(super) fn batch(&self, rules: &[u32], traces: &[u32]) -> Batch {
+        let plan = self.plan;
+        let mut read = vec![false; plan.wants.len()];
+        for uses in rules.iter().filter_map(|n| plan.by_rule.get(*n as usize)) {
+            for want in &uses.wants {
+                if let Some(read) = read.get_mut(*want as usize) {
+                    *read = true;
+                }
+            }
+        }
+        let mut making = Making::new(self, traces);
+        let wants = plan.wants.iter().zip(&self.keys).zip(read);
+        let columns = wants
+            .map(|((want, key), read)| making.column(want, *key, read))
+            .collect();
+        let n_literals = plan.literals.len() as u32;
+        let mut trace_ends = Vec::with_capacity(traces.len());
+        let mut end = 0;
+        for trace in traces {
+            end += n_spans(*trace);
+            trace_ends.push(end);
+        }
+        Batch {
+            traces: traces.len() as u32,
+            trace_ends,
+            facts: traces.iter().map(|trace| facts(*trace)).collect(),
+            columns,
+            literals: (FIRST_SYMBOL..FIRST_SYMBOL + n_literals).collect(),
+            text: making.text,
+            text_ends: making.text_ends,
+        }
     }
 }
 
@@ -118,8 +154,11 @@ enum Value {
     Text(String),
 }
 
-struct Making<'p> {
-    plan: &'p PackPlan,
+struct Making<'m> {
+    maker: &'m Maker<'m>,
+    plan: &'m PackPlan,
+    /// What the key of the column at hand makes of its cells.
+    key: u64,
     spans: Vec<Row>,
     /// By place of a trace: its texts that are no literals.
     symbols: Vec<Vec<String>>,
@@ -127,8 +166,8 @@ struct Making<'p> {
     text_ends: Vec<u32>,
 }
 
-impl<'p> Making<'p> {
-    fn new(plan: &'p PackPlan, traces: &[u32]) -> Self {
+impl<'m> Making<'m> {
+    fn new(maker: &'m Maker<'m>, traces: &[u32]) -> Self {
         let mut spans = Vec::new();
         for (place, &trace) in (0..).zip(traces) {
             for span in 0..n_spans(trace) {
@@ -142,7 +181,9 @@ impl<'p> Making<'p> {
             }
         }
         Self {
-            plan,
+            maker,
+            plan: maker.plan,
+            key: 0,
             spans,
             symbols: vec![Vec::new(); traces.len()],
             text: Vec::new(),
@@ -164,7 +205,8 @@ impl<'p> Making<'p> {
         }
     }
 
-    fn column(&mut self, want: &Want, is_read: bool) -> Column {
+    fn column(&mut self, want: &Want, key: u64, is_read: bool) -> Column {
+        self.key = key;
         let table = want.column.table();
         let rows = if is_read {
             self.rows(table)
@@ -232,13 +274,7 @@ impl<'p> Making<'p> {
                 Value::Text(name.cloned().unwrap_or_default())
             }
             WantColumn::Text(column) => text(*column, row),
-            WantColumn::Attribute { key, .. } => {
-                let bits = row.bits(
-                    key.bytes()
-                        .fold(11, |bits, byte| mix(bits ^ u64::from(byte))),
-                );
-                self.any(bits)
-            }
+            WantColumn::Attribute { .. } => self.any(row.bits(self.key)),
             WantColumn::ElementValue | WantColumn::Fixed(_) => Value::Missing,
         }
     }
@@ -268,11 +304,10 @@ impl<'p> Making<'p> {
     }
 
     fn symbol(&mut self, row: Row, text: String) -> u32 {
-        let literals = &self.plan.literals;
-        if let Some(at) = literals.iter().position(|literal| *literal == text) {
-            return FIRST_SYMBOL + at as u32;
+        if let Some(place) = self.maker.literals.get(text.as_str()) {
+            return FIRST_SYMBOL + place;
         }
-        let first = FIRST_SYMBOL + literals.len() as u32 + row.place * SYMBOLS_OF_TRACE;
+        let first = FIRST_SYMBOL + self.plan.literals.len() as u32 + row.place * SYMBOLS_OF_TRACE;
         let Some(symbols) = self.symbols.get_mut(row.place as usize) else {
             return first;
         };
@@ -404,8 +439,9 @@ mod tests {
                 literals: vec![0],
             }],
         };
-        let both = batch(&plan, &[0], &[2, 4]);
-        let alone = batch(&plan, &[0], &[4]);
+        let maker = Maker::new(&plan);
+        let both = maker.batch(&[0], &[2, 4]);
+        let alone = maker.batch(&[0], &[4]);
         assert_eq!(both.trace_ends, [3, 8]);
         let (Values::U8s(of_both), Values::U8s(of_one)) =
             (&both.columns[0].values, &alone.columns[0].values)
