@@ -1,6 +1,7 @@
 //! `betrace serve`.
 
 mod config;
+pub mod folders;
 mod follow;
 mod running;
 
@@ -22,6 +23,7 @@ use crate::{
 };
 
 use config::Config;
+use folders::RulesFolder;
 use follow::{Follower, Following, Looked};
 pub(super) use running::{Running, Settings};
 
@@ -70,8 +72,9 @@ pub struct Args {
     pub tls_key: Option<PathBuf>,
     /// A folder of rules (.btr, .wasm) to publish before accepting, and to follow: what changes there
     /// is published, what is taken out there is taken out. A mistake leaves the last good rules live.
-    #[arg(long, value_name = "DIR")]
-    pub rules: Option<PathBuf>,
+    /// With tokens it says whose they are: `--rules acme=DIR`, as often as there are tenants.
+    #[arg(long, value_name = "[TENANT=]DIR")]
+    pub rules: Vec<RulesFolder>,
     /// A trace whose root has ended is judged when it has been quiet so long. [default: 7s]
     #[arg(long, value_name = "DURATION")]
     pub settle: Option<DurationArg>,
@@ -88,18 +91,20 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
     };
     let config = config.overridden_by(&args);
     // Compiled before anything is opened: a mistake in a rule changes nothing, and is shown as the compiler shows it.
-    let rules = config.rules.clone().map(|folder| Rules {
-        read: packs::read(std::slice::from_ref(&folder), DenyArgs::default(), console).map(drop),
-        folder,
-    });
-    let rules = match rules {
-        // There are no last good rules to go on with.
-        Some(Rules { folder, read }) if !Store::is_in(&args.data) => {
-            let read = Ok(read?);
-            Some(Rules { folder, read })
-        }
-        rules => rules,
-    };
+    let mut rules = Vec::new();
+    for of in &config.rules.0 {
+        let folder = std::slice::from_ref(&of.folder);
+        let read = packs::read(folder, DenyArgs::default(), console).map(drop);
+        let read = match read {
+            // There are no last good rules to go on with.
+            Err(failure) if !Store::is_in(&args.data) => return Err(failure),
+            read => read,
+        };
+        rules.push(Rules {
+            of: of.clone(),
+            read,
+        });
+    }
     logs::start();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -108,21 +113,21 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
     runtime.block_on(serve(config.settings(args.data), rules, console))
 }
 
-/// The folder of rules, and whether they compile.
+/// A folder of rules, and whether they compile.
 struct Rules {
-    folder: PathBuf,
+    of: RulesFolder,
     read: Result<(), Failure>,
 }
 
-async fn serve(settings: Settings, rules: Option<Rules>, console: &mut Console) -> Outcome {
+async fn serve(settings: Settings, rules: Vec<Rules>, console: &mut Console) -> Outcome {
     // Heard from the first moment on: a start may take long.
     let mut terminate =
         signal(SignalKind::terminate()).map_err(|error| Failure::usage(anyhow!(error)))?;
     let mut running = Running::start(settings).await.map_err(not_started)?;
-    let following = match rules {
-        Some(rules) => Some(running.follow(rules).await?),
-        None => None,
-    };
+    let mut following = Vec::with_capacity(rules.len());
+    for rules in rules {
+        following.push(running.follow(rules).await?);
+    }
     let Running {
         grpc, http, api, ..
     } = &running;
@@ -162,9 +167,13 @@ impl Running {
     /// Publishes the rules of a folder, and follows it from then on. Where they cannot be published the ones that the
     /// folder had before stay live; where there were none, that is an error.
     async fn follow(&self, rules: Rules) -> Result<Following, Failure> {
-        let operations = self.operations(follow::PUBLISHER);
+        let operations = self.operations(rules.of.tenant.clone(), follow::PUBLISHER);
         let begin = move || -> Result<Following, Failure> {
-            let Rules { folder, read } = rules;
+            let Rules {
+                of: RulesFolder { tenant: _, folder },
+                read,
+            } = rules;
+            follow::check_tenant(&operations)?;
             let had_rules = follow::has_published(&operations)?;
             let mut follower = Follower::new(folder.clone(), operations);
             let published = read.and_then(|()| follower.publish().map_err(Failure::wrong));

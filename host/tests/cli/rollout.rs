@@ -95,6 +95,22 @@ fn a_dry_run_tells_by_trace_what_would_fire_and_what_would_stop() {
 }
 
 #[test]
+fn the_rules_of_a_folder_are_of_a_tenant_that_is_there() {
+    let rollout = Rollout::new(&[]);
+    let free = "127.0.0.1:0";
+    let listen = ["--grpc", free, "--http", free, "--api", free];
+    let serve = |rules: &str| rollout.run(&[&["serve", "--rules", rules], &listen[..]].concat());
+    for rules in ["acme=.", "no tenant=."] {
+        serve(rules).exits(3).says(&["tenant"]);
+    }
+    rollout.run(&["tenants", "create", "acme"]).exits(0);
+    // There are tokens from here on, and the folder's tenant is none that has one.
+    serve("umbrella=.")
+        .exits(3)
+        .says(&["there is no tenant `umbrella`", "tenants create umbrella"]);
+}
+
+#[test]
 fn signals_of_a_version_on_trial_are_marked_until_it_is_published_for_good() {
     let rollout = Rollout::new(&["--shadow"]);
     let signals = |mode: &str| rollout.json(&["signals", "list", "--mode", mode]);

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use serde::{Deserialize, Deserializer};
 
-use super::{Args, Settings};
+use super::{Args, Settings, folders::RulesFolders};
 use crate::{assemble::AssembleOptions, listen::TlsFiles, live::LiveOptions, time::DurationArg};
 
 /// What a configuration file may say. A name that is not here is an error.
@@ -19,7 +19,8 @@ pub(super) struct Config {
     grpc: Option<SocketAddr>,
     http: Option<SocketAddr>,
     api: Option<SocketAddr>,
-    pub(super) rules: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) rules: RulesFolders,
     #[serde(default, deserialize_with = "duration")]
     settle: Option<DurationArg>,
     #[serde(default, deserialize_with = "duration")]
@@ -44,7 +45,7 @@ impl Config {
             .with_context(|| format!("`{}` is not a configuration", file.display()))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         Ok(Self {
-            rules: config.rules.map(|rules| folder.join(rules)),
+            rules: config.rules.below(folder),
             tls: config.tls.map(|Tls { cert, key }| Tls {
                 cert: folder.join(cert),
                 key: folder.join(key),
@@ -73,7 +74,11 @@ impl Config {
             grpc: grpc.or(self.grpc),
             http: http.or(self.http),
             api: api.or(self.api),
-            rules: rules.clone().or(self.rules),
+            rules: if rules.is_empty() {
+                self.rules
+            } else {
+                RulesFolders(rules.clone())
+            },
             settle: settle.or(self.settle),
             idle: idle.or(self.idle),
         }
@@ -124,7 +129,7 @@ mod tests {
             api: None,
             tls_cert: None,
             tls_key: None,
-            rules: None,
+            rules: Vec::new(),
             settle: None,
             idle: None,
         }

@@ -25,6 +25,7 @@ use crate::{
     },
     rules::Applied,
     store::RuleRecord,
+    tenant::TenantId,
 };
 
 /// How long between two looks: a change is live within two of them and the compiling.
@@ -151,6 +152,31 @@ fn why(failure: Failure) -> anyhow::Error {
         Failure::Error { error, .. } => error,
         Failure::ReaderGone => anyhow!("nobody reads"),
     }
+}
+
+/// Refuses to publish for a tenant that nobody can be.
+///
+/// # Errors
+///
+/// Where there is no such tenant.
+pub(super) fn check_tenant(operations: &Local) -> Result<(), Failure> {
+    let (store, tenant) = (&operations.rooms().store, operations.tenant());
+    let is_there = if store.asks_for_tokens() {
+        store.tenants()?.contains(tenant)
+    } else {
+        // Without tokens everybody is that one.
+        *tenant == TenantId::default_tenant()
+    };
+    if is_there {
+        return Ok(());
+    }
+    let error = anyhow!("there is no tenant `{tenant}` that the rules could be of");
+    let help = format!(
+        "make it with `betrace tenants create {tenant} --data {}`, or name another with --rules TENANT=DIR; \
+         without tokens there is none but `default`",
+        store.dir().display()
+    );
+    Err(Failure::usage(error).help(help))
 }
 
 /// Whether rules that the folder had before are live.

@@ -166,14 +166,9 @@ impl Running {
         Ok(running)
     }
 
-    /// Returns what the default tenant may ask, without a detour through the network; `who` is named in the history of
-    /// rules.
-    pub(in crate::cli) fn operations(&self, who: &str) -> Local {
-        Local::new(
-            self.host.rooms.clone(),
-            TenantId::default_tenant(),
-            who.to_owned(),
-        )
+    /// Returns what a tenant may ask, without a detour through the network; `who` is named in the history of rules.
+    pub(in crate::cli) fn operations(&self, tenant: TenantId, who: &str) -> Local {
+        Local::new(self.host.rooms.clone(), tenant, who.to_owned())
     }
 
     /// Waits until a listener fails, which none does by itself.
