@@ -7,7 +7,7 @@
 
 use std::{fs, time::Duration};
 
-use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline};
+use wasmtime::{Engine, FrameInfo, ResourceLimiter, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::verdict::Reason;
 
@@ -262,6 +262,17 @@ impl Call<'_> {
         });
     }
 
+    /// Says why an answer could not be taken over.
+    fn said_of_answer(&self, error: &wasmtime::Error) -> String {
+        let what = format!("{error:#}");
+        // The engine's error has no type that could be asked for.
+        if what.contains("fuel allocated for hostcalls") {
+            let most = self.lifted;
+            return format!("hands over more than the {most} bytes that its answer may take");
+        }
+        what
+    }
+
     fn spent(&self, store: &Store<Guest>) -> u64 {
         self.spend
             .fuel
@@ -294,8 +305,8 @@ impl Call<'_> {
                     format!("asked for more than {most} MiB of memory")
                 }
             },
-            (_, Some(trap)) => format!("{trap} {error}"),
-            (_, None) => format!("{error:#}"),
+            (_, Some(trap)) => said_of_trap(*trap, error),
+            (_, None) => self.said_of_answer(error),
         };
         RuleFault {
             kind,
@@ -303,6 +314,18 @@ impl Call<'_> {
             detail: excerpt(detail.trim_end()),
             fuel_spent: self.spent(store),
         }
+    }
+}
+
+/// Says what trapped, and in which function where that has a name.
+fn said_of_trap(trap: Trap, error: &wasmtime::Error) -> String {
+    let trap = trap.to_string();
+    let what = trap.strip_prefix("wasm trap: ").unwrap_or(&trap);
+    let backtrace = error.downcast_ref::<WasmBacktrace>();
+    let frame = backtrace.and_then(|backtrace| backtrace.frames().first());
+    match frame.and_then(FrameInfo::func_name) {
+        Some(name) => format!("{what}, in function `{name}`"),
+        None => what.to_owned(),
     }
 }
 

@@ -477,7 +477,10 @@ fn lists_that_are_not_there_and_verdicts_out_of_range_are_faults() {
         ),
         (set(4, "(i32.const 0x7fffffff)"), "out of bounds"),
         (set(0, "(i32.const 0x7ffffff0)"), "out of bounds"),
-        (set(4, "(i32.const 60000)"), "fuel"),
+        (
+            set(4, "(i32.const 60000)"),
+            "hands over more than the 4144 bytes that its answer may take",
+        ),
         (set(12, "(i32.const 1)"), "1 violations with 0 traces"),
         (verdict(0, 4), "a verdict of 4"),
         (verdict(1, 3), "does not say `facts`"),

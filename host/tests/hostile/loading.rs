@@ -22,6 +22,13 @@ fn describing(body: &str) -> Vec<u8> {
     .build()
 }
 
+/// Describes itself rightly but for what `lie` does to `$rule`, the record of its one rule.
+fn lying(lie: &str) -> Vec<u8> {
+    describing(&format!(
+        "(local $rule i32) (local.set $rule (i32.load (i32.const DESCRIBED))) {lie} (i32.const DESCRIBED)"
+    ))
+}
+
 fn judging(body: &str) -> Vec<u8> {
     Guest {
         evaluate: format!("{body} {ALWAYS_0}"),
@@ -130,6 +137,35 @@ fn describing_cases() -> Vec<Refused> {
             "bad_output",
         ),
         refused(
+            "an id that is no UTF-8",
+            lying("(i32.store8 (i32.load (local.get $rule)) (i32.const 255))"),
+            "bad_output",
+        ),
+        refused(
+            "an id of four thousand million bytes",
+            lying("(i32.store offset=4 (local.get $rule) (i32.const -1))"),
+            "bad_output",
+        ),
+        refused(
+            "an id beyond the memory",
+            lying("(i32.store (local.get $rule) (i32.const 0x7ffffff0))"),
+            "bad_output",
+        ),
+        refused(
+            "names beyond the memory",
+            lying(
+                "(i32.store offset=52 (local.get $rule) (i32.const 0x7ffffff0)) (i32.store offset=56 (local.get $rule) (i32.const 9))",
+            ),
+            "bad_output",
+        ),
+        refused(
+            "a part of a message of a kind that is not there",
+            lying(
+                "(i32.store offset=28 (local.get $rule) (local.get $rule)) (i32.store offset=32 (local.get $rule) (i32.const 1)) (i32.store8 (local.get $rule) (i32.const 9))",
+            ),
+            "bad_output",
+        ),
+        refused(
             "describing with all memory",
             describing(&format!("{GROW} unreachable")),
             "memory_limit",
@@ -227,7 +263,7 @@ fn trial_cases() -> Vec<Refused> {
     };
     vec![
         refused("judging without end", judging(LOOP), "rule `r` failed on a trial batch of 8 traces: out_of_fuel"),
-        refused("judging by a trap", judging("unreachable"), "trapped: wasm trap: wasm `unreachable`"),
+        refused("judging by a trap", judging("unreachable"), "trapped: wasm `unreachable` instruction executed"),
         refused("a trap in a function whose name has 50,000 bytes", noisy.build(), "call stack exhausted"),
         refused("judging with all memory", judging(GROW), "asked for more than 64 MiB of memory"),
         refused(

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use betrace::{
-    sandbox::{Batch, CallBudget, CallError, PackCompiler, Sandbox, SandboxLimits},
+    sandbox::{Batch, CallBudget, CallError, LoadError, PackCompiler, Sandbox, SandboxLimits},
     verdict::Reason,
 };
 
@@ -87,6 +87,30 @@ fn a_rule_that_never_ends_computes_for_no_more_than_twice_its_deadline() {
         if let (Some(before), Some(after)) = (before, computed()) {
             let took = after.saturating_sub(before);
             assert!(took < 2 * DEADLINE, "{name}: {took:?}");
+        }
+    }
+}
+
+/// Before a pack is published somebody waits for the answer: what stops it then is time that passes.
+#[test]
+fn a_pack_that_never_starts_or_describes_itself_is_refused_in_time() {
+    let sandbox = Sandbox::new(PackCompiler::InProcess, limits()).unwrap();
+    let starts = Guest {
+        items: "(func $start (loop $l (br $l))) (start $start)".into(),
+        ..Guest::default()
+    };
+    let describes = Guest {
+        describe: Some("(loop $l (br $l)) unreachable".into()),
+        ..Guest::default()
+    };
+    for guest in [starts, describes] {
+        let before = computed();
+        let error = sandbox.load(&guest.build()).unwrap_err();
+        assert!(matches!(error, LoadError::TrialLimit { .. }), "{error}");
+        if let (Some(before), Some(after)) = (before, computed()) {
+            // Compiling is in it.
+            let took = after.saturating_sub(before);
+            assert!(took < Duration::from_secs(3), "{took:?}");
         }
     }
 }

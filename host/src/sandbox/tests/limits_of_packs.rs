@@ -417,6 +417,6 @@ fn description_bytes_max_obeyed() {
 fn description_bytes_max_exceeded() {
     assert_says(
         load(&repeating(NAMES_OF_DESCRIPTION)),
-        "`describe` failed: bad_output",
+        "hands over more than the 16777216 bytes that its answer may take",
     );
 }
