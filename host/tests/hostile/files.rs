@@ -1,11 +1,15 @@
 //! Files that are no component, and components that were damaged.
 
+use std::sync::LazyLock;
+
+use betrace::sandbox::{LoadError, PackCompiler, Sandbox};
+use proptest::prelude::*;
+
 use crate::{
     Refused, check_refused,
     guest::{Guest, HAS_NAME, named_rule},
     limits, make, refused,
 };
-use betrace::sandbox::{LoadError, PackCompiler, Sandbox};
 
 fn good() -> Guest {
     Guest {
@@ -13,6 +17,13 @@ fn good() -> Guest {
         evaluate: HAS_NAME.into(),
         ..Guest::default()
     }
+}
+
+/// A sandbox without a child: thousands of components are quick, and a child could only hide a panic.
+fn in_process() -> &'static Sandbox {
+    static SANDBOX: LazyLock<Sandbox> =
+        LazyLock::new(|| Sandbox::new(PackCompiler::InProcess, limits()).unwrap());
+    &SANDBOX
 }
 
 pub(crate) fn cases() -> Vec<Refused> {
@@ -102,8 +113,7 @@ fn what_is_no_component_is_refused_with_what_it_is() {
 /// Damaged at any place, a pack is refused or judges; it never brings the host down, nor is the host blamed.
 #[test]
 fn a_pack_that_was_cut_or_flipped_anywhere_has_an_answer() {
-    // In this process, so that thousands of them are quick; a child could only hide a panic.
-    let sandbox = Sandbox::new(PackCompiler::InProcess, limits()).unwrap();
+    let sandbox = in_process();
     let whole = good().build();
     for end in (0..whole.len()).step_by(7) {
         // Between two sections a component may end, and then lacks what a pack has.
@@ -129,4 +139,37 @@ fn a_pack_that_was_cut_or_flipped_anywhere_has_an_answer() {
     println!("of those with a flipped bit {loaded} load and {refused} are refused");
     // Names, and constants that nothing checks, may change unseen.
     assert!(refused > loaded, "{refused} {loaded}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Sections of any kind, with anything in them, are looked through without harm.
+    #[test]
+    fn any_sections_have_an_answer(
+        sections in prop::collection::vec((0_u8..13, prop::collection::vec(any::<u8>(), 0..40)), 0..12),
+        is_module in any::<bool>(),
+    ) {
+        let bytes = if is_module { make::with_sections(&sections) } else { make::component(&sections) };
+        let loaded = in_process().load(&bytes);
+        let is_blamed = matches!(loaded, Err(LoadError::Host { .. }));
+        prop_assert!(!is_blamed, "the host is blamed");
+    }
+
+    /// A good pack with a piece of it somewhere else has an answer.
+    #[test]
+    fn a_pack_whose_pieces_were_exchanged_has_an_answer(
+        from in any::<prop::sample::Index>(),
+        to in any::<prop::sample::Index>(),
+        len in 1_usize..200,
+    ) {
+        let mut bytes = good().build();
+        let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
+        let piece = bytes[from..(from + len).min(bytes.len())].to_vec();
+        let end = (to + piece.len()).min(bytes.len());
+        bytes[to..end].copy_from_slice(&piece[..end - to]);
+        let loaded = in_process().load(&bytes);
+        let is_blamed = matches!(loaded, Err(LoadError::Host { .. }));
+        prop_assert!(!is_blamed, "the host is blamed");
+    }
 }
