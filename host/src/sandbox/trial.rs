@@ -103,31 +103,37 @@ impl<'a> Trial<'a> {
             maker: &maker,
         };
         let all: Vec<u32> = (0..pack.pack.rules.len() as u32).collect();
-        for rules in all.chunks(RULES_PER_CALL_MAX) {
-            // The one that spends too much in company was asked alone, and passed: no company to compare with.
-            let Some(whole) = self.hear(pack, rules, &TRACES)? else {
-                continue;
-            };
-            let backwards: Vec<u32> = TRACES.iter().rev().copied().collect();
-            let alone = TRACES.chunks(1);
-            for traces in alone.chain(TRACES.chunks(2)).chain([backwards.as_slice()]) {
-                if let Some(heard) = self.hear(pack, rules, traces)? {
-                    compare(pack.pack, rules, rules, &whole, &heard)?;
-                }
+        let mut chunks = all.chunks(RULES_PER_CALL_MAX);
+        chunks.try_for_each(|rules| self.try_rules(pack, rules))
+    }
+
+    /// Asks some rules about the trial traces in several companies.
+    fn try_rules(&self, pack: Tried<'_>, rules: &[u32]) -> Result<(), LoadError> {
+        let Some(whole) = self.hear(pack, rules, &TRACES)? else {
+            // Together they spend too much: each is asked by itself, or company would be a way around the question.
+            let mut each = rules.chunks(1);
+            return each.try_for_each(|rule| self.try_rules(pack, rule));
+        };
+        let backwards: Vec<u32> = TRACES.iter().rev().copied().collect();
+        let alone = TRACES.chunks(1);
+        for traces in alone.chain(TRACES.chunks(2)).chain([backwards.as_slice()]) {
+            if let Some(heard) = self.hear(pack, rules, traces)? {
+                compare(pack.pack, rules, rules, &whole, &heard)?;
             }
-            let (few, others) = rules.split_at(rules.len() / 2);
-            for part in [few, others] {
-                if !few.is_empty()
-                    && let Some(heard) = self.hear(pack, part, &TRACES)?
-                {
-                    compare(pack.pack, rules, part, &whole, &heard)?;
-                }
+        }
+        let (few, others) = rules.split_at(rules.len() / 2);
+        for part in [few, others] {
+            if !few.is_empty()
+                && let Some(heard) = self.hear(pack, part, &TRACES)?
+            {
+                compare(pack.pack, rules, part, &whole, &heard)?;
             }
         }
         Ok(())
     }
 
-    /// Asks some rules about some traces; `None` where they spend too much together and none of them alone.
+    /// Asks some rules about some traces; `None` where they spend too much together and none of them alone. Of one rule
+    /// alone it is never `None`.
     fn hear(
         &self,
         pack: Tried<'_>,

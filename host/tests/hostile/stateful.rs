@@ -78,7 +78,19 @@ pub(crate) fn refused_cases() -> Vec<Refused> {
         ),
         ..company.clone()
     };
+    let hides = Guest {
+        rules: vec![rule("a"), rule("b")],
+        evaluate: "(if (i32.gt_u (local.get $n_rules) (i32.const 1)) (then (loop $l (br $l))))
+            (call $answer (local.get $n_rules) (local.get $traces) (i32.gt_u (local.get $traces) (i32.const 1)))"
+            .into(),
+        ..Guest::default()
+    };
     vec![
+        refused(
+            "rules that spend too much in company and hide behind it",
+            hides.build(),
+            said,
+        ),
         refused(
             "a rule that remembers the trace before",
             remembers.build(),
