@@ -7,10 +7,13 @@
 //! most such rules before they are published; this finds those that wait for traces of a kind.
 //!
 //! The sample costs one call in [`AGAIN_ONE_CALL_IN`] of each pack, of [`AGAIN_TRACES_MAX`] traces of it. Which traces
-//! those are moves on with each sample, and no guest can tell that it is asked again.
+//! those are moves on with each sample, and no guest can tell that it is asked again. A pack that spends more alone than
+//! in company makes its calls dearer by an eighth at most.
 
-use crate::sandbox::{Batch, CallBudget, CallError, Findings, PackPre, Sandbox, said_of};
-use crate::verdict::Reason;
+use crate::{
+    sandbox::{Batch, CallBudget, CallError, Findings, PackPre, Sandbox, said_of},
+    verdict::Reason,
+};
 
 use super::{
     JudgeError,
@@ -71,13 +74,16 @@ impl Judged<'_> {
             Err(CallError::Host { what }) => return Err(JudgeError::Sandbox { what }),
         };
         for (number, rule) in self.rules.iter().enumerate() {
+            if self.pack.is_stateful(*rule) {
+                continue;
+            }
             let before = said_of(self.findings, self.batch, number, trace);
             let same = match &answer {
                 Some(alone) => said_of(alone, &batch, number, 0) == before,
                 // Whose doing it is that the call fails, each of them must show alone.
                 None => self.passes_alone(views, *rule, trace)?,
             };
-            if !same && !self.pack.is_stateful(*rule) {
+            if !same {
                 self.pack.mark_stateful(*rule);
                 let rule = self.pack.rules().get(*rule as usize).map(|rule| &rule.id);
                 tracing::warn!(
