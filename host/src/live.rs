@@ -91,6 +91,8 @@ struct Shared {
     rates: Rates,
     /// Read while a request is handed to the inbox; written to wait until those that are have been.
     handing_over: RwLock<()>,
+    /// Held while a tenant is forgotten.
+    forgetting: Mutex<()>,
     to_assembly: Mutex<Option<Sender<Message>>>,
     stopping: AtomicBool,
     failed: OnceLock<String>,
@@ -136,8 +138,8 @@ impl Live {
             assemble,
             seal_every,
         } = options;
-        // A tick has a place of its own.
-        let (to_assembly, from_inbox) = bounded(PENDING_REQUESTS_MAX + 1);
+        // A tick, and the one tenant that is being forgotten, have places of their own.
+        let (to_assembly, from_inbox) = bounded(PENDING_REQUESTS_MAX + 2);
         let (wake, woken) = bounded(1);
         let shared = Arc::new(Shared {
             store: store.clone(),
@@ -147,6 +149,7 @@ impl Live {
             pending: Pending::default(),
             rates: Rates::default(),
             handing_over: RwLock::default(),
+            forgetting: Mutex::default(),
             to_assembly: Mutex::new(Some(to_assembly)),
             stopping: AtomicBool::new(false),
             failed: OnceLock::new(),
@@ -220,6 +223,11 @@ impl Live {
     ///
     /// Where the inbox cannot be written.
     pub fn forget(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        let _one_at_a_time = self
+            .shared
+            .forgetting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         // Whoever saw the tenant before it began to leave has handed over; whoever comes now is refused.
         drop(
             self.shared

@@ -90,6 +90,8 @@ struct Inner {
     /// Held while tenants, their limits or their tokens change, so that catalog and directory agree. Taken before the
     /// others.
     tenants_lock: Mutex<()>,
+    /// Held while a tenant's data go. Taken before all others.
+    removal_lock: Mutex<()>,
     signal_changes: watch::Sender<u64>,
     // Given up last.
     _lock: DirLock,
@@ -99,6 +101,12 @@ impl Inner {
     fn lock_blocks(&self) -> MutexGuard<'_, ()> {
         // Guards no data of its own.
         self.blocks_lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_removal(&self) -> MutexGuard<'_, ()> {
+        self.removal_lock
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,6 +177,7 @@ impl Store {
                 blocks_lock: Mutex::new(()),
                 catalog_lock: Mutex::new(()),
                 tenants_lock: Mutex::new(()),
+                removal_lock: Mutex::new(()),
                 signal_changes: watch::Sender::new(last_change),
                 _lock: lock,
             }),

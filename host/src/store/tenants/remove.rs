@@ -54,7 +54,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes all that is left of a tenant whose removal has begun. What is under way of it must have ended: spans of it
+    /// Removes all that is left of a tenant whose removal has begun; of one that is not leaving, nothing. What is under way of it must have ended: spans of it
     /// that are assembled or sealed meanwhile would come back.
     ///
     /// # Errors
@@ -62,6 +62,11 @@ impl Store {
     /// What reading and writing may show; the rest is removed by calling it again, or by the next open.
     pub fn finish_removal(&self, tenant: &TenantId) -> Result<(), StoreError> {
         let inner = &*self.inner;
+        // Who removes the same tenant at the same time must not remove one that is created after it.
+        let _one_at_a_time = inner.lock_removal();
+        if !self.leaving()?.contains(tenant) {
+            return Ok(());
+        }
         inner.inbox.erase(tenant)?;
         self.remove_blocks(tenant)?;
         let catalog = &inner.catalog;
@@ -69,7 +74,7 @@ impl Store {
         in_batches(catalog, |txn| signals::remove_some(txn, name))?;
         in_batches(catalog, |txn| coverage::remove_some(txn, name))?;
         rules::remove_all(catalog, tenant)?;
-        let _one_at_a_time = inner.lock_tenants();
+        let _no_creation = inner.lock_tenants();
         catalog.write(|txn| {
             txn.open_table(TENANTS)?.remove(name)?;
             txn.open_table(LEAVING)?.remove(name)?;
@@ -86,8 +91,15 @@ impl Store {
 
     /// Finishes what was cut short. At open: nothing is under way.
     pub(in crate::store) fn finish_removals(&self) -> Result<(), StoreError> {
+        for tenant in &self.leaving()? {
+            self.finish_removal(tenant)?;
+        }
+        Ok(())
+    }
+
+    fn leaving(&self) -> Result<Vec<TenantId>, StoreError> {
         let catalog = &self.inner.catalog;
-        let leaving = catalog.read(|txn| {
+        catalog.read(|txn| {
             let mut leaving = Vec::new();
             if let Some(table) = open_if_there(txn, LEAVING)? {
                 for row in table.iter()? {
@@ -96,11 +108,7 @@ impl Store {
                 }
             }
             Ok(leaving)
-        })?;
-        for tenant in &leaving {
-            self.finish_removal(tenant)?;
-        }
-        Ok(())
+        })
     }
 
     /// Takes the blocks off the list, then their verdicts, chunks and postings. Chunks that somebody reads at this moment

@@ -98,8 +98,10 @@ fn a_removed_tenant_leaves_no_entry_in_any_table_and_others_keep_theirs() {
     let again = host.store.begin_removal(&acme);
     assert!(matches!(again, Err(StoreError::UnknownTenant { .. })));
     assert_eq!(host.store.limits(&acme), TenantLimits::default());
-    // Its name may be another's, who finds nothing.
+    // Its name may be another's, who finds nothing, and whom a second removal of the first does not touch.
     create(&host, "acme");
+    host.store.finish_removal(&acme).unwrap();
+    assert!(host.store.takes_from(&acme));
     assert!(host.registry.live(&acme).unwrap().rules().is_empty());
     assert!(host.store.rule_records(&acme).unwrap().is_empty());
     host.send_of(&acme, vec![span(1, 1, "new")]).unwrap();
