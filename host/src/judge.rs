@@ -14,15 +14,18 @@
 //! | the calls, for several blocks at once | `group` |
 //! | the calls again where they fail | `repeat` |
 //! | a sample of the calls again, trace by trace | `stateful` |
+//! | what calls cost, and how far a caller lets them go | `meter`, `costs` |
 //! | findings -> verdicts, and what incomplete traces change | `outcome` |
 //! | what a violation says | `message` |
 //!
 //! Not here: what becomes of a verdict (`live`, `replay`), and which rules judge which block (`rules`).
 
 mod candidates;
+mod costs;
 mod group;
 mod limits;
 mod message;
+mod meter;
 mod outcome;
 mod plan;
 mod project;
@@ -43,8 +46,10 @@ use crate::{
 };
 
 pub use self::{
-    group::{BlockVerdicts, judge_blocks},
+    costs::{BatchFault, Cost, Costs, RuleCost},
+    group::{BlockVerdicts, judge_blocks, judge_within},
     message::{Messages, message},
+    meter::Allowance,
     plan::JudgePlan,
 };
 
@@ -90,6 +95,9 @@ pub enum JudgeError {
         /// How.
         what: String,
     },
+    /// The caller's allowance is spent. With more the same block has its verdicts.
+    #[error("judging it takes more than was allowed")]
+    GivenUp,
 }
 
 /// Judges every trace of a block by every rule; returns the verdicts in the order of the rules.

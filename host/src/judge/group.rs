@@ -1,17 +1,20 @@
 //! Blocks that are judged together, so that calls are full though each block has little that a rule reads.
 
+mod alone;
+
 use crate::{
     block::BlockError,
-    sandbox::{Batch, CallBudget, RuleFault, Sandbox},
+    sandbox::{Batch, CallBudget, Sandbox},
     verdict::RuleVerdicts,
 };
 
 use super::{
     BlockToJudge, JudgeError, candidates,
+    costs::Costs,
+    meter::{Allowance, Meter},
     outcome::{OneRule, Outcome, unseen},
     plan::{Cluster, JudgePlan},
     project::{Literals, Projection},
-    repeat::{call, judge_alone},
     select::{Part, batches, select},
     stateful::Judged,
     traces::TraceSet,
@@ -45,7 +48,7 @@ impl BlockVerdicts {
 
 /// Blocks on their way to their verdicts.
 struct Group<'a, 'b> {
-    sandbox: &'a Sandbox,
+    meter: &'a Meter<'a>,
     plan: &'a JudgePlan<'a>,
     views: Vec<View<'b>>,
     /// By block: of the rules that have something to see there, ascending.
@@ -75,8 +78,40 @@ pub fn judge_blocks(
     plan: &JudgePlan<'_>,
     blocks: &[BlockToJudge<'_>],
 ) -> Result<Vec<Result<BlockVerdicts, BlockError>>, JudgeError> {
-    let mut group = Group {
+    judge_within(
         sandbox,
+        plan,
+        blocks,
+        Allowance::NO_END,
+        &mut Costs::default(),
+    )
+}
+
+/// Judges as [`judge_blocks`] does, as far as it is allowed to, and says in `costs` what it cost, also where it fails.
+///
+/// # Errors
+///
+/// As [`judge_blocks`], and [`JudgeError::GivenUp`] where the allowance is spent.
+pub fn judge_within(
+    sandbox: &Sandbox,
+    plan: &JudgePlan<'_>,
+    blocks: &[BlockToJudge<'_>],
+    allowance: Allowance<'_>,
+    costs: &mut Costs,
+) -> Result<Vec<Result<BlockVerdicts, BlockError>>, JudgeError> {
+    let meter = Meter::new(sandbox, allowance, plan.rules().len());
+    let judged = judge_metered(plan, blocks, &meter);
+    *costs = meter.into_costs();
+    judged
+}
+
+fn judge_metered(
+    plan: &JudgePlan<'_>,
+    blocks: &[BlockToJudge<'_>],
+    meter: &Meter<'_>,
+) -> Result<Vec<Result<BlockVerdicts, BlockError>>, JudgeError> {
+    let mut group = Group {
+        meter,
         plan,
         views: blocks.iter().map(View::new).collect(),
         outcomes: blocks.iter().map(|_| Vec::new()).collect(),
@@ -147,16 +182,20 @@ impl<'a> Group<'a, '_> {
                 let Some((rule, cluster)) = plan.rule(position) else {
                     continue;
                 };
+                let mut outcome = Outcome::new(position, rule, traces, of_view);
                 // What a stateful rule says is not worth a call.
                 let is_stateful = rule.pack().is_stateful(rule.index());
-                let seen = (!is_stateful).then_some(Seeing {
-                    cluster,
-                    view,
-                    index: rule.index(),
-                    outcome: outcomes.len(),
-                });
-                seeing.extend(seen);
-                outcomes.push(Outcome::new(position, rule, traces, of_view));
+                if plan.is_held_back(position) {
+                    outcome.hold_back();
+                } else if !is_stateful {
+                    seeing.push(Seeing {
+                        cluster,
+                        view,
+                        index: rule.index(),
+                        outcome: outcomes.len(),
+                    });
+                }
+                outcomes.push(outcome);
             }
         }
         seeing
@@ -266,10 +305,15 @@ impl<'a> Group<'a, '_> {
             projection,
         } = asking;
         let budget = CallBudget::default();
-        match call(self.sandbox, reader.cluster.pack, rules, batch, budget)? {
+        let positions = self.positions(reader.seeing, parts);
+        let answer = self.meter.call(reader.cluster.pack, rules, batch, budget);
+        if answer.is_err() {
+            self.meter.charge(&positions);
+        }
+        match answer? {
             Ok(findings) => {
                 let judged = Judged {
-                    sandbox: self.sandbox,
+                    meter: &self.meter,
                     pack: reader.cluster.pack,
                     rules,
                     projection,
@@ -277,7 +321,9 @@ impl<'a> Group<'a, '_> {
                     batch,
                     findings: &findings,
                 };
-                judged.check_sample(&mut self.views)?;
+                let checked = judged.check_sample(&mut self.views);
+                self.meter.charge(&positions);
+                checked?;
                 let found = OneRule::of(&findings, batch);
                 let (mut first_trace, mut first_row) = (0, 0);
                 for part in parts {
@@ -299,43 +345,6 @@ impl<'a> Group<'a, '_> {
         }
     }
 
-    /// A call failed: each rule is asked of each block alone.
-    fn judge_one_by_one(
-        &mut self,
-        seeing: &[Seeing],
-        parts: &[Part],
-        fault: &RuleFault,
-    ) -> Result<(), JudgeError> {
-        for part in parts {
-            let seeing = of_view(seeing, part.view);
-            let was_alone = parts.len() == 1 && seeing.len() == 1;
-            for one in seeing {
-                let outcomes = self.outcomes.get_mut(part.view);
-                let Some(outcome) = outcomes.and_then(|outcomes| outcomes.get_mut(one.outcome))
-                else {
-                    continue;
-                };
-                let failed = was_alone.then_some(fault);
-                match judge_alone(
-                    self.sandbox,
-                    self.plan,
-                    &mut self.views,
-                    part,
-                    outcome,
-                    failed,
-                ) {
-                    Ok(()) => {}
-                    Err(JudgeError::Block(error)) => {
-                        self.give_up(part.view, error);
-                        break;
-                    }
-                    Err(error @ JudgeError::Sandbox { .. }) => return Err(error),
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn is_readable(&self, view: usize) -> bool {
         self.unreadable.get(view).is_some_and(Option::is_none)
     }
@@ -346,17 +355,28 @@ impl<'a> Group<'a, '_> {
         }
     }
 
+    /// Counts the batches of the blocks that are judged to the end, and returns the verdicts.
     fn finish(self) -> Vec<Result<BlockVerdicts, BlockError>> {
         let blocks = self.outcomes.into_iter().zip(self.unreadable);
         blocks
             .map(|(outcomes, unreadable)| match unreadable {
                 Some(error) => Err(error),
                 None => Ok(BlockVerdicts {
-                    seen: outcomes.into_iter().map(Outcome::into_verdicts).collect(),
+                    seen: outcomes
+                        .into_iter()
+                        .map(|outcome| finished(outcome, self.meter))
+                        .collect(),
                 }),
             })
             .collect()
     }
+}
+
+fn finished(outcome: Outcome<'_>, meter: &Meter<'_>) -> (u32, RuleVerdicts) {
+    if !outcome.is_held_back() {
+        meter.add_batch(outcome.position, outcome.fault());
+    }
+    outcome.into_verdicts()
 }
 
 /// Returns what rules see of one block; `seeing` is in order of the blocks.

@@ -23,3 +23,9 @@ pub(super) const AGAIN_ONE_CALL_IN: u64 = 64;
 /// How many traces of such a call are judged again. Each costs a call, some 15 us, so a full call of about 1 ms
 /// grows by a tenth, one time in 64; a call of two traces trebles, one time in 64.
 pub(super) const AGAIN_TRACES_MAX: usize = 8;
+
+/// What metered code spends in a millisecond of a core, about: how much fuel a call is given of an allowance of time.
+pub(super) const FUEL_PER_MS: u64 = 1_000_000;
+
+/// The fuel that a call has at least, however little of an allowance is left: a millisecond's worth.
+pub(super) const FUEL_PER_CALL_MIN: u64 = FUEL_PER_MS;

@@ -7,7 +7,7 @@ use crate::{
     verdict::{Clause, Reason, RuleVerdicts, Verdict, Violation, WITNESSES_MAX},
 };
 
-use super::{select::Selection, traces::TraceSet, view::View};
+use super::{costs::BatchFault, select::Selection, traces::TraceSet, view::View};
 
 /// The verdicts of one rule on a block, as they come in.
 pub(super) struct Outcome<'r> {
@@ -20,6 +20,12 @@ pub(super) struct Outcome<'r> {
     /// The traces that the rule must see; `None`: all of them.
     candidates: Option<TraceSet>,
     verdicts: RuleVerdicts,
+    /// Whether the rule is quarantined: it is not called.
+    is_held_back: bool,
+    /// How the last call of the rule alone failed, for its author.
+    detail: Option<String>,
+    /// Whether a call of the rule alone had more of a processor than a call may take.
+    overran: bool,
 }
 
 /// What a call found of one of its rules, on the traces of one of its blocks.
@@ -76,6 +82,9 @@ impl<'r> Outcome<'r> {
             needs: needs(description),
             candidates: (!sees_all).then_some(candidates),
             verdicts: unseen(rule, view),
+            is_held_back: false,
+            detail: None,
+            overran: false,
         }
     }
 
@@ -199,6 +208,66 @@ impl<'r> Outcome<'r> {
         self.verdicts.inconclusive.clear();
         self.verdicts.violations.clear();
         self.fail(&seen, Reason::Stateful);
+    }
+
+    /// Records that the rule is quarantined: nothing is known of the traces that it would have to see.
+    pub(super) fn hold_back(&mut self) {
+        self.is_held_back = true;
+        let n_traces = self.verdicts.verdicts.len() as u32;
+        let traces: Vec<u32> = match &self.candidates {
+            Some(candidates) => candidates.iter().collect(),
+            None => (0..n_traces).collect(),
+        };
+        self.fail(&traces, Reason::Quarantined);
+    }
+
+    /// Whether the rule was not called, since it is quarantined.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.is_held_back
+    }
+
+    /// Keeps how calls of the rule alone failed.
+    pub(super) fn blame(&mut self, detail: Option<String>, overran: bool) {
+        self.overran |= overran;
+        self.detail = detail.or(self.detail.take());
+    }
+
+    /// Whether the rule left a trace without a verdict, for whatever reason but what the trace lacks.
+    pub(super) fn has_failed(&self) -> bool {
+        let mut reasons = self.verdicts.inconclusive.iter();
+        reasons.any(|(_, reason)| *reason != Reason::Incomplete)
+    }
+
+    /// Returns how the rule failed, if it did by its own doing.
+    pub(super) fn fault(&self) -> Option<BatchFault> {
+        let is_own = |reason: Reason| match reason {
+            Reason::OutOfFuel
+            | Reason::MemoryLimit
+            | Reason::Trapped
+            | Reason::BadOutput
+            | Reason::Stateful => true,
+            // On a busy machine an innocent rule may be stopped for time, and the budget for repeating calls be spent
+            // by that alone.
+            Reason::DeadlineExceeded | Reason::Quarantined => self.overran,
+            Reason::Incomplete => false,
+        };
+        let mut reasons = self.verdicts.inconclusive.iter();
+        let (_, reason) = reasons.find(|(_, reason)| is_own(*reason))?;
+        let reason = match reason {
+            // The calls that spent the budget were stopped for time, or there would be another reason.
+            Reason::Quarantined => Reason::DeadlineExceeded,
+            Reason::Incomplete
+            | Reason::OutOfFuel
+            | Reason::DeadlineExceeded
+            | Reason::MemoryLimit
+            | Reason::Trapped
+            | Reason::BadOutput
+            | Reason::Stateful => *reason,
+        };
+        Some(BatchFault {
+            reason,
+            detail: self.detail.clone().unwrap_or_default(),
+        })
     }
 
     fn put_inconclusive(&mut self, trace: u32, reason: Reason) {

@@ -40,6 +40,8 @@ pub struct JudgePlan<'r> {
     pub(super) any_of: Vec<Vec<Vec<u32>>>,
     /// The rules that see every trace.
     pub(super) unconditional: Vec<u32>,
+    /// The rules that are quarantined, ascending: they are not called.
+    held_back: Vec<u32>,
     /// How many clusters read each column.
     readers: HashMap<&'r Want, u32>,
 }
@@ -100,6 +102,7 @@ impl<'r> JudgePlan<'r> {
             satisfies: Vec::new(),
             any_of: Vec::new(),
             unconditional: Vec::new(),
+            held_back: Vec::new(),
             readers: HashMap::default(),
         };
         let mut clusters = Clusters::new();
@@ -140,6 +143,22 @@ impl<'r> JudgePlan<'r> {
             }
         }
         plan
+    }
+
+    /// Keeps rules that are quarantined from being called: of what they would have to see nothing is known.
+    #[must_use]
+    pub fn holding_back(self, is_quarantined: impl Fn(&PublishedRule) -> bool) -> Self {
+        let rules = (0..).zip(self.rules);
+        let held_back = rules.filter(|(_, rule)| is_quarantined(rule));
+        Self {
+            held_back: held_back.map(|(position, _)| position).collect(),
+            ..self
+        }
+    }
+
+    /// Whether a rule is not to be called.
+    pub(super) fn is_held_back(&self, position: u32) -> bool {
+        self.held_back.binary_search(&position).is_ok()
     }
 
     /// Returns the rules, as they were given.

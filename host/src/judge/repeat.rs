@@ -6,13 +6,14 @@
 //! traces that the budget does not reach are `inconclusive (quarantined)`.
 
 use crate::{
-    sandbox::{Batch, CallBudget, CallError, Findings, PackPre, RuleFault, Sandbox},
+    sandbox::{Batch, CallBudget, Findings, PackPre, RuleFault},
     verdict::Reason,
 };
 
 use super::{
     JudgeError,
     limits::{REPEAT_FUEL_CALLS, REPEAT_FUEL_PARTS, REPEAT_TIME_CALLS, TIME_TRIES},
+    meter::Meter,
     outcome::{OneRule, Outcome},
     plan::JudgePlan,
     project::Projection,
@@ -21,36 +22,21 @@ use super::{
     view::View,
 };
 
-/// Calls a pack; a rule that misbehaves is no error.
-pub(super) fn call(
-    sandbox: &Sandbox,
-    pack: &PackPre,
-    rules: &[u32],
-    batch: &Batch,
-    budget: CallBudget,
-) -> Result<Result<Findings, RuleFault>, JudgeError> {
-    match sandbox.call(pack, rules, batch, budget) {
-        Ok(answer) => Ok(Ok(answer.findings)),
-        Err(CallError::Fault(fault)) => Ok(Err(fault)),
-        Err(CallError::Host { what }) => Err(JudgeError::Sandbox { what }),
-    }
-}
-
 /// Judges by one rule what is selected of one block, after a call of more than that failed; or, where `failed` says
 /// how, of just that.
 pub(super) fn judge_alone(
-    sandbox: &Sandbox,
+    meter: &Meter<'_>,
     plan: &JudgePlan<'_>,
     views: &mut [View<'_>],
     part: &Part,
     outcome: &mut Outcome<'_>,
     failed: Option<&RuleFault>,
 ) -> Result<(), JudgeError> {
-    let fuel_of_call = sandbox.limits().fuel(1, 0);
+    let fuel_of_call = meter.fuel_of_call();
     let rules = [outcome.index()];
     let pack = outcome.pack();
     let mut alone = Alone {
-        sandbox,
+        meter,
         pack,
         projection: Projection::new(plan, pack, rules),
         views,
@@ -58,19 +44,24 @@ pub(super) fn judge_alone(
         rules,
         budget: fuel_of_call.saturating_mul(REPEAT_FUEL_CALLS),
         fuel_of_call,
+        detail: None,
+        overran: false,
     };
-    if let Some(fault) = failed {
+    let judged = if let Some(fault) = failed {
         alone.charge(fault);
         alone.take_apart(outcome, &part.selection, fault)
     } else {
         let own = part.selection.only(|trace| outcome.must_see(trace));
         alone.judge(outcome, &own)
-    }
+    };
+    outcome.blame(alone.detail, alone.overran);
+    meter.charge(&[outcome.position]);
+    judged
 }
 
 /// One rule of a pack on a block.
 struct Alone<'a, 'b> {
-    sandbox: &'a Sandbox,
+    meter: &'a Meter<'a>,
     pack: &'a PackPre,
     projection: Projection<'a>,
     views: &'a mut [View<'b>],
@@ -80,6 +71,10 @@ struct Alone<'a, 'b> {
     budget: u64,
     /// What a call has.
     fuel_of_call: u64,
+    /// How the last call failed, for the rule's author.
+    detail: Option<String>,
+    /// Whether a call had more of a processor than a call may take.
+    overran: bool,
 }
 
 impl Alone<'_, '_> {
@@ -101,7 +96,7 @@ impl Alone<'_, '_> {
                     selection: selection.clone(),
                 };
                 let judged = Judged {
-                    sandbox: self.sandbox,
+                    meter: self.meter,
                     pack: self.pack,
                     rules: &self.rules,
                     projection: &self.projection,
@@ -155,7 +150,11 @@ impl Alone<'_, '_> {
         while reason == Reason::DeadlineExceeded && tries < TIME_TRIES {
             let deadlines = 1 << tries;
             let batch = self.batch(selection)?;
-            match self.call(&batch, CallBudget { deadlines })? {
+            let budget = CallBudget {
+                deadlines,
+                ..CallBudget::default()
+            };
+            match self.call(&batch, budget)? {
                 Ok(findings) => {
                     outcome.take(&OneRule::of(&findings, &batch), selection);
                     return Ok(());
@@ -173,7 +172,7 @@ impl Alone<'_, '_> {
         batch: &Batch,
         budget: CallBudget,
     ) -> Result<Result<Findings, RuleFault>, JudgeError> {
-        let answer = call(self.sandbox, self.pack, &self.rules, batch, budget)?;
+        let answer = self.meter.call(self.pack, &self.rules, batch, budget)?;
         if let Err(fault) = &answer {
             self.charge(fault);
         }
@@ -181,6 +180,8 @@ impl Alone<'_, '_> {
     }
 
     fn charge(&mut self, fault: &RuleFault) {
+        self.overran |= self.meter.overran();
+        self.detail = Some(fault.detail.clone());
         let spent = match fault.kind {
             // Its fuel says nothing of the time that it took.
             Reason::DeadlineExceeded => self.fuel_of_call.saturating_mul(REPEAT_TIME_CALLS),

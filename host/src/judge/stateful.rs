@@ -11,13 +11,14 @@
 //! in company makes its calls dearer by an eighth at most.
 
 use crate::{
-    sandbox::{Batch, CallBudget, CallError, Findings, PackPre, Sandbox, said_of},
+    sandbox::{Batch, CallBudget, Findings, PackPre, said_of},
     verdict::Reason,
 };
 
 use super::{
     JudgeError,
     limits::{AGAIN_ONE_CALL_IN, AGAIN_TRACES_MAX},
+    meter::Meter,
     project::Projection,
     select::Part,
     view::View,
@@ -26,7 +27,7 @@ use super::{
 /// A call that went well.
 #[derive(Clone, Copy)]
 pub(super) struct Judged<'a> {
-    pub(super) sandbox: &'a Sandbox,
+    pub(super) meter: &'a Meter<'a>,
     pub(super) pack: &'a PackPre,
     /// As positions in the pack, ascending.
     pub(super) rules: &'a [u32],
@@ -66,12 +67,11 @@ impl Judged<'_> {
             return Ok(());
         };
         let budget = CallBudget::default();
-        let answer = match self.sandbox.call(self.pack, self.rules, &batch, budget) {
-            Ok(answer) => Some(answer.findings),
+        let answer = match self.meter.call(self.pack, self.rules, &batch, budget)? {
+            Ok(findings) => Some(findings),
             // It says nothing of the rule that the machine was busy.
-            Err(CallError::Fault(fault)) if fault.kind == Reason::DeadlineExceeded => return Ok(()),
-            Err(CallError::Fault(_)) => None,
-            Err(CallError::Host { what }) => return Err(JudgeError::Sandbox { what }),
+            Err(fault) if fault.kind == Reason::DeadlineExceeded => return Ok(()),
+            Err(_) => None,
         };
         for (number, rule) in self.rules.iter().enumerate() {
             if self.pack.is_stateful(*rule) {
@@ -110,12 +110,11 @@ impl Judged<'_> {
             return Ok(true);
         };
         match self
-            .sandbox
-            .call(self.pack, &[rule], &batch, CallBudget::default())
+            .meter
+            .call(self.pack, &[rule], &batch, CallBudget::default())?
         {
             Ok(_) => Ok(true),
-            Err(CallError::Fault(fault)) => Ok(fault.kind == Reason::DeadlineExceeded),
-            Err(CallError::Host { what }) => Err(JudgeError::Sandbox { what }),
+            Err(fault) => Ok(fault.kind == Reason::DeadlineExceeded),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Verdicts from hand-made guests: what the judge adds to what a rule says.
 
 mod calls;
+mod costs;
 mod language;
 mod made;
 mod naive;

@@ -60,7 +60,7 @@ impl Unjudged {
     /// Whether the same may go well later: the machine was short of something, and the block is not damaged.
     fn passes(&self) -> bool {
         match self {
-            Self::Judge(JudgeError::Sandbox { .. }) | Self::Rules(_) => true,
+            Self::Judge(JudgeError::Sandbox { .. } | JudgeError::GivenUp) | Self::Rules(_) => true,
             Self::Judge(JudgeError::Block(_)) | Self::Block(_) | Self::Store(_) => false,
         }
     }

@@ -28,11 +28,16 @@ use super::{
 pub struct CallBudget {
     /// How many times the usual deadline: a call that was stopped for time is repeated with more.
     pub deadlines: u32,
+    /// Less fuel than follows from the call's size, for a caller that asks again with all of it.
+    pub fuel_max: u64,
 }
 
 impl Default for CallBudget {
     fn default() -> Self {
-        Self { deadlines: 1 }
+        Self {
+            deadlines: 1,
+            fuel_max: u64::MAX,
+        }
     }
 }
 
@@ -130,7 +135,7 @@ impl Spend {
         n_spans: usize,
         budget: CallBudget,
     ) -> Self {
-        let fuel = limits.fuel(n_rules, n_spans);
+        let fuel = limits.fuel(n_rules, n_spans).min(budget.fuel_max);
         let deadline = limits.deadline(fuel).saturating_mul(budget.deadlines);
         Self {
             fuel,
