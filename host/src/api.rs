@@ -98,6 +98,6 @@ pub trait Host: Send + Sync + fmt::Debug {
     fn tenants(&self, who: String) -> Arc<dyn TenantOperations>;
     /// Whether requests are answered and spans taken in; `Err` says what is not ready.
     fn ready(&self) -> Result<(), String>;
-    /// Returns the metrics in the Prometheus text format: all of them, or those of one tenant.
+    /// Returns the metrics in the Prometheus text format: all of them, or those of one tenant. May block.
     fn metrics(&self, of: Option<&TenantId>) -> String;
 }

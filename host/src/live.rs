@@ -15,8 +15,11 @@
 mod assembly;
 mod compaction;
 mod error;
+mod faults;
 mod import;
 mod judging;
+mod lanes;
+pub mod limits;
 mod options;
 mod pending;
 mod raise;
@@ -26,6 +29,7 @@ mod sealer;
 mod sink;
 #[cfg(test)]
 pub(crate) mod tests;
+mod verdicts;
 
 use std::{
     fmt,
@@ -36,7 +40,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 
 use crate::{
     assemble::{Arrival, Assembler},
@@ -53,6 +57,7 @@ use compaction::compact_until_stopped;
 pub use error::LiveError;
 pub use import::{ImportStopped, Importer};
 pub use judging::Judging;
+use lanes::judge_until_stopped;
 pub use options::{LiveOptions, PENDING_REQUESTS_MAX};
 use pending::Pending;
 use rates::Rates;
@@ -299,30 +304,6 @@ impl Drop for Watch {
             let why = format!("the thread `{name}` panicked");
             let _first = self.0.failed.set(why);
         }
-    }
-}
-
-fn judge_until_stopped(
-    shared: &Shared,
-    mut judging: Judging,
-    woken: &Receiver<()>,
-    compact: &Sender<()>,
-) {
-    loop {
-        let woken = if judging.puts_off() {
-            woken.recv_timeout(judging::TRIED_AGAIN_AFTER)
-        } else {
-            woken.recv().map_err(RecvTimeoutError::from)
-        };
-        // Ends when the assembly thread, which holds the other end, has.
-        if woken == Err(RecvTimeoutError::Disconnected) {
-            return;
-        }
-        if let Err(error) = judging.drain(|| shared.is_stopping()) {
-            shared.fail(&error);
-        }
-        // A full channel means that compaction is about to look.
-        let _awake = compact.try_send(());
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod error;
 mod publish;
+mod quarantine;
 mod registry;
 mod set;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 pub use self::{
     error::RulesError,
     publish::{Applied, AppliedRule, NewPack, PublishOptions},
+    quarantine::Quarantined,
     registry::Registry,
     set::{PublishedRule, RuleSet},
 };

@@ -4,7 +4,7 @@
 //! DIR/LOCK            held while the store is open, names the process
 //! DIR/inbox.redb      frames that were acknowledged and are not in blocks yet     [inbox]
 //! DIR/catalog.redb    tenants, packs, rules, rule sets, the list of blocks,
-//!                     verdicts, coverage, signals                                 [rules blocks judged signals]
+//!                     verdicts, coverage, signals, costs, quarantines             [rules blocks judged signals]
 //! DIR/blocks-N.redb   chunks of blocks and postings; N counts up, the last is written [blocks]
 //! ```
 //!
@@ -22,6 +22,7 @@ mod amend;
 mod blocks;
 mod codec;
 mod compact;
+mod costs;
 mod coverage;
 mod error;
 mod file;
@@ -30,6 +31,7 @@ mod index;
 mod judged;
 mod limits;
 mod lock;
+mod quarantines;
 mod rules;
 mod signals;
 mod tenants;
@@ -51,11 +53,13 @@ use self::{
 };
 pub use self::{
     blocks::{Candidates, Listing, Superseded},
+    costs::{CostRecord, RuleCosts},
     coverage::CoverageCell,
     error::StoreError,
     inbox::{Done, Frame, FrameId, Inbox, InboxRefused},
     index::ListedBlock,
     judged::Judgement,
+    quarantines::Quarantine,
     rules::{NewVersion, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord},
     signals::{SignalCursor, SignalFilter},
     tenants::{TenantRecord, TokenRecord},

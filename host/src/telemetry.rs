@@ -3,6 +3,9 @@
 //! Every metric's name is a constant of [`names`], `betrace_<area>_<noun>` with its unit. Labels are the
 //! tenant, the rule and small closed sets: nothing that a client of ingest can choose freely.
 
+mod costs;
+mod tenants;
+
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::{
@@ -16,9 +19,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use self::costs::CostMetrics;
+pub use self::tenants::of_tenant;
 use crate::{
     rule_id::{RuleId, RuleMode},
-    signal::Severity,
     tenant::TenantId,
     verdict::{Reason, Verdict},
 };
@@ -47,7 +51,21 @@ pub mod names {
     pub const JUDGE_SIGNALS: &str = "betrace_judge_signals";
     /// Inconclusive verdicts, by tenant, rule and reason. Counter.
     pub const JUDGE_INCONCLUSIVE: &str = "betrace_judge_inconclusive";
-    /// Seconds from the listing of a sealed block to its durable verdicts. Histogram.
+    /// Units of fuel that calls spent, by tenant and rule. Counter.
+    pub const JUDGE_FUEL: &str = "betrace_judge_fuel";
+    /// Seconds of a processor that calls took, by tenant and rule. Counter.
+    pub const JUDGE_PROCESSOR: &str = "betrace_judge_processor";
+    /// Seconds of a processor that judging took, calls and all else, by tenant. Counter.
+    pub const JUDGE_TENANT_PROCESSOR: &str = "betrace_judge_tenant_processor";
+    /// What rules had to see of a block, by tenant and rule. Counter.
+    pub const JUDGE_BATCHES: &str = "betrace_judge_batches";
+    /// Batches on which a rule failed by its own doing, by tenant, rule and reason. Counter.
+    pub const JUDGE_BATCHES_FAILED: &str = "betrace_judge_batches_failed";
+    /// Live rules that are quarantined, by tenant, rule and reason. Gauge.
+    pub const JUDGE_QUARANTINED: &str = "betrace_judge_quarantined";
+    /// Whether a tenant is over its budget, by tenant. Gauge.
+    pub const JUDGE_SLOWED: &str = "betrace_judge_slowed";
+    /// Seconds from the listing of a sealed block to its durable verdicts, by tenant. Histogram.
     pub const JUDGE_SEAL_TO_VERDICT: &str = "betrace_judge_seal_to_verdict";
     /// Blocks that wait for their verdicts. Gauge.
     pub const JUDGE_UNJUDGED_BLOCKS: &str = "betrace_judge_unjudged_blocks";
@@ -83,6 +101,16 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
+impl ReasonLabels {
+    fn of(tenant: &TenantId, rule: &RuleId, reason: Reason) -> Self {
+        Self {
+            tenant: tenant.to_string(),
+            rule: rule.to_string(),
+            reason: reason.name(),
+        }
+    }
+}
+
 /// A rule of a tenant, as metrics name it.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleLabel<'a> {
@@ -109,7 +137,8 @@ pub struct Telemetry {
     verdicts: Family<VerdictLabels, Counter>,
     signals: Family<SignalLabels, Counter>,
     inconclusive: Family<ReasonLabels, Counter>,
-    seal_to_verdict: Histogram,
+    seal_to_verdict: Family<TenantLabels, Histogram, fn() -> Histogram>,
+    costs: CostMetrics,
     /// Open traces.
     pub open_traces: Gauge,
     /// Spans of open traces.
@@ -135,7 +164,10 @@ impl Telemetry {
             signals: Family::default(),
             inconclusive: Family::default(),
             // 1 ms to 65 s.
-            seal_to_verdict: Histogram::new(exponential_buckets(0.001, 2.0, 17)),
+            seal_to_verdict: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.001, 2.0, 17))
+            }),
+            costs: CostMetrics::default(),
             open_traces: Gauge::default(),
             open_spans: Gauge::default(),
             unjudged_blocks: Gauge::default(),
@@ -200,6 +232,7 @@ impl Telemetry {
             Unit::Seconds,
             self.seal_to_verdict.clone(),
         );
+        self.costs.register(registry);
         registry.register(
             names::JUDGE_UNJUDGED_BLOCKS,
             "Blocks that wait for their verdicts",
@@ -265,60 +298,14 @@ impl Telemetry {
 
     /// Counts inconclusive verdicts of one rule.
     pub fn inconclusive(&self, rule: RuleLabel<'_>, reason: Reason, n_traces: u64) {
-        let labels = ReasonLabels {
-            tenant: rule.tenant.to_string(),
-            rule: rule.rule.to_string(),
-            reason: reason.name(),
-        };
+        let labels = ReasonLabels::of(rule.tenant, rule.rule, reason);
         self.inconclusive.get_or_create(&labels).inc_by(n_traces);
     }
 
     /// Records how long a block waited for its verdicts.
-    pub fn seal_to_verdict(&self, seconds: f64) {
-        self.seal_to_verdict.observe(seconds);
-    }
-
-    /// Drops the series of a tenant that was removed, of which these were the rules.
-    pub fn forget(&self, tenant: &TenantId, rules: &[RuleId]) {
-        for family in [
-            &self.requests,
-            &self.spans,
-            &self.spans_rejected,
-            &self.requests_refused,
-            &self.traces_sealed,
-            &self.traces_reopened,
-        ] {
-            family.remove(&labels(tenant));
-        }
-        for (rule, severity) in rules
-            .iter()
-            .flat_map(|rule| Severity::ALL.map(|severity| (rule, severity.name())))
-        {
-            let (tenant, rule) = (tenant.to_string(), rule.to_string());
-            for verdict in Verdict::ALL {
-                self.verdicts.remove(&VerdictLabels {
-                    tenant: tenant.clone(),
-                    rule: rule.clone(),
-                    severity,
-                    verdict: verdict.name(),
-                });
-            }
-            for reason in Reason::ALL {
-                self.inconclusive.remove(&ReasonLabels {
-                    tenant: tenant.clone(),
-                    rule: rule.clone(),
-                    reason: reason.name(),
-                });
-            }
-            for mode in RuleMode::ALL {
-                self.signals.remove(&SignalLabels {
-                    tenant: tenant.clone(),
-                    rule: rule.clone(),
-                    severity,
-                    mode: mode.name(),
-                });
-            }
-        }
+    pub fn seal_to_verdict(&self, tenant: &TenantId, seconds: f64) {
+        let of_tenant = self.seal_to_verdict.get_or_create(&labels(tenant));
+        of_tenant.observe(seconds);
     }
 
     /// Returns all metrics in the OpenMetrics text format, which Prometheus reads.
@@ -328,44 +315,6 @@ impl Telemetry {
         let _written = encode(&mut text, &self.registry);
         text
     }
-
-    /// Returns the metrics of one tenant in the same format: what is labelled with it, and nothing of the host.
-    pub fn render_of(&self, tenant: &TenantId) -> String {
-        // The tenant is the first label wherever there is one, and a name of a tenant needs no escaping.
-        let alone = format!("{{tenant=\"{tenant}\"}}");
-        let among = format!("{{tenant=\"{tenant}\",");
-        let is_its = |line: &str| {
-            let labels = line.find('{').and_then(|at| line.get(at..));
-            labels.is_some_and(|labels| labels.starts_with(&alone) || labels.starts_with(&among))
-        };
-        let all = self.render();
-        let mut text = String::new();
-        // What is said of a metric comes before its series: also that it is there tells of other tenants.
-        let mut heading = Vec::new();
-        let mut headed = false;
-        for line in all.lines() {
-            match (line.starts_with('#'), headed) {
-                (true, true) => (heading, headed) = (vec![line], false),
-                (true, false) => heading.push(line),
-                (false, _) => {
-                    headed = true;
-                    if is_its(line) {
-                        heading
-                            .drain(..)
-                            .for_each(|line| push_line(&mut text, line));
-                        push_line(&mut text, line);
-                    }
-                }
-            }
-        }
-        push_line(&mut text, "# EOF");
-        text
-    }
-}
-
-fn push_line(text: &mut String, line: &str) {
-    text.push_str(line);
-    text.push('\n');
 }
 
 impl Default for Telemetry {
@@ -397,13 +346,13 @@ mod tests {
             lines.map(str::to_owned).collect()
         };
         assert_eq!(
-            series(&telemetry.render_of(&of("a"))),
+            series(&of_tenant(&telemetry.render(), &of("a"))),
             [
                 "betrace_ingest_requests_total{tenant=\"a\"} 1",
                 "betrace_ingest_spans_total{tenant=\"a\"} 1",
             ]
         );
-        assert_eq!(telemetry.render_of(&of("c")), "# EOF\n");
+        assert_eq!(of_tenant(&telemetry.render(), &of("c")), "# EOF\n");
     }
 
     #[test]
@@ -420,14 +369,14 @@ mod tests {
         telemetry.ingested(&tenant, 7, 0);
         telemetry.judged(label, Verdict::Violated, 2);
         telemetry.signalled(label, 2);
-        telemetry.seal_to_verdict(0.004);
+        telemetry.seal_to_verdict(&tenant, 0.004);
         telemetry.inconclusive(label, Reason::ALL[0], 1);
         let text = telemetry.render();
         for line in [
             "betrace_ingest_spans_total{tenant=\"default\"} 7",
             "betrace_judge_verdicts_total{tenant=\"default\",rule=\"phi-audit\",severity=\"critical\",verdict=\"violated\"} 2",
             "betrace_judge_signals_total{tenant=\"default\",rule=\"phi-audit\",severity=\"critical\",mode=\"shadow\"} 2",
-            "betrace_judge_seal_to_verdict_seconds_count 1",
+            "betrace_judge_seal_to_verdict_seconds_count{tenant=\"default\"} 1",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod coverage;
+mod faults;
 mod packs;
 mod replay;
 mod rules;

@@ -2,6 +2,7 @@
 //!
 //! Times are RFC 3339 in UTC, ids lower-case hexadecimal, durations nanoseconds.
 
+mod faults;
 mod replays;
 mod rules;
 mod signals;
@@ -9,6 +10,7 @@ mod tenants;
 mod traces;
 
 pub use self::{
+    faults::{QuarantineView, RuleCostView},
     replays::{
         ReplayLine, ReplayProgress, ReplayReport, ReplayRequest, ReplayedRule, ReplayedViolation,
     },

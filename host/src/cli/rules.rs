@@ -48,7 +48,7 @@ Examples:
   betrace rules history hipaa-phi-audit")]
     History(ShowArgs),
     Rollback(RollbackArgs),
-    /// Judge by a rule again.
+    /// Judge by a rule again, one that was disabled or is quarantined.
     #[command(after_help = "\
 Examples:
   betrace rules enable hipaa-phi-audit")]

@@ -3,38 +3,47 @@
 //! The list of unjudged blocks in the catalog is the queue: what a crash leaves is taken up again by the same loop.
 //! A block is judged by the rule set under which it was listed, and in the order of listing, so that a reopened trace
 //! is judged after the block that it supersedes.
+//!
+//! Here is what is done with what came of a group: verdicts are stored, costs are counted, and a rule that failed too
+//! often is quarantined.
 
 use std::{sync::Arc, time::Duration};
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{Chain, raise::raise};
+use super::{
+    Chain,
+    faults::{Batches, Faults, TooOften},
+    limits::QuarantineLimits,
+    verdicts::{Judged, Judges, Unjudged},
+};
 use crate::{
-    block::{Block, BlockError, BlockId, Postings},
+    block::{BlockId, Postings},
     clock::Clock,
-    judge::{BlockToJudge, JudgeError, JudgePlan, judge_blocks},
-    rules::{PublishedRule, Registry, RuleSet, RulesError},
+    judge::{Allowance, BatchFault, Costs},
+    rules::{PublishedRule, Registry},
     sandbox::Sandbox,
-    store::{Judgement, ListedBlock, Store, StoreError},
+    store::{CostRecord, Judgement, ListedBlock, Quarantine, RuleCosts, Store, StoreError},
     telemetry::{RuleLabel, Telemetry},
     tenant::TenantId,
-    verdict::{Reason, RuleVerdicts, Verdict},
+    verdict::{Reason, Verdict},
 };
 
-/// Judges blocks one after another. One thread owns it.
+/// Judges blocks, and records what came of it. One thread owns it.
 #[derive(Debug)]
 pub struct Judging {
-    store: Store,
-    registry: Arc<Registry>,
-    sandbox: Arc<Sandbox>,
+    judges: Judges,
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
+    faults: Faults,
     /// When each block was first seen unjudged.
     waiting: HashMap<BlockId, Duration>,
     /// Blocks that cannot be read: named once, and left for whoever repairs the store.
     given_up: HashSet<BlockId>,
     /// Blocks for which the host had no rules or no sandbox: named once, and tried again.
     put_off: HashSet<BlockId>,
+    /// What judgings cost that led to no verdicts, by tenant: recorded with the next that does.
+    owed: HashMap<TenantId, RuleCosts>,
 }
 
 /// How many blocks are judged together where so many wait. Live blocks are small: calls are then full.
@@ -42,29 +51,6 @@ const GROUP_BLOCKS_MAX: usize = 16;
 
 /// After how long a block that was put off is tried again, where nothing else comes to be judged.
 pub(super) const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(10);
-
-/// Why one block has no verdicts. The others go on.
-#[derive(Debug, thiserror::Error)]
-enum Unjudged {
-    #[error(transparent)]
-    Block(#[from] BlockError),
-    #[error(transparent)]
-    Judge(#[from] JudgeError),
-    #[error(transparent)]
-    Rules(#[from] RulesError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Unjudged {
-    /// Whether the same may go well later: the machine was short of something, and the block is not damaged.
-    fn passes(&self) -> bool {
-        match self {
-            Self::Judge(JudgeError::Sandbox { .. } | JudgeError::GivenUp) | Self::Rules(_) => true,
-            Self::Judge(JudgeError::Block(_)) | Self::Block(_) | Self::Store(_) => false,
-        }
-    }
-}
 
 impl Judging {
     /// Starts over a store.
@@ -75,17 +61,19 @@ impl Judging {
         clock: Arc<dyn Clock>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
-        let waiting = HashMap::new();
-        let (given_up, put_off) = (HashSet::new(), HashSet::new());
         Self {
-            store,
-            registry,
-            sandbox,
+            judges: Judges {
+                store,
+                registry,
+                sandbox,
+            },
             clock,
             telemetry,
-            waiting,
-            given_up,
-            put_off,
+            faults: Faults::new(QuarantineLimits::default()),
+            waiting: HashMap::new(),
+            given_up: HashSet::new(),
+            put_off: HashSet::new(),
+            owed: HashMap::new(),
         }
     }
 
@@ -105,7 +93,7 @@ impl Judging {
         // A block is tried once a call, or one that is put off would be tried without end.
         let mut tried = HashSet::new();
         loop {
-            let mut unjudged = self.store.unjudged();
+            let mut unjudged = self.judges.store.unjudged();
             self.forget_unlisted(&unjudged);
             unjudged.retain(|listed| !self.given_up.contains(&listed.meta().id));
             let now = self.clock.monotonic();
@@ -121,7 +109,8 @@ impl Judging {
                 if is_stopped() {
                     return Ok(n_judged);
                 }
-                n_judged += self.judge_group(group)?;
+                let judged = self.judges.judge(group, Allowance::NO_END);
+                n_judged += self.record(judged)?;
             }
         }
     }
@@ -137,42 +126,50 @@ impl Judging {
         self.waiting.retain(|id, _| listed.contains(id));
     }
 
-    /// Judges blocks of one tenant that are judged by one rule set. Returns how many have their verdicts afterwards.
-    fn judge_group(&mut self, group: &[ListedBlock]) -> Result<usize, StoreError> {
-        let mut opened = Vec::with_capacity(group.len());
-        for (listed, block) in group.iter().zip(self.store.open_blocks(group)) {
-            match block {
-                Ok(block) => opened.push((listed, block)),
-                Err(error) => self.cannot_judge(listed, &error.into()),
-            }
+    /// Records what came of a group. Returns how many blocks have their verdicts afterwards.
+    fn record(&mut self, judged: Judged) -> Result<usize, StoreError> {
+        let Judged {
+            unopened,
+            blocks,
+            judgements,
+            rule_set,
+            costs,
+            processor,
+        } = judged;
+        for (listed, error) in &unopened {
+            self.cannot_judge(listed, error);
         }
-        let Some((first, _)) = opened.first() else {
+        let (Some(first), Some(rule_set)) = (blocks.first(), rule_set) else {
+            if let Err(error) = judgements {
+                for listed in &blocks {
+                    self.cannot_judge(listed, &error);
+                }
+            }
             return Ok(0);
         };
-        let judged = self
-            .registry
-            .rule_set(&first.meta().tenant, first.rule_set())
-            .map_err(Unjudged::from)
-            .and_then(|rule_set| Ok((self.verdicts_of(&opened, &rule_set)?, rule_set)));
-        let (judged, rule_set) = match judged {
-            Ok(judged) => judged,
+        let (tenant, rules) = (first.meta().tenant.clone(), rule_set.rules());
+        self.count_costs(&tenant, rules, &costs, processor);
+        let judgements = match judgements {
+            Ok(judgements) => judgements,
             Err(error) => {
-                for (listed, _) in &opened {
+                for listed in &blocks {
                     self.cannot_judge(listed, &error);
                 }
                 return Ok(0);
             }
         };
         let mut n_judged = 0;
-        for ((listed, _), judgement) in opened.iter().zip(judged) {
+        for (listed, judgement) in blocks.iter().zip(judgements) {
             match judgement {
-                Ok(judgement) => {
-                    self.put(listed, &judgement, rule_set.rules())?;
+                Ok(mut judgement) => {
+                    judgement.costs = self.owed.remove(&tenant).unwrap_or_default();
+                    self.put(listed, &judgement, rules)?;
                     n_judged += 1;
                 }
                 Err(error) => self.cannot_judge(listed, &error),
             }
         }
+        self.quarantine(&tenant, rules, &costs)?;
         Ok(n_judged)
     }
 
@@ -197,7 +194,11 @@ impl Judging {
     ) -> Result<(), StoreError> {
         let id = listed.meta().id;
         self.put_off.remove(&id);
-        let changed = match self.store.put_judged(std::slice::from_ref(judgement)) {
+        let put = self
+            .judges
+            .store
+            .put_judged(std::slice::from_ref(judgement));
+        let changed = match put {
             // Its tenant was removed while it was judged.
             Err(StoreError::UnknownBlock { .. }) => return Ok(()),
             put => put?,
@@ -211,31 +212,82 @@ impl Judging {
         }
         if let Some(since) = self.waiting.remove(&id) {
             let waited = self.clock.monotonic().saturating_sub(since);
-            self.telemetry.seal_to_verdict(waited.as_secs_f64());
+            self.telemetry
+                .seal_to_verdict(&judgement.tenant, waited.as_secs_f64());
         }
         Ok(())
     }
 
-    /// Returns the judgement of each block, or why it has none.
-    fn verdicts_of(
+    /// Counts what judging cost, and notes it to be recorded with the next verdicts.
+    fn count_costs(
+        &mut self,
+        tenant: &TenantId,
+        rules: &[PublishedRule],
+        costs: &Costs,
+        processor: Duration,
+    ) {
+        self.telemetry.tenant_cost(tenant, processor.as_secs_f64());
+        let owed = self.owed.entry(tenant.clone()).or_default();
+        for (rule, cost) in rules.iter().zip(costs.rules()) {
+            if cost.is_none() {
+                continue;
+            }
+            self.telemetry.cost(label(tenant, rule), cost);
+            *owed.entry((rule.id.clone(), rule.version)).or_default() += CostRecord {
+                fuel: cost.cost.fuel,
+                processor: cost.cost.processor,
+                batches: cost.batches,
+                failed: cost.failed(),
+            };
+        }
+    }
+
+    /// Quarantines the rules that failed too often.
+    fn quarantine(
+        &mut self,
+        tenant: &TenantId,
+        rules: &[PublishedRule],
+        costs: &Costs,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.monotonic();
+        for (rule, cost) in rules.iter().zip(costs.rules()) {
+            if cost.batches == 0 {
+                continue;
+            }
+            let too_often = self.faults.count(tenant, &rule.id, rule.version, cost, now);
+            if let Some(too_often) = too_often {
+                self.quarantine_rule(tenant, rule, too_often)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn quarantine_rule(
         &self,
-        opened: &[(&ListedBlock, Block)],
-        rule_set: &RuleSet,
-    ) -> Result<Vec<Result<Judgement, Unjudged>>, JudgeError> {
-        let blocks: Vec<BlockToJudge<'_>> = opened
-            .iter()
-            .map(|(listed, block)| BlockToJudge {
-                block,
-                skip: listed.superseded(),
-                known: &[],
-            })
-            .collect();
-        let plan = JudgePlan::new(rule_set.rules());
-        let judged = judge_blocks(&self.sandbox, &plan, &blocks)?;
-        let each = blocks.iter().zip(judged);
-        Ok(each
-            .map(|(of, verdicts)| judgement(rule_set.rules(), of, verdicts?.of_all(&plan, of)))
-            .collect())
+        tenant: &TenantId,
+        rule: &PublishedRule,
+        too_often: TooOften,
+    ) -> Result<(), StoreError> {
+        let TooOften {
+            batches: Batches { all, failed },
+            fault: BatchFault { reason, detail },
+        } = too_often;
+        let quarantine = Quarantine {
+            rule: rule.id.clone(),
+            version: rule.version,
+            reason,
+            detail,
+            failed,
+            batches: all,
+            since: self.clock.unix_nanos(),
+        };
+        self.judges.registry.quarantine(tenant, &quarantine)?;
+        tracing::warn!(
+            tenant = %tenant, rule = %rule.id, version = rule.version.0, reason = reason.name(),
+            detail = quarantine.detail, failed, batches = all,
+            "a rule is quarantined: publish a version that does not fail, or `betrace rules enable` it"
+        );
+        Ok(())
     }
 
     fn count(&self, judgement: &Judgement, rules: &[PublishedRule], skip: &Postings) {
@@ -275,23 +327,6 @@ fn groups(blocks: &[ListedBlock]) -> impl Iterator<Item = &[ListedBlock]> {
     blocks
         .chunk_by(alike)
         .flat_map(|blocks| blocks.chunks(GROUP_BLOCKS_MAX))
-}
-
-/// Puts together what is recorded of a block.
-fn judgement(
-    rules: &[PublishedRule],
-    of: &BlockToJudge<'_>,
-    verdicts: Vec<RuleVerdicts>,
-) -> Result<Judgement, Unjudged> {
-    let mut judgement = Judgement::of(of.block)?;
-    for (rule, verdicts) in rules.iter().zip(verdicts) {
-        let raised = raise(rule, of.block, &verdicts.violations)?;
-        judgement.raised.extend(raised);
-        judgement
-            .rules
-            .push((rule.id.clone(), rule.version, verdicts));
-    }
-    Ok(judgement)
 }
 
 fn label<'a>(tenant: &'a TenantId, rule: &'a PublishedRule) -> RuleLabel<'a> {

@@ -11,6 +11,7 @@ use prost::Message as _;
 
 mod failures;
 mod limits;
+mod quarantine;
 
 use super::*;
 use crate::{
@@ -154,9 +155,13 @@ impl Fixture {
     }
 
     fn counts(&self) -> [u64; 4] {
+        self.counts_of("phi")
+    }
+
+    fn counts_of(&self, rule: &str) -> [u64; 4] {
         let cells = self
             .store
-            .coverage(&tenant(), Some(&RuleId::try_new("phi").unwrap()))
+            .coverage(&tenant(), Some(&RuleId::try_new(rule).unwrap()))
             .unwrap();
         cells.iter().fold([0; 4], |mut sum, cell| {
             sum.iter_mut()

@@ -18,6 +18,7 @@ use crate::{
 use super::{
     error::RulesError,
     publish::{Applied, AppliedRule},
+    quarantine::Quarantines,
     set::{PublishedRule, RuleSet},
 };
 
@@ -26,6 +27,7 @@ pub struct Registry {
     pub(super) store: Store,
     pub(super) sandbox: Arc<Sandbox>,
     tenants: Mutex<HashMap<TenantId, Arc<TenantRules>>>,
+    pub(super) quarantines: Quarantines,
 }
 
 /// The rules of one tenant.
@@ -62,6 +64,7 @@ impl Registry {
             store,
             sandbox,
             tenants: Mutex::default(),
+            quarantines: Quarantines::default(),
         };
         for tenant in registry.store.tenants()? {
             registry.tenant(&tenant)?;
@@ -139,7 +142,7 @@ impl Registry {
         })
     }
 
-    /// Lets a rule judge again.
+    /// Lets a rule judge again, one that is disabled or quarantined.
     ///
     /// # Errors
     ///
@@ -148,6 +151,7 @@ impl Registry {
         self.change(tenant, id, |record| {
             if let Some(live) = record.live {
                 self.load_version(version_of(record, live)?)?;
+                self.lift_quarantine(tenant, id, live)?;
             }
             Ok(RuleChange::Enable { id: id.clone() })
         })
@@ -215,6 +219,14 @@ impl Registry {
             Some(max) if ids.len() > before => Err(RulesError::TooMany { would, max }),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Returns what is live of each tenant that is known.
+    pub(super) fn live_sets(&self) -> Vec<(TenantId, Arc<RuleSet>)> {
+        let tenants = lock(&self.tenants);
+        let each = tenants.iter();
+        each.map(|(tenant, rules)| (tenant.clone(), rules.live.load_full()))
+            .collect()
     }
 
     fn record(&self, tenant: &TenantId, id: &RuleId) -> Result<RuleRecord, RulesError> {

@@ -10,8 +10,9 @@ use crate::{
     guest::{Guest, rule},
     rule_id::{RuleId, RuleMode, RuleVersion},
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
-    store::Store,
+    store::{Quarantine, Store},
     tenant::TenantId,
+    verdict::Reason,
 };
 
 struct Home {
@@ -303,4 +304,48 @@ fn tenants_have_their_own_rules() {
             .pack()
             .digest()
     );
+}
+
+#[test]
+fn a_quarantine_is_of_one_version_changes_no_rule_set_and_is_lifted_by_enable() {
+    let home = Home::new();
+    home.publish(vec![pack("p", &["a", "b"], 1)]).unwrap();
+    let quarantine = Quarantine {
+        rule: id("a"),
+        version: RuleVersion(1),
+        reason: Reason::Trapped,
+        detail: "it trapped".to_owned(),
+        failed: 9,
+        batches: 10,
+        since: UnixNanos(1),
+    };
+    let held = |home: &Home| -> Vec<(String, u32)> {
+        let quarantined = home.registry.quarantined(&tenant()).unwrap();
+        let live = home.registry.live(&tenant()).unwrap();
+        let rules = live.rules().iter().filter(|rule| quarantined.holds(rule));
+        rules
+            .map(|rule| (rule.id.to_string(), rule.version.0))
+            .collect()
+    };
+    assert_eq!(held(&home), []);
+    home.registry.quarantine(&tenant(), &quarantine).unwrap();
+    assert_eq!(held(&home), live(&[("a", 1)]));
+    assert_eq!(
+        home.live(),
+        live(&[("a", 1), ("b", 1)]),
+        "what is live stays so"
+    );
+    let home = home.reopened();
+    assert_eq!(held(&home), live(&[("a", 1)]));
+    // The same bytes again are no new version, and another version has no quarantine.
+    home.publish(vec![pack("p", &["a", "b"], 1)]).unwrap();
+    assert_eq!(held(&home), live(&[("a", 1)]));
+    home.publish(vec![pack("p", &["a", "b"], 2)]).unwrap();
+    assert_eq!(held(&home), []);
+    home.registry.roll_back(&tenant(), &id("a"), None).unwrap();
+    assert_eq!(held(&home), live(&[("a", 1)]));
+    let set = home.registry.enable(&tenant(), &id("a")).unwrap().rule_set;
+    assert_eq!(set, home.registry.live(&tenant()).unwrap().number());
+    assert_eq!(held(&home), []);
+    assert_eq!(held(&home.reopened()), []);
 }

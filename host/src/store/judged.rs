@@ -13,6 +13,7 @@ use super::{
     amend::CoverageChange,
     blocks::Entry,
     codec::Place,
+    costs::{self, RuleCosts},
     coverage,
     error::StoreError,
     file::{DbFile, Fault, open_if_there},
@@ -47,6 +48,8 @@ pub struct Judgement {
     pub trace_starts: Vec<UnixNanos>,
     /// Of each rule of the rule set, a verdict for each trace.
     pub rules: Vec<(RuleId, RuleVersion, RuleVerdicts)>,
+    /// What judging cost, of this block and of what was judged with it.
+    pub costs: RuleCosts,
     /// Each violation. Those of superseded traces may be left out and are not looked at.
     pub raised: Vec<Raised>,
 }
@@ -69,6 +72,7 @@ impl Judgement {
                 .map(|t| UnixNanos(*t))
                 .collect(),
             rules: Vec::new(),
+            costs: RuleCosts::new(),
             raised: Vec::new(),
         })
     }
@@ -276,6 +280,7 @@ impl Judging<'_> {
             }
         }
         coverage::apply(self.txn, self.file, &judgement.tenant, &coverage)?;
+        costs::add(self.txn, self.file, &judgement.tenant, &judgement.costs)?;
         let bytes = value.to_value();
         self.judged.insert(listed.entry.seq, bytes.as_slice())?;
         self.raise(judgement, listed)?;

@@ -57,6 +57,9 @@ pub(super) const POSTINGS_READ_MAX: u64 = 128;
 /// The longest name that has postings of its own.
 pub(super) const POSTINGS_NAME_BYTES_MAX: usize = 512;
 
+/// What is kept of how a quarantined rule failed, in its own words.
+pub(super) const QUARANTINE_DETAIL_BYTES_MAX: usize = 512;
+
 /// The most signals that one listing returns.
 pub(super) const SIGNALS_PAGE_MAX: usize = 1_000;
 

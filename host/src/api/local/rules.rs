@@ -1,6 +1,6 @@
 //! What is published, and changes to it.
 
-use super::{ApiError, Local, coverage, packs};
+use super::{ApiError, Local, coverage, faults::Standing, packs};
 use crate::{
     api::wire::{
         AppliedChange, AppliedRule, ApplyReport, ApplyRequest, PackUpload, RuleAction, RuleChanged,
@@ -15,10 +15,11 @@ use crate::{
 impl Local {
     pub(super) fn list_rules(&self) -> Result<Vec<RuleView>, ApiError> {
         let records = self.rooms.registry.records(&self.tenant)?;
+        let standing = self.standing()?;
         records
             .iter()
             .filter_map(|record| Some((record, live(record)?)))
-            .map(|(record, live)| self.view(record, live))
+            .map(|(record, live)| self.view(record, live, &standing))
             .collect()
     }
 
@@ -37,7 +38,7 @@ impl Local {
         });
         let cells = self.rooms.store.coverage(&self.tenant, Some(id))?;
         Ok(RuleDetail {
-            rule: self.view(&record, shown)?,
+            rule: self.view(&record, shown, &self.standing()?)?,
             source: shown.source.clone(),
             versions: versions.collect(),
             coverage: coverage::sum(&cells),
@@ -117,7 +118,12 @@ impl Local {
             .ok_or_else(|| ApiError::not_found("rule", id))
     }
 
-    fn view(&self, record: &RuleRecord, version: &RuleVersionRecord) -> Result<RuleView, ApiError> {
+    fn view(
+        &self,
+        record: &RuleRecord,
+        version: &RuleVersionRecord,
+        standing: &Standing,
+    ) -> Result<RuleView, ApiError> {
         let rule = self.described(&record.id, version.version)?;
         let description = rule.description();
         Ok(RuleView {
@@ -125,6 +131,8 @@ impl Local {
             version: version.version.0,
             enabled: record.live.is_some() && record.enabled,
             mode: version.mode,
+            quarantine: standing.quarantine(&record.id, version.version),
+            cost: standing.cost(&record.id, version.version),
             digest: version.digest.to_string(),
             signal: description.signal.clone(),
             severity: description.severity.name().to_owned(),

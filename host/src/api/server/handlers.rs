@@ -31,13 +31,17 @@ pub(super) async fn ready(State(shared): State<Shared>) -> Response {
     }
 }
 
-pub(super) async fn metrics(reader: Reader, State(shared): State<Shared>) -> impl IntoResponse {
-    let of = match &reader {
+pub(super) async fn metrics(reader: Reader, State(shared): State<Shared>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let of = match reader {
         Reader::All => None,
         Reader::Of(tenant) => Some(tenant),
     };
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], shared.host.metrics(of))
+    // What is quarantined may have to be read from the store.
+    match spawn_blocking(move || shared.host.metrics(of.as_ref())).await {
+        Ok(metrics) => ([(header::CONTENT_TYPE, kind)], metrics).into_response(),
+        Err(error) => ApiError::internal("show the metrics", &error).into_response(),
+    }
 }
 
 pub(super) async fn rules(caller: Caller) -> Result<Response, ApiError> {

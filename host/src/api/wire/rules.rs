@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{QuarantineView, RuleCostView};
 use crate::rule_id::{RuleMode, RuleVersion};
 
 /// A published rule.
@@ -18,6 +19,10 @@ pub struct RuleView {
     /// `shadow` where the version is on trial: its signals are marked, and not delivered.
     #[serde(default)]
     pub mode: RuleMode,
+    /// Why it is not called though it is enabled; none where it is.
+    pub quarantine: Option<QuarantineView>,
+    /// What this version cost.
+    pub cost: RuleCostView,
     /// The pack that it comes from, `sha256:…`.
     pub digest: String,
     /// The name of its signals.
@@ -143,7 +148,7 @@ pub enum RuleAction {
         #[serde(default)]
         to: Option<RuleVersion>,
     },
-    /// Judge by it.
+    /// Judge by it, also where it is quarantined.
     Enable,
     /// Do not judge by it.
     Disable,

@@ -4,7 +4,9 @@ use std::io;
 
 use super::{ListArgs, ShowArgs, rule_id};
 use crate::{
-    api::wire::{CoverageView, RuleDetail, RuleVersionView, RuleView},
+    api::wire::{
+        CoverageView, QuarantineView, RuleCostView, RuleDetail, RuleVersionView, RuleView,
+    },
     cli::{
         console::Console,
         exit::{Exit, Outcome},
@@ -43,7 +45,11 @@ fn print_rules(rules: &[RuleView], console: &mut Console) -> io::Result<()> {
 }
 
 fn state(rule: &RuleView) -> String {
-    let state = if rule.enabled { "enabled" } else { "disabled" };
+    let state = match (rule.enabled, &rule.quarantine) {
+        (false, _) => "disabled",
+        (true, Some(_)) => "quarantined",
+        (true, None) => "enabled",
+    };
     match rule.mode {
         RuleMode::Live => state.to_owned(),
         RuleMode::Shadow => format!("{state} (shadow)"),
@@ -87,6 +93,11 @@ fn print_rule(detail: &RuleDetail, console: &mut Console) -> io::Result<()> {
         ("digest", rule.digest.clone()),
         ("published", rule.published_at.clone()),
         ("verdicts", verdicts(coverage)),
+        ("cost", cost(&rule.cost)),
+        (
+            "quarantine",
+            rule.quarantine.as_ref().map(quarantine).unwrap_or_default(),
+        ),
     ];
     let paint = console.paint();
     console.line(paint.bold(&rule.id))?;
@@ -113,6 +124,39 @@ fn verdicts(coverage: &CoverageView) -> String {
         "{} held, {} violated, {} not applicable, {} inconclusive; coverage {share}",
         coverage.held, coverage.violated, coverage.not_applicable, coverage.inconclusive
     )
+}
+
+fn cost(cost: &RuleCostView) -> String {
+    let RuleCostView {
+        fuel,
+        processor_seconds,
+        batches,
+        failed_batches,
+    } = cost;
+    format!(
+        "{fuel} units of fuel, {processor_seconds:.3} s of a processor, {}, {failed_batches} failed",
+        counted_batches(*batches)
+    )
+}
+
+fn quarantine(quarantine: &QuarantineView) -> String {
+    let QuarantineView {
+        since,
+        reason,
+        detail,
+        failed_batches,
+        batches,
+    } = quarantine;
+    format!(
+        "since {since}: failed on {failed_batches} of {} ({reason}: {detail}); it is not called until \
+         a new version is published or `betrace rules enable` lifts it",
+        counted_batches(*batches)
+    )
+}
+
+fn counted_batches(n_batches: u64) -> String {
+    let plural = if n_batches == 1 { "" } else { "es" };
+    format!("{n_batches} batch{plural}")
 }
 
 pub(super) fn history(args: &ShowArgs, console: &mut Console) -> Outcome {

@@ -19,7 +19,7 @@ use crate::{
     rules::Registry,
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
     store::Store,
-    telemetry::Telemetry,
+    telemetry::{Telemetry, of_tenant},
     tenant::{Access, TenantId},
     trace::{SealedTrace, TraceId},
 };
@@ -112,9 +112,18 @@ impl Host for ServerHost {
     }
 
     fn metrics(&self, of: Option<&TenantId>) -> String {
+        let quarantined = self
+            .rooms
+            .registry
+            .all_quarantined()
+            .unwrap_or_else(|error| {
+                tracing::warn!(error = %error, "metrics are shown without what is quarantined");
+                Vec::new()
+            });
+        let all = self.telemetry.render_with(&quarantined);
         match of {
-            None => self.telemetry.render(),
-            Some(tenant) => self.telemetry.render_of(tenant),
+            None => all,
+            Some(tenant) => of_tenant(&all, tenant),
         }
     }
 }
