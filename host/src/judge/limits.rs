@@ -20,9 +20,12 @@ pub(super) const REPEAT_FUEL_PARTS: u64 = 2_048;
 /// One call in so many of each pack, the first among them, is judged again trace by trace.
 pub(super) const AGAIN_ONE_CALL_IN: u64 = 64;
 
-/// How many traces of such a call are judged again. Each costs a call, some 15 us, so a full call of about 1 ms
-/// grows by a tenth, one time in 64; a call of two traces trebles, one time in 64.
-pub(super) const AGAIN_TRACES_MAX: usize = 8;
+/// How many traces of such a call are judged again. Each costs a call, some 15 us, so that all calls are dearer by
+/// half a microsecond: a call of 16 k spans takes about 100.
+pub(super) const AGAIN_TRACES_MAX: usize = 2;
+
+/// The same for the first call of a pack, which happens once.
+pub(super) const AGAIN_FIRST_TRACES_MAX: usize = 16;
 
 /// What metered code spends in a millisecond of a core, about: how much fuel a call is given of an allowance of time.
 pub(super) const FUEL_PER_MS: u64 = 1_000_000;

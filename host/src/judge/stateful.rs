@@ -6,9 +6,9 @@
 //! `inconclusive (stateful)`, of whatever tenant has the same bytes. The trial at load (`sandbox::trial`) finds out
 //! most such rules before they are published; this finds those that wait for traces of a kind.
 //!
-//! The sample costs one call in [`AGAIN_ONE_CALL_IN`] of each pack, of [`AGAIN_TRACES_MAX`] traces of it. Which traces
-//! those are moves on with each sample, and no guest can tell that it is asked again. A pack that spends more alone than
-//! in company makes its calls dearer by an eighth at most.
+//! The sample is one call in [`AGAIN_ONE_CALL_IN`] of each pack, of [`AGAIN_TRACES_MAX`] traces of it, more of the first.
+//! Which traces those are moves on with each sample, and no guest can tell that it is asked again. A pack that spends more alone than
+//! in company makes its calls dearer by a thirtieth at most.
 
 use crate::{
     sandbox::{Batch, CallBudget, Findings, PackPre, said_of},
@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     JudgeError,
-    limits::{AGAIN_ONE_CALL_IN, AGAIN_TRACES_MAX},
+    limits::{AGAIN_FIRST_TRACES_MAX, AGAIN_ONE_CALL_IN, AGAIN_TRACES_MAX},
     meter::Meter,
     project::Projection,
     select::Part,
@@ -51,7 +51,12 @@ impl Judged<'_> {
         let Some(sample) = self.pack.is_sampled(AGAIN_ONE_CALL_IN) else {
             return Ok(());
         };
-        let step = n_traces.div_ceil(AGAIN_TRACES_MAX);
+        let n_again = if sample == 0 {
+            AGAIN_FIRST_TRACES_MAX
+        } else {
+            AGAIN_TRACES_MAX
+        };
+        let step = n_traces.div_ceil(n_again);
         let first = usize::try_from(sample).unwrap_or(0) % step;
         for trace in (first..n_traces).step_by(step) {
             self.check_trace(views, trace)?;
