@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! accept -> inbox (durable) -> assembly -> sealer: block listed, inbox released -> judging: verdicts, signals
-//!  async    its writer thread   a thread, which seals too                          a thread; another merges blocks
+//!  async    its writer thread   a thread, which seals too                          threads in lanes; another merges blocks
 //! ```
 //!
 //! The order of things is what makes it safe to be killed anywhere: a request is acknowledged when the inbox has
@@ -25,6 +25,7 @@ mod pending;
 mod raise;
 mod rates;
 mod recovery;
+mod schedule;
 mod sealer;
 mod sink;
 #[cfg(test)]
@@ -57,7 +58,7 @@ use compaction::compact_until_stopped;
 pub use error::LiveError;
 pub use import::{ImportStopped, Importer};
 pub use judging::Judging;
-use lanes::judge_until_stopped;
+use lanes::Lanes;
 pub use options::{LiveOptions, PENDING_REQUESTS_MAX};
 use pending::Pending;
 use rates::Rates;
@@ -99,7 +100,7 @@ struct Shared {
     /// Held while a tenant is forgotten.
     forgetting: Mutex<()>,
     to_assembly: Mutex<Option<Sender<Message>>>,
-    stopping: AtomicBool,
+    stopping: Arc<AtomicBool>,
     failed: OnceLock<String>,
 }
 
@@ -142,6 +143,7 @@ impl Live {
         let LiveOptions {
             assemble,
             seal_every,
+            fairness,
         } = options;
         // A tick, and the one tenant that is being forgotten, have places of their own.
         let (to_assembly, from_inbox) = bounded(PENDING_REQUESTS_MAX + 2);
@@ -156,7 +158,7 @@ impl Live {
             handing_over: RwLock::default(),
             forgetting: Mutex::default(),
             to_assembly: Mutex::new(Some(to_assembly)),
-            stopping: AtomicBool::new(false),
+            stopping: Arc::default(),
             failed: OnceLock::new(),
         });
         let sealer = Sealer::new(
@@ -184,13 +186,17 @@ impl Live {
         drop(wake);
         let (compact, compaction_woken) = bounded(1);
         let (of_judging, of_compaction) = (Arc::clone(&shared), Arc::clone(&shared));
+        let (lanes, workers) = Lanes::new(judging, fairness, &shared.stopping);
         let live = Self {
             shared,
             threads: Mutex::default(),
         };
         live.spawn("assembly", move || assembly.run(&from_inbox))?;
+        for worker in workers {
+            live.spawn(worker.name(), move || worker.run())?;
+        }
         live.spawn("judging", move || {
-            judge_until_stopped(&of_judging, judging, &woken, &compact);
+            lanes.run(&woken, &compact, |error| of_judging.fail(error));
         })?;
         live.spawn("compaction", move || {
             compact_until_stopped(&of_compaction, &compaction_woken);

@@ -77,6 +77,7 @@ fn settings(data: PathBuf) -> Settings {
     let live = LiveOptions {
         seal_every: LiveOptions::seal_every_for(&assemble),
         assemble,
+        ..LiveOptions::default()
     };
     Settings {
         data,

@@ -72,7 +72,10 @@ impl Assembly {
                 // Who asked may have gone.
                 let _gone = done.send(());
             }
-            Message::Tick => {}
+            // Budgets are refilled by the clock.
+            Message::Tick => {
+                let _awake = self.judge.try_send(());
+            }
         }
     }
 

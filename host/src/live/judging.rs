@@ -14,13 +14,13 @@ use hashbrown::{HashMap, HashSet};
 use super::{
     Chain,
     faults::{Batches, Faults, TooOften},
-    limits::QuarantineLimits,
+    limits::{GROUP_BLOCKS_MAX, GROUP_SPANS_MAX, QuarantineLimits},
     verdicts::{Judged, Judges, Unjudged},
 };
 use crate::{
     block::{BlockId, Postings},
     clock::Clock,
-    judge::{Allowance, BatchFault, Costs},
+    judge::{Allowance, BatchFault, Costs, JudgeError},
     rules::{PublishedRule, Registry},
     sandbox::Sandbox,
     store::{CostRecord, Judgement, ListedBlock, Quarantine, RuleCosts, Store, StoreError},
@@ -36,18 +36,15 @@ pub struct Judging {
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     faults: Faults,
-    /// When each block was first seen unjudged.
-    waiting: HashMap<BlockId, Duration>,
     /// Blocks that cannot be read: named once, and left for whoever repairs the store.
     given_up: HashSet<BlockId>,
     /// Blocks for which the host had no rules or no sandbox: named once, and tried again.
     put_off: HashSet<BlockId>,
+    /// Those of them that are to be tried again.
+    again: HashSet<BlockId>,
     /// What judgings cost that led to no verdicts, by tenant: recorded with the next that does.
     owed: HashMap<TenantId, RuleCosts>,
 }
-
-/// How many blocks are judged together where so many wait. Live blocks are small: calls are then full.
-const GROUP_BLOCKS_MAX: usize = 16;
 
 /// After how long a block that was put off is tried again, where nothing else comes to be judged.
 pub(super) const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(10);
@@ -70,9 +67,9 @@ impl Judging {
             clock,
             telemetry,
             faults: Faults::new(QuarantineLimits::default()),
-            waiting: HashMap::new(),
             given_up: HashSet::new(),
             put_off: HashSet::new(),
+            again: HashSet::new(),
             owed: HashMap::new(),
         }
     }
@@ -94,13 +91,8 @@ impl Judging {
         let mut tried = HashSet::new();
         loop {
             let mut unjudged = self.judges.store.unjudged();
-            self.forget_unlisted(&unjudged);
             unjudged.retain(|listed| !self.given_up.contains(&listed.meta().id));
-            let now = self.clock.monotonic();
-            for listed in &unjudged {
-                self.waiting.entry(listed.meta().id).or_insert(now);
-            }
-            self.telemetry.unjudged_blocks.set(unjudged.len() as i64);
+            self.show_how_many_wait();
             unjudged.retain(|listed| tried.insert(listed.meta().id));
             if unjudged.is_empty() {
                 return Ok(n_judged);
@@ -116,18 +108,65 @@ impl Judging {
     }
 
     /// Forgets what was noted of blocks that are not listed any more, since their tenant was removed.
-    fn forget_unlisted(&mut self, unjudged: &[ListedBlock]) {
-        if self.put_off.is_empty() && self.given_up.is_empty() && self.waiting.is_empty() {
+    fn forget_unlisted(&mut self) {
+        if self.put_off.is_empty() && self.given_up.is_empty() {
             return;
         }
+        let unjudged = self.judges.store.unjudged();
         let listed: HashSet<BlockId> = unjudged.iter().map(|block| block.meta().id).collect();
         self.put_off.retain(|id| listed.contains(id));
+        self.again.retain(|id| listed.contains(id));
         self.given_up.retain(|id| listed.contains(id));
-        self.waiting.retain(|id, _| listed.contains(id));
+    }
+
+    /// Returns what groups are judged with.
+    pub(super) fn judges(&self) -> Judges {
+        self.judges.clone()
+    }
+
+    /// Returns the time that budgets are kept by.
+    pub(super) fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// Returns of each tenant the oldest blocks that are to be judged, at most so many.
+    pub(super) fn oldest(&self, n_max: usize) -> Vec<Vec<ListedBlock>> {
+        self.judges.store.oldest_unjudged(n_max, |id| {
+            let is_put_off = self.put_off.contains(&id) && !self.again.contains(&id);
+            !is_put_off && !self.given_up.contains(&id)
+        })
+    }
+
+    /// Has the blocks that were put off tried again.
+    pub(super) fn try_again(&mut self) {
+        self.again.clone_from(&self.put_off);
+    }
+
+    /// Says whether a tenant is slowed.
+    pub(super) fn slowed(&self, tenant: &TenantId, is_slowed: bool) {
+        self.telemetry.slowed(tenant, is_slowed);
+        tracing::info!(tenant = %tenant, is_slowed, "a tenant changed the lane in which it is judged");
+    }
+
+    fn show_how_many_wait(&mut self) {
+        self.forget_unlisted();
+        let n_unjudged = self.judges.store.n_unjudged();
+        let n_waiting = n_unjudged.saturating_sub(self.given_up.len());
+        self.telemetry.unjudged_blocks.set(n_waiting as i64);
     }
 
     /// Records what came of a group. Returns how many blocks have their verdicts afterwards.
-    fn record(&mut self, judged: Judged) -> Result<usize, StoreError> {
+    ///
+    /// # Errors
+    ///
+    /// Where the verdicts, or a quarantine, cannot be stored.
+    pub(super) fn record(&mut self, judged: Judged) -> Result<usize, StoreError> {
+        let n_judged = self.record_group(judged)?;
+        self.show_how_many_wait();
+        Ok(n_judged)
+    }
+
+    fn record_group(&mut self, judged: Judged) -> Result<usize, StoreError> {
         let Judged {
             unopened,
             blocks,
@@ -151,6 +190,8 @@ impl Judging {
         self.count_costs(&tenant, rules, &costs, processor);
         let judgements = match judgements {
             Ok(judgements) => judgements,
+            // Whoever did not allow more asks again.
+            Err(Unjudged::Judge(JudgeError::GivenUp)) => return Ok(0),
             Err(error) => {
                 for listed in &blocks {
                     self.cannot_judge(listed, &error);
@@ -158,23 +199,27 @@ impl Judging {
                 return Ok(0);
             }
         };
-        let mut n_judged = 0;
+        let (mut put, mut of_blocks) = (Vec::new(), Vec::new());
         for (listed, judgement) in blocks.iter().zip(judgements) {
             match judgement {
-                Ok(mut judgement) => {
-                    judgement.costs = self.owed.remove(&tenant).unwrap_or_default();
-                    self.put(listed, &judgement, rules)?;
-                    n_judged += 1;
+                Ok(judgement) => {
+                    of_blocks.push(listed);
+                    put.push(judgement);
                 }
                 Err(error) => self.cannot_judge(listed, &error),
             }
         }
+        if let Some(first) = put.first_mut() {
+            first.costs = self.owed.remove(&tenant).unwrap_or_default();
+        }
+        self.put(&of_blocks, &put, rules)?;
         self.quarantine(&tenant, rules, &costs)?;
-        Ok(n_judged)
+        Ok(put.len())
     }
 
     fn cannot_judge(&mut self, listed: &ListedBlock, error: &Unjudged) {
         let id = listed.meta().id;
+        self.again.remove(&id);
         if !self.put_off.contains(&id) {
             tracing::error!(block = %id, error = %Chain(error), "a block cannot be judged");
         }
@@ -186,34 +231,33 @@ impl Judging {
         }
     }
 
+    /// Stores the verdicts of blocks, in one commit.
     fn put(
         &mut self,
-        listed: &ListedBlock,
-        judgement: &Judgement,
+        blocks: &[&ListedBlock],
+        judgements: &[Judgement],
         rules: &[PublishedRule],
     ) -> Result<(), StoreError> {
-        let id = listed.meta().id;
-        self.put_off.remove(&id);
-        let put = self
-            .judges
-            .store
-            .put_judged(std::slice::from_ref(judgement));
-        let changed = match put {
-            // Its tenant was removed while it was judged.
+        let changed = match self.judges.store.put_judged(judgements) {
+            // Their tenant was removed while they were judged.
             Err(StoreError::UnknownBlock { .. }) => return Ok(()),
             put => put?,
         };
-        self.count(judgement, rules, listed.superseded());
+        let now = self.now();
+        for (listed, judgement) in blocks.iter().zip(judgements) {
+            let id = listed.meta().id;
+            self.put_off.remove(&id);
+            self.again.remove(&id);
+            self.count(judgement, rules, listed.superseded());
+            let waited = now.saturating_sub(listed.since());
+            self.telemetry
+                .seal_to_verdict(&judgement.tenant, waited.as_secs_f64());
+        }
         for signal in &changed {
             tracing::debug!(
                 rule = %signal.rule, signal = signal.signal, severity = signal.severity.name(),
                 trace = %signal.trace_id, status = signal.status.name(), "{}", signal.message
             );
-        }
-        if let Some(since) = self.waiting.remove(&id) {
-            let waited = self.clock.monotonic().saturating_sub(since);
-            self.telemetry
-                .seal_to_verdict(&judgement.tenant, waited.as_secs_f64());
         }
         Ok(())
     }
@@ -319,14 +363,30 @@ impl Judging {
     }
 }
 
+/// Returns how many of the blocks of a tenant, from the first on, are judged together.
+pub(super) fn group_len(blocks: &[ListedBlock]) -> usize {
+    let rule_set = blocks.first().map(ListedBlock::rule_set);
+    let mut n_spans = 0_usize;
+    let of_group = blocks.iter().take(GROUP_BLOCKS_MAX).take_while(|listed| {
+        n_spans = n_spans.saturating_add(listed.meta().n_spans as usize);
+        Some(listed.rule_set()) == rule_set && n_spans <= GROUP_SPANS_MAX
+    });
+    of_group.count().max(1)
+}
+
 /// Cuts blocks, in their order, into groups that are judged together.
-fn groups(blocks: &[ListedBlock]) -> impl Iterator<Item = &[ListedBlock]> {
-    let alike = |a: &ListedBlock, b: &ListedBlock| {
-        (&a.meta().tenant, a.rule_set()) == (&b.meta().tenant, b.rule_set())
-    };
-    blocks
-        .chunk_by(alike)
-        .flat_map(|blocks| blocks.chunks(GROUP_BLOCKS_MAX))
+fn groups(mut blocks: &[ListedBlock]) -> Vec<&[ListedBlock]> {
+    let mut groups = Vec::new();
+    while let Some(first) = blocks.first() {
+        let tenant = &first.meta().tenant;
+        let other = |listed: &ListedBlock| listed.meta().tenant != *tenant;
+        let of_tenant = blocks.iter().position(other).unwrap_or(blocks.len());
+        let n_group = blocks.get(..of_tenant).map_or(1, group_len);
+        let (group, rest) = blocks.split_at(n_group.min(blocks.len()));
+        groups.push(group);
+        blocks = rest;
+    }
+    groups
 }
 
 fn label<'a>(tenant: &'a TenantId, rule: &'a PublishedRule) -> RuleLabel<'a> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::sandbox::limits::SPANS_PER_CALL_MAX;
+
 /// A rule is quarantined when more than this share of its batches failed, in percent. With half of them failed a rule
 /// says little, and each failure costs as much as hundreds of calls.
 pub const QUARANTINE_FAILED_PERCENT: u64 = 50;
@@ -29,6 +31,71 @@ impl Default for QuarantineLimits {
             failed_percent: QUARANTINE_FAILED_PERCENT,
             batches_min: QUARANTINE_BATCHES_MIN,
             window: QUARANTINE_WINDOW,
+        }
+    }
+}
+
+/// The threads that judge tenants within their budgets. Blocks of one tenant are judged one group after another, so that
+/// one tenant holds up one thread and no more.
+pub const FAST_THREADS: usize = 2;
+
+/// What of a processor each tenant may have of the fast threads, in percent.
+pub const TENANT_SHARE_PERCENT: u32 = 25;
+
+/// The processor time that a tenant may save up while it has nothing to be judged.
+pub const TENANT_BURST: Duration = Duration::from_secs(1);
+
+/// What a tenant may owe at most: at its share it is even again after two minutes.
+pub const TENANT_DEBT_MAX: Duration = Duration::from_secs(30);
+
+/// The processor time that a group may take on a fast thread while other tenants are there. A group of live blocks takes
+/// some milliseconds; one that takes more is given up, and judged in the slow lane.
+pub const FAST_GROUP_MAX: Duration = Duration::from_millis(250);
+
+/// How long a tenant whose group was given up stays in the slow lane at least: trying costs others a thread.
+pub const OVERSPENT_FOR: Duration = Duration::from_mins(1);
+
+/// A tenant that had nothing to be judged for so long is not there: a tenant that is alone has no budget to keep.
+pub const ACTIVE_FOR: Duration = Duration::from_mins(1);
+
+/// The priority of the slow lane's thread, as `nice` counts: what nobody else wants of the processors.
+pub const SLOW_NICE: i32 = 19;
+
+/// How many blocks are judged together where so many wait. Live blocks are small: calls are then full.
+pub const GROUP_BLOCKS_MAX: usize = 16;
+
+/// The spans of blocks that are judged together; a larger block is judged alone. Twice what fills a call.
+pub const GROUP_SPANS_MAX: usize = 2 * SPANS_PER_CALL_MAX;
+
+/// What of the others' time a tenant may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FairnessLimits {
+    /// At least one; see [`FAST_THREADS`].
+    pub fast_threads: usize,
+    /// See [`TENANT_SHARE_PERCENT`].
+    pub share_percent: u32,
+    /// See [`TENANT_BURST`].
+    pub burst: Duration,
+    /// See [`TENANT_DEBT_MAX`].
+    pub debt_max: Duration,
+    /// See [`FAST_GROUP_MAX`].
+    pub fast_group_max: Duration,
+    /// See [`OVERSPENT_FOR`].
+    pub overspent_for: Duration,
+    /// See [`ACTIVE_FOR`].
+    pub active_for: Duration,
+}
+
+impl Default for FairnessLimits {
+    fn default() -> Self {
+        Self {
+            fast_threads: FAST_THREADS,
+            share_percent: TENANT_SHARE_PERCENT,
+            burst: TENANT_BURST,
+            debt_max: TENANT_DEBT_MAX,
+            fast_group_max: FAST_GROUP_MAX,
+            overspent_for: OVERSPENT_FOR,
+            active_for: ACTIVE_FOR,
         }
     }
 }

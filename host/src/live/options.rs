@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::limits::FairnessLimits;
 use crate::assemble::AssembleOptions;
 
 /// Requests that are durable, or about to be, and not yet assembled. More are refused with a retryable error.
@@ -14,6 +15,8 @@ pub struct LiveOptions {
     pub assemble: AssembleOptions,
     /// How long sealed traces gather, so that a block holds many: live traffic is judged in small batches too.
     pub seal_every: Duration,
+    /// What of the others' time a tenant's rules may take.
+    pub fairness: FairnessLimits,
 }
 
 impl Default for LiveOptions {
@@ -21,6 +24,7 @@ impl Default for LiveOptions {
         Self {
             assemble: AssembleOptions::default(),
             seal_every: Duration::from_millis(250),
+            fairness: FairnessLimits::default(),
         }
     }
 }

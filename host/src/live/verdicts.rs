@@ -61,6 +61,13 @@ pub(super) struct Judged {
     pub(super) processor: Duration,
 }
 
+impl Judged {
+    /// Whether the allowance was spent.
+    pub(super) fn is_given_up(&self) -> bool {
+        matches!(self.judgements, Err(Unjudged::Judge(JudgeError::GivenUp)))
+    }
+}
+
 impl Judges {
     /// Judges blocks of one tenant that are judged by one rule set.
     pub(super) fn judge(&self, group: &[ListedBlock], allowance: Allowance<'_>) -> Judged {

@@ -8,7 +8,7 @@ mod files;
 mod listing;
 mod open;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use hashbrown::HashSet;
 use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
@@ -132,8 +132,9 @@ impl Store {
             }
             Ok(())
         })?;
+        let since = inner.clock.monotonic();
         for entry in entries {
-            inner.index.insert(entry, false);
+            inner.index.insert(entry, false, since);
         }
         Ok(())
     }
@@ -180,6 +181,21 @@ impl Store {
     /// Returns the blocks of all tenants that are to be judged, oldest first.
     pub fn unjudged(&self) -> Vec<ListedBlock> {
         self.inner.index.unjudged()
+    }
+
+    /// Returns of each tenant the oldest blocks that are to be judged and that are asked for, oldest first and at most
+    /// so many. No tenant's list is empty. Costs what it returns, however many wait.
+    pub fn oldest_unjudged(
+        &self,
+        n_max: usize,
+        is_asked_for: impl Fn(BlockId) -> bool,
+    ) -> Vec<Vec<ListedBlock>> {
+        self.inner.index.oldest_unjudged(n_max, is_asked_for)
+    }
+
+    /// Returns how many blocks are to be judged.
+    pub fn n_unjudged(&self) -> usize {
+        self.inner.index.n_unjudged()
     }
 
     /// Returns where a trace stands: the block, and its number there.
@@ -323,7 +339,8 @@ pub(super) fn read_list(catalog: &DbFile, judged: &HashSet<u64>) -> Result<List,
             match place.decode(value.value(), |reader| Entry::read(reader, seq)) {
                 Ok(entry) => {
                     read.last_in_file.insert(entry.file, seq);
-                    read.index.insert(entry, judged.contains(&seq));
+                    let is_judged = judged.contains(&seq);
+                    read.index.insert(entry, is_judged, Duration::ZERO);
                 }
                 Err(error) => read.damaged.push(error),
             }

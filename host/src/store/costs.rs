@@ -9,6 +9,7 @@ use super::{
     codec::{Malformed, Place, Reader, Writer},
     error::StoreError,
     file::{Fault, open_if_there},
+    tenants::{end_of, remove_some_in},
 };
 use crate::{
     rule_id::{RuleId, RuleVersion},
@@ -106,6 +107,13 @@ pub(super) fn add(
         table.insert(key, writer.finish().as_slice())?;
     }
     Ok(())
+}
+
+/// Removes some of what is known of a tenant's rules, and returns how much.
+pub(super) fn remove_some(txn: &WriteTransaction, tenant: &str) -> Result<usize, Fault> {
+    let end = end_of(tenant);
+    let mut costs = txn.open_table(COSTS)?;
+    remove_some_in(&mut costs, (tenant, "", 0)..(end.as_str(), "", 0))
 }
 
 fn read_cost(reader: &mut Reader<'_>) -> Result<CostRecord, Malformed> {

@@ -3,8 +3,9 @@
 //! A reader gets a snapshot, which stays as it was whatever is listed or judged later.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
 };
 
 mod places;
@@ -25,6 +26,7 @@ pub struct ListedBlock {
     pub(super) entry: Arc<Entry>,
     judged: bool,
     superseded: Arc<Postings>,
+    since: Duration,
 }
 
 impl ListedBlock {
@@ -41,6 +43,11 @@ impl ListedBlock {
     /// Whether its verdicts are stored.
     pub fn judged(&self) -> bool {
         self.judged
+    }
+
+    /// Returns when it was listed, by the monotonic clock; zero where it was when the store was opened.
+    pub fn since(&self) -> Duration {
+        self.since
     }
 
     /// Returns the traces whose place a newer block has taken: they are passed over wherever traces
@@ -64,7 +71,8 @@ pub(super) struct Index {
 #[derive(Debug, Default)]
 struct Lists {
     tenants: BTreeMap<TenantId, OfTenant>,
-    unjudged: BTreeMap<u64, TenantId>,
+    /// By tenant the blocks that are not judged; a tenant that has none is not here.
+    unjudged: BTreeMap<TenantId, BTreeSet<u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -98,10 +106,11 @@ impl OfTenant {
 }
 
 impl Lists {
-    fn insert(&mut self, entry: Entry, judged: bool) {
+    fn insert(&mut self, entry: Entry, judged: bool, since: Duration) {
         let tenant = entry.meta.tenant.clone();
         if !judged {
-            self.unjudged.insert(entry.seq, tenant.clone());
+            let unjudged = self.unjudged.entry(tenant.clone()).or_default();
+            unjudged.insert(entry.seq);
         }
         let of_tenant = self.tenants.entry(tenant).or_default();
         let mut by_block: BTreeMap<BlockId, Vec<u32>> = BTreeMap::new();
@@ -121,6 +130,7 @@ impl Lists {
         let listed = ListedBlock {
             judged,
             superseded: Arc::new(Postings::new(Vec::new())),
+            since,
             entry: Arc::new(entry),
         };
         of_tenant.blocks.insert(listed.entry.seq, listed);
@@ -129,8 +139,8 @@ impl Lists {
 
 impl Index {
     /// Adds a block, and marks the rows that it takes the place of.
-    pub(super) fn insert(&self, entry: Entry, judged: bool) {
-        self.write().insert(entry, judged);
+    pub(super) fn insert(&self, entry: Entry, judged: bool, since: Duration) {
+        self.write().insert(entry, judged, since);
     }
 
     /// Puts one judged block in the place of others, at once for every reader.
@@ -147,13 +157,14 @@ impl Index {
                 of_tenant.bytes = of_tenant.bytes.saturating_sub(gone);
             }
         }
-        lists.insert(entry, true);
+        // It is judged: nobody asks how long it waits.
+        lists.insert(entry, true, Duration::ZERO);
     }
 
     /// Takes all blocks of a tenant off the list, at once for every reader.
     pub(super) fn remove_tenant(&self, tenant: &TenantId) -> Vec<Arc<Entry>> {
         let mut lists = self.write();
-        lists.unjudged.retain(|_, of| of != tenant);
+        lists.unjudged.remove(tenant);
         let of_tenant = lists.tenants.remove(tenant).unwrap_or_default();
         let blocks = of_tenant.blocks.into_values();
         blocks.map(|block| block.entry).collect()
@@ -166,7 +177,12 @@ impl Index {
         };
         block.judged = true;
         let seq = block.entry.seq;
-        lists.unjudged.remove(&seq);
+        if let Some(unjudged) = lists.unjudged.get_mut(tenant) {
+            unjudged.remove(&seq);
+            if unjudged.is_empty() {
+                lists.unjudged.remove(tenant);
+            }
+        }
     }
 
     pub(super) fn get(&self, tenant: &TenantId, id: BlockId) -> Option<ListedBlock> {
@@ -210,8 +226,38 @@ impl Index {
     /// Returns the blocks that are not judged, of all tenants, oldest first.
     pub(super) fn unjudged(&self) -> Vec<ListedBlock> {
         let lists = self.read();
-        let block = |(seq, tenant)| lists.tenants.get(tenant)?.blocks.get(seq).cloned();
-        lists.unjudged.iter().filter_map(block).collect()
+        let mut unjudged: Vec<ListedBlock> = Vec::new();
+        for (tenant, seqs) in &lists.unjudged {
+            let blocks = lists.tenants.get(tenant).map(|t| &t.blocks);
+            unjudged.extend(seqs.iter().filter_map(|seq| blocks?.get(seq).cloned()));
+        }
+        unjudged.sort_by_key(|listed| listed.entry.seq);
+        unjudged
+    }
+
+    /// Returns of each tenant the oldest blocks that are not judged and that are asked for, at most so many.
+    pub(super) fn oldest_unjudged(
+        &self,
+        n_max: usize,
+        is_asked_for: impl Fn(BlockId) -> bool,
+    ) -> Vec<Vec<ListedBlock>> {
+        let lists = self.read();
+        let mut of_tenants = Vec::with_capacity(lists.unjudged.len());
+        for (tenant, seqs) in &lists.unjudged {
+            let blocks = lists.tenants.get(tenant).map(|t| &t.blocks);
+            let listed = seqs.iter().filter_map(|seq| blocks?.get(seq));
+            let asked_for = listed.filter(|listed| is_asked_for(listed.meta().id));
+            let oldest: Vec<ListedBlock> = asked_for.take(n_max).cloned().collect();
+            if !oldest.is_empty() {
+                of_tenants.push(oldest);
+            }
+        }
+        of_tenants
+    }
+
+    /// Returns how many blocks are not judged.
+    pub(super) fn n_unjudged(&self) -> usize {
+        self.read().unjudged.values().map(BTreeSet::len).sum()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Lists> {

@@ -1,13 +1,14 @@
 //! Which versions of rules are quarantined, since when and why.
 
-use redb::TableDefinition;
+use redb::{TableDefinition, WriteTransaction};
 
 use super::{
     Store,
     codec::{Malformed, Place, Reader, Writer},
     error::StoreError,
-    file::open_if_there,
+    file::{Fault, open_if_there},
     limits::QUARANTINE_DETAIL_BYTES_MAX,
+    tenants::{end_of, refuse_leaving, remove_some_in},
 };
 use crate::{
     clock::UnixNanos,
@@ -68,6 +69,7 @@ impl Store {
             .u64(since.0);
         let value = writer.finish();
         self.inner.catalog.write(|txn| {
+            refuse_leaving(txn, tenant)?;
             let mut table = txn.open_table(QUARANTINES)?;
             table.insert(
                 (tenant.as_str(), rule.as_str(), version.0),
@@ -125,6 +127,13 @@ impl Store {
             Ok(found)
         })
     }
+}
+
+/// Removes some of a tenant's quarantines, and returns how many.
+pub(super) fn remove_some(txn: &WriteTransaction, tenant: &str) -> Result<usize, Fault> {
+    let end = end_of(tenant);
+    let mut quarantines = txn.open_table(QUARANTINES)?;
+    remove_some_in(&mut quarantines, (tenant, "", 0)..(end.as_str(), "", 0))
 }
 
 fn read(

@@ -152,6 +152,7 @@ impl Pipeline {
         let options = LiveOptions {
             seal_every: LiveOptions::seal_every_for(&assemble),
             assemble,
+            ..LiveOptions::default()
         };
         let live = Live::start(parts, options).map_err(own_failure)?;
         Ok(Self {

@@ -104,6 +104,7 @@ impl Config {
             live: LiveOptions {
                 seal_every: LiveOptions::seal_every_for(&assemble),
                 assemble,
+                ..LiveOptions::default()
             },
         }
     }

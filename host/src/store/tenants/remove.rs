@@ -15,11 +15,11 @@ use redb::{Key, ReadableTable as _, Table, TableDefinition, Value, WriteTransact
 use super::{LIMITS, TENANTS, tenant_of, tokens::TOKENS};
 use crate::{
     store::{
-        Store, blocks, coverage,
+        Store, blocks, costs, coverage,
         error::StoreError,
         file::{DbFile, Fault, open_if_there},
         limits::REMOVED_PER_COMMIT,
-        rules, signals,
+        quarantines, rules, signals,
     },
     tenant::{TenantId, TokenOwner},
 };
@@ -73,6 +73,8 @@ impl Store {
         let name = tenant.as_str();
         in_batches(catalog, |txn| signals::remove_some(txn, name))?;
         in_batches(catalog, |txn| coverage::remove_some(txn, name))?;
+        in_batches(catalog, |txn| costs::remove_some(txn, name))?;
+        in_batches(catalog, |txn| quarantines::remove_some(txn, name))?;
         rules::remove_all(catalog, tenant)?;
         let _no_creation = inner.lock_tenants();
         catalog.write(|txn| {
