@@ -107,7 +107,9 @@ impl Judges {
         let tenant = &first.meta().tenant;
         let rule_set = self.registry.rule_set(tenant, first.rule_set())?;
         let rules = judged.rule_set.insert(rule_set).rules();
-        let quarantined = self.registry.quarantined(tenant)?;
+        // Not to be had is put off, as rules are: no fault of the block.
+        let quarantined = self.registry.quarantined(tenant);
+        let quarantined = quarantined.map_err(RulesError::from)?;
         let plan = JudgePlan::new(rules).holding_back(|rule| quarantined.holds(rule));
         let each = judged.blocks.iter().zip(opened);
         let blocks: Vec<BlockToJudge<'_>> = each

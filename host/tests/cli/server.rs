@@ -203,6 +203,11 @@ fn commands_do_with_a_server_what_they_do_with_a_store() {
     }
     let detail = server.json(&["rules", "show", "phi-is-audited"]);
     assert_eq!(detail["coverage"]["coverage"], 0.5);
+    assert_eq!(detail["quarantine"], Value::Null);
+    assert_eq!(detail["cost"]["failed_batches"], 0);
+    for what in ["fuel", "processor_seconds", "batches"] {
+        assert!(detail["cost"][what].as_f64().unwrap() > 0.0, "{detail}");
+    }
     server.run(&["rules", "disable", "phi-is-audited"]).exits(0);
     assert_eq!(server.json(&["rules", "list"])[0]["enabled"], false);
     server

@@ -186,3 +186,38 @@ fn print_versions(versions: &[RuleVersionView], console: &mut Console) -> io::Re
     }
     table.print(console)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarantine_says_why_it_is_and_what_ends_it() {
+        let text = quarantine(&QuarantineView {
+            since: "2026-03-01T12:00:00Z".to_owned(),
+            reason: "out_of_fuel".to_owned(),
+            detail: "spent all of its 67108864 units of fuel".to_owned(),
+            failed_batches: 11,
+            batches: 12,
+        });
+        for part in [
+            "since 2026-03-01T12:00:00Z",
+            "failed on 11 of 12 batches",
+            "out_of_fuel: spent all of its 67108864 units",
+            "a new version is published",
+            "`betrace rules enable`",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        let text = cost(&RuleCostView {
+            fuel: 5,
+            processor_seconds: 0.25,
+            batches: 1,
+            failed_batches: 0,
+        });
+        assert_eq!(
+            text,
+            "5 units of fuel, 0.250 s of a processor, 1 batch, 0 failed"
+        );
+    }
+}

@@ -6,7 +6,10 @@ use super::*;
 use crate::{
     block::BlockBuilder,
     clock::UnixNanos,
-    store::tests::{TempStore, tenant},
+    store::{
+        Judgement,
+        tests::{TempStore, tenant},
+    },
     trace::{Facts, SealedTrace, SpanRecord},
 };
 
@@ -385,4 +388,37 @@ fn a_damaged_chunk_is_an_error_that_names_file_and_block() {
         text.contains("blocks-1.redb` is corrupt: table `chunks`"),
         "{text}"
     );
+}
+
+#[test]
+fn the_oldest_unjudged_of_each_tenant_are_found_however_many_others_wait() {
+    let temp = TempStore::new();
+    let store = temp.open();
+    let mut ids = Vec::new();
+    for (name, id) in [("b", 1), ("a", 2), ("b", 3), ("b", 4), ("b", 5)] {
+        temp.clock.advance(Duration::from_secs(1));
+        let block = block(name, &[trace(id, 5, &["x"])]);
+        store.put_block(&block, &listing(0, vec![])).unwrap();
+        ids.push(block.meta.id);
+    }
+    let oldest = |n_max, without: Option<BlockId>| -> Vec<Vec<BlockId>> {
+        let of_tenants = store.oldest_unjudged(n_max, |id| Some(id) != without);
+        let ids = |blocks: &Vec<ListedBlock>| blocks.iter().map(|b| b.meta().id).collect();
+        of_tenants.iter().map(ids).collect()
+    };
+    assert_eq!(oldest(2, None), [vec![ids[1]], vec![ids[0], ids[2]]]);
+    assert_eq!(oldest(2, Some(ids[0]))[1], [ids[2], ids[3]]);
+    assert_eq!(oldest(9, Some(ids[1])).len(), 1, "none of a is asked for");
+    let since = store.oldest_unjudged(9, |_| true)[1][1].since();
+    assert_eq!(since, Duration::from_secs(3));
+    assert_eq!(store.n_unjudged(), 5);
+    let judged = store.block(&tenant("a"), ids[1]).unwrap();
+    let judgement = Judgement::of(&store.open_block(&judged).unwrap()).unwrap();
+    store.put_judged(&[judgement]).unwrap();
+    assert_eq!(store.n_unjudged(), 4);
+    assert_eq!(oldest(1, None), [[ids[0]]]);
+    drop(store);
+    let store = temp.killed().open();
+    assert_eq!(store.n_unjudged(), 4);
+    assert_eq!(store.unjudged()[0].since(), Duration::ZERO);
 }
