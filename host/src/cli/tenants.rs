@@ -52,7 +52,8 @@ enum Command {
 /// The token is printed this once, alone on stdout; the store keeps a hash of it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Limits: spans-per-second, open-traces, open-spans, open-bytes, stored-bytes, rules.
+Limits: spans-per-second, open-traces, open-spans, open-bytes, stored-bytes, rules,
+judge-percent.
 The tenant `default` is whose everything was while there were no tokens; creating it gives it one.
 
 Examples:
@@ -120,7 +121,8 @@ pub struct RotateArgs {
 /// Change what a tenant may.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Limits: spans-per-second, open-traces, open-spans, open-bytes, stored-bytes, rules.
+Limits: spans-per-second, open-traces, open-spans, open-bytes, stored-bytes, rules,
+judge-percent.
 Bytes may be written in KiB, MiB, GiB and TiB; `default` goes back to the default.
 
 Examples:

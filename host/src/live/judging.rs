@@ -25,7 +25,7 @@ use crate::{
     sandbox::Sandbox,
     store::{CostRecord, Judgement, ListedBlock, Quarantine, RuleCosts, Store, StoreError},
     telemetry::{RuleLabel, Telemetry},
-    tenant::TenantId,
+    tenant::{Limit, TenantId},
     verdict::{Reason, Verdict},
 };
 
@@ -122,6 +122,13 @@ impl Judging {
     /// Returns what groups are judged with.
     pub(super) fn judges(&self) -> Judges {
         self.judges.clone()
+    }
+
+    /// Returns what of a processor a tenant may have, in percent.
+    pub(super) fn share_percent(&self, tenant: &TenantId) -> i64 {
+        let limits = self.judges.store.limits(tenant);
+        let percent = limits.value(Limit::JudgePercent);
+        percent.map_or(100, |percent| i64::try_from(percent).unwrap_or(i64::MAX))
     }
 
     /// Returns the time that budgets are kept by.

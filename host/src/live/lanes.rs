@@ -23,7 +23,7 @@ use super::{
     Judging,
     judging::{TRIED_AGAIN_AFTER, group_len},
     limits::{FairnessLimits, GROUP_BLOCKS_MAX, SLOW_NICE},
-    schedule::{Lane, Schedule, Waiting},
+    schedule::{Lane, Schedule, Took, Waiting},
     verdicts::{Judged, Judges},
 };
 use crate::{
@@ -258,7 +258,12 @@ impl Lanes {
         };
         handing.n_idle += 1;
         let now = self.judging.now();
-        self.schedule.end(&tenant, judged.processor, overspent, now);
+        let took = Took {
+            processor: judged.processor,
+            share_percent: self.judging.share_percent(&tenant),
+            overspent,
+        };
+        self.schedule.end(&tenant, took, now);
         let recorded = self.judging.record(judged);
         self.has_failed |= recorded.is_err();
         recorded.map(drop)

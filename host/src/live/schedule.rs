@@ -35,6 +35,16 @@ pub(super) struct Waiting<'a> {
     pub(super) since: Duration,
 }
 
+/// What a group took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Took {
+    pub(super) processor: Duration,
+    /// What of a processor its tenant may have, in percent.
+    pub(super) share_percent: i64,
+    /// Whether all of it takes more than was allowed.
+    pub(super) overspent: bool,
+}
+
 /// The budgets of the tenants that were there lately.
 #[derive(Debug)]
 pub(super) struct Schedule {
@@ -131,14 +141,13 @@ impl Schedule {
         }
     }
 
-    /// Charges a tenant with what its group took; `overspent` says that all of it takes more than was allowed.
-    pub(super) fn end(
-        &mut self,
-        tenant: &TenantId,
-        processor: Duration,
-        overspent: bool,
-        now: Duration,
-    ) {
+    /// Charges a tenant with what its group took.
+    pub(super) fn end(&mut self, tenant: &TenantId, took: Took, now: Duration) {
+        let Took {
+            processor,
+            share_percent,
+            overspent,
+        } = took;
         self.refill(now);
         let (debt_max, overspent_for) = (self.limits.debt_max, self.limits.overspent_for);
         let Some(account) = self.tenants.get_mut(tenant) else {
@@ -146,7 +155,10 @@ impl Schedule {
         };
         account.is_under_way = false;
         account.seen = now;
-        let left = account.left_ns.saturating_sub(nanos(processor));
+        // All budgets are refilled alike: who may take more is charged with less.
+        let usual = i64::from(self.limits.share_percent);
+        let charge = nanos(processor).saturating_mul(usual) / share_percent.max(1);
+        let left = account.left_ns.saturating_sub(charge);
         account.left_ns = left.max(nanos(debt_max).saturating_neg());
         if overspent {
             account.slow_until = now.saturating_add(overspent_for);
@@ -199,10 +211,22 @@ fn nanos(time: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::limits::TENANT_SHARE_PERCENT, *};
+    use crate::tenant::Limit;
 
     const MS: Duration = Duration::from_millis(1);
     const SEC: Duration = Duration::from_secs(1);
+
+    /// The share of a tenant for whom none was set.
+    const USUAL: i64 = TENANT_SHARE_PERCENT as i64;
+
+    fn took(processor: Duration, share_percent: i64) -> Took {
+        Took {
+            processor,
+            share_percent,
+            overspent: false,
+        }
+    }
 
     fn tenant(name: &str) -> TenantId {
         TenantId::try_new(name).unwrap()
@@ -239,7 +263,23 @@ mod tests {
 
         fn judge(&mut self, tenant: &TenantId, processor: Duration, now: Duration) {
             self.schedule.begin(tenant, now);
-            self.schedule.end(tenant, processor, false, now);
+            self.schedule.end(tenant, took(processor, USUAL), now);
+        }
+    }
+
+    #[test]
+    fn who_may_take_more_is_slow_later_and_who_may_take_nothing_at_once() {
+        let mut two = Two::new();
+        let (a, b) = (two.a.clone(), two.b.clone());
+        let shown = Limit::JudgePercent.default_value();
+        assert_eq!(shown, Some(u64::from(TENANT_SHARE_PERCENT)));
+        for (share, is_slow) in [(2 * USUAL, false), (USUAL, true), (0, true)] {
+            two.next(SEC, &[&a, &b]);
+            two.schedule.begin(&a, SEC);
+            two.schedule.end(&a, took(1_500 * MS, share), SEC);
+            let [_, slow] = two.next(SEC, &[&a, &b]);
+            assert_eq!(slow.is_some(), is_slow, "{share} percent");
+            two = Two::new();
         }
     }
 
@@ -321,7 +361,11 @@ mod tests {
         two.next(SEC, &[&a, &b]);
         two.schedule.begin(&a, SEC);
         assert_eq!(two.next(SEC, &[&a, &b]), [Some(b), None], "a is under way");
-        two.schedule.end(&a, 250 * MS, true, SEC);
+        let took = Took {
+            overspent: true,
+            ..took(250 * MS, USUAL)
+        };
+        two.schedule.end(&a, took, SEC);
         assert_eq!(two.next(SEC, &[&a]), [None, Some(a.clone())]);
         assert_eq!(two.next(60 * SEC, &[&a]), [None, Some(a.clone())]);
         assert_eq!(two.next(62 * SEC, &[&a]), [Some(a), None]);

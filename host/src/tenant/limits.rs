@@ -22,17 +22,21 @@ pub enum Limit {
     StoredBytes,
     /// Rules that are published at once. Over it, publishing is refused.
     Rules,
+    /// What of a processor judging may take while other tenants are there, in percent. Over it, the tenant is judged in the
+    /// slow lane.
+    JudgePercent,
 }
 
 impl Limit {
     /// All of them, in the order in which people are shown them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::SpansPerSecond,
         Self::OpenTraces,
         Self::OpenSpans,
         Self::OpenBytes,
         Self::StoredBytes,
         Self::Rules,
+        Self::JudgePercent,
     ];
 
     /// Returns the name, as the API and the store write it.
@@ -44,6 +48,7 @@ impl Limit {
             Self::OpenBytes => "open_bytes",
             Self::StoredBytes => "stored_bytes",
             Self::Rules => "rules",
+            Self::JudgePercent => "judge_percent",
         }
     }
 
@@ -62,6 +67,7 @@ impl Limit {
             Self::OpenBytes => Some(512 << 20),
             // A quarter of the packs that a machine of ordinary limits can have loaded.
             Self::Rules => Some(2_500),
+            Self::JudgePercent => Some(25),
         }
     }
 }

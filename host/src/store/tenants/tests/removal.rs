@@ -9,8 +9,10 @@ use super::*;
 use crate::{
     ingest::Refused,
     live::tests::{Fixture, RULE, span},
-    rule_id::RuleId,
+    rule_id::{RuleId, RuleVersion},
     rules::RulesError,
+    store::Quarantine,
+    verdict::Reason,
 };
 
 /// How many entries each table of each file has.
@@ -57,6 +59,17 @@ fn fill(host: &Fixture, tenant: &TenantId, rules: &str) {
     host.send_of(tenant, (1..=5_000).map(one).collect())
         .unwrap();
     host.settle();
+    let quarantine = Quarantine {
+        rule: RuleId::try_new("mine").unwrap(),
+        version: RuleVersion(1),
+        reason: Reason::Trapped,
+        detail: String::new(),
+        failed: 9,
+        batches: 10,
+        since: UnixNanos(1),
+    };
+    host.store.put_quarantine(tenant, &quarantine).unwrap();
+    assert!(!host.store.costs(tenant).unwrap().is_empty());
 }
 
 fn signals(host: &Fixture, tenant: &TenantId) -> usize {
