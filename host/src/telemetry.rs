@@ -355,6 +355,40 @@ mod tests {
         assert_eq!(of_tenant(&telemetry.render(), &of("c")), "# EOF\n");
     }
 
+    /// What the page of metrics lists is what there is: each name, with the ending that its kind and unit add.
+    #[test]
+    fn the_page_of_metrics_lists_what_there_is() {
+        let page = include_str!("../METRICS.md");
+        let row = |line: &str| {
+            line.strip_prefix("| `")
+                .and_then(|rest| Some(rest.split_once('`')?.0.to_owned()))
+        };
+        let mut listed: Vec<String> = page.lines().filter_map(row).collect();
+        let said = |line: &str| {
+            Some(
+                line.split_once("&str = \"")?
+                    .1
+                    .split_once('"')?
+                    .0
+                    .to_owned(),
+            )
+        };
+        let mut names: Vec<String> = include_str!("telemetry.rs")
+            .lines()
+            .filter_map(said)
+            .collect();
+        names.retain(|name| name.starts_with("betrace_"));
+        let ending = |name: &str| {
+            ["", "_total", "_seconds", "_seconds_total", "_bytes"].map(|end| format!("{name}{end}"))
+        };
+        for name in &names {
+            let at = listed.iter().position(|of| ending(name).contains(of));
+            listed.remove(at.unwrap_or_else(|| panic!("`{name}` is not listed")));
+        }
+        assert_eq!(listed, [""; 0], "listed, and not there");
+        assert!(names.len() > 20);
+    }
+
     #[test]
     fn verdicts_and_signals_are_shown_by_rule_and_severity() {
         let telemetry = Telemetry::new();

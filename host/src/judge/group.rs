@@ -313,7 +313,7 @@ impl<'a> Group<'a, '_> {
         match answer? {
             Ok(findings) => {
                 let judged = Judged {
-                    meter: &self.meter,
+                    meter: self.meter,
                     pack: reader.cluster.pack,
                     rules,
                     projection,
