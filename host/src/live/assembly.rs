@@ -53,7 +53,7 @@ impl Assembly {
         }
     }
 
-    fn take(&self, message: Message) {
+    pub(super) fn take(&self, message: Message) {
         match message {
             Message::Spans {
                 tenant,
@@ -79,7 +79,7 @@ impl Assembly {
         }
     }
 
-    fn seal(&self, now: Duration) -> Result<(), LiveError> {
+    pub(super) fn seal(&self, now: Duration) -> Result<(), LiveError> {
         let shared = &self.shared;
         let (sealed, stats) = {
             let mut assembler = shared.assembler();

@@ -173,6 +173,8 @@ impl LiveSink {
                         Err(stopped(&error.to_string()))
                     }
                 };
+                // Whoever hears the answer may close the store and open it again.
+                drop(shared);
                 // A client that went away needs no answer.
                 let _gone = answer.send(acknowledged);
             }

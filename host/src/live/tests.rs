@@ -13,6 +13,7 @@ mod failures;
 mod lanes;
 mod limits;
 mod quarantine;
+mod simulation;
 
 use super::*;
 use crate::{
