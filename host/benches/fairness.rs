@@ -55,7 +55,7 @@ const EVERY: Duration = Duration::from_millis(25);
 const OTHER_EVERY: Duration = Duration::from_millis(250);
 const TRACES_PER_BLOCK: u32 = 100;
 /// Blocks of the other tenant that wait from the beginning: there is always more to burn on.
-const BACKLOG: u32 = 64;
+const BACKLOG: u32 = 512;
 /// Rules of the other tenant.
 const RULES: usize = 8;
 /// The most that the 99th percentile may grow.
@@ -222,7 +222,7 @@ fn turn(other: Other) -> Vec<Duration> {
     );
     let source = betrace_dsl::Source {
         name: "rule.btr",
-        text: b"rule r { never { bad } }",
+        text: b"rule r { match { bad } }",
     };
     host.publish(
         &measured,
@@ -236,18 +236,19 @@ fn turn(other: Other) -> Vec<Duration> {
         host.publish(&neighbour, pack);
         true
     });
+    if is_there {
+        (0..BACKLOG).for_each(|number| host.list(&neighbour, number));
+    }
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         if is_there {
             scope.spawn(|| {
-                for number in 0.. {
+                for number in BACKLOG.. {
                     if is_over.load(Ordering::Acquire) {
                         return;
                     }
                     host.list(&neighbour, number);
-                    if number > BACKLOG {
-                        thread::sleep(OTHER_EVERY);
-                    }
+                    thread::sleep(OTHER_EVERY);
                 }
             });
         }

@@ -22,6 +22,7 @@ mod lanes;
 pub mod limits;
 mod options;
 mod pending;
+mod priority;
 mod raise;
 mod rates;
 mod recovery;

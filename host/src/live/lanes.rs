@@ -22,7 +22,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use super::{
     Judging,
     judging::{TRIED_AGAIN_AFTER, group_len},
-    limits::{FairnessLimits, GROUP_BLOCKS_MAX, SLOW_NICE},
+    limits::{FairnessLimits, GROUP_BLOCKS_MAX},
+    priority,
     schedule::{Lane, Schedule, Took, Waiting},
     verdicts::{Judged, Judges},
 };
@@ -95,7 +96,7 @@ impl Worker {
     /// Judges until there is nobody to judge for.
     pub(super) fn run(self) {
         if self.lane == Lane::Slow
-            && let Err(error) = rustix::process::setpriority_process(None, SLOW_NICE)
+            && let Err(error) = priority::lower()
         {
             tracing::warn!(error = %error, "the slow lane has no low priority");
         }

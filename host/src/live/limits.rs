@@ -58,7 +58,7 @@ pub const OVERSPENT_FOR: Duration = Duration::from_mins(1);
 /// A tenant that had nothing to be judged for so long is not there: a tenant that is alone has no budget to keep.
 pub const ACTIVE_FOR: Duration = Duration::from_mins(1);
 
-/// The priority of the slow lane's thread, as `nice` counts: what nobody else wants of the processors.
+/// The priority of the slow lane's thread, as `nice` counts, where the system has no policy for what nobody else wants.
 pub const SLOW_NICE: i32 = 19;
 
 /// How many blocks are judged together where so many wait. Live blocks are small: calls are then full.
