@@ -23,6 +23,7 @@ pub mod ingest;
 pub mod judge;
 pub mod listen;
 pub mod live;
+mod random;
 pub mod replay;
 pub mod rule_id;
 pub mod rules;

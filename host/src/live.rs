@@ -42,10 +42,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
-    assemble::{Arrival, Assembler},
+    assemble::{Arrival, AssembleOptions, Assembler},
     clock::Clock,
     rules::Registry,
     sandbox::Sandbox,
@@ -146,22 +146,8 @@ impl Live {
             seal_every,
             fairness,
         } = options;
-        // A tick, and the one tenant that is being forgotten, have places of their own.
-        let (to_assembly, from_inbox) = bounded(PENDING_REQUESTS_MAX + 2);
+        let (shared, from_inbox) = Shared::new(&store, clock, &telemetry, &assemble);
         let (wake, woken) = bounded(1);
-        let shared = Arc::new(Shared {
-            store: store.clone(),
-            clock,
-            telemetry: Arc::clone(&telemetry),
-            assembler: Mutex::new(Assembler::new(assemble.clone())),
-            pending: Pending::default(),
-            rates: Rates::default(),
-            handing_over: RwLock::default(),
-            forgetting: Mutex::default(),
-            to_assembly: Mutex::new(Some(to_assembly)),
-            stopping: Arc::default(),
-            failed: OnceLock::new(),
-        });
         let sealer = Sealer::new(
             store.clone(),
             Arc::clone(&registry),
@@ -315,6 +301,31 @@ impl Drop for Watch {
 }
 
 impl Shared {
+    /// Returns what the threads share, and what the assembly thread is to hear.
+    fn new(
+        store: &Store,
+        clock: Arc<dyn Clock>,
+        telemetry: &Arc<Telemetry>,
+        assemble: &AssembleOptions,
+    ) -> (Arc<Self>, Receiver<Message>) {
+        // A tick, and the one tenant that is being forgotten, have places of their own.
+        let (to_assembly, from_inbox) = bounded(PENDING_REQUESTS_MAX + 2);
+        let shared = Self {
+            store: store.clone(),
+            clock,
+            telemetry: Arc::clone(telemetry),
+            assembler: Mutex::new(Assembler::new(assemble.clone())),
+            pending: Pending::default(),
+            rates: Rates::default(),
+            handing_over: RwLock::default(),
+            forgetting: Mutex::default(),
+            to_assembly: Mutex::new(Some(to_assembly)),
+            stopping: Arc::default(),
+            failed: OnceLock::new(),
+        };
+        (Arc::new(shared), from_inbox)
+    }
+
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }

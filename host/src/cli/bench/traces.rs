@@ -14,6 +14,7 @@ use opentelemetry_proto::tonic::{
 
 use crate::{
     clock::UnixNanos,
+    random::Random,
     trace::{Facts, ResourceRecord, ScopeRecord, SealedTrace, SpanRecord, TraceId},
 };
 
@@ -85,7 +86,7 @@ struct Luck {
 
 impl Luck {
     fn of(number: u64) -> Self {
-        let bits = Random(number ^ 0x5bd1_e995).next();
+        let bits = Random::new(number ^ 0x5bd1_e995).next();
         Self { number, bits }
     }
 
@@ -213,7 +214,7 @@ impl TraceMaker {
     /// Returns the spans of a trace in order of their starts, each with the number of its service.
     fn spans(&self, number: u64) -> (TraceId, Vec<(usize, Span)>) {
         let luck = Luck::of(number);
-        let mut random = Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random = Random::new(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut id = [0; 16];
         let halves = [random.next() | 1, random.next()].into_iter();
         for (to, from) in id.iter_mut().zip(halves.flat_map(u64::to_be_bytes)) {
@@ -297,22 +298,5 @@ fn attribute(key: &str, value: Value) -> KeyValue {
         key: key.to_owned(),
         value: Some(AnyValue { value: Some(value) }),
         ..KeyValue::default()
-    }
-}
-
-/// `SplitMix64` (Steele, Lea, Flood, 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
     }
 }

@@ -16,10 +16,8 @@ use std::{
     sync::LazyLock,
 };
 
-use crossbeam_channel::Receiver;
-
 use super::*;
-use crate::trace::Facts;
+use crate::{random::Random, trace::Facts};
 
 /// How many seeds are played where it is not said.
 const SEEDS: u64 = 120;
@@ -34,27 +32,6 @@ static SANDBOX: LazyLock<Arc<Sandbox>> = LazyLock::new(|| {
     let limits = SandboxLimits::default();
     Arc::new(Sandbox::new(PackCompiler::InProcess, limits).unwrap())
 });
-
-/// `SplitMix64` (Steele, Lea and Flood 2014): the same numbers for the same seed, everywhere.
-struct Seeded(u64);
-
-impl Seeded {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn percent(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// A process over a folder, without its threads.
 struct Process {
@@ -76,21 +53,8 @@ impl Process {
         let registry = Arc::new(Registry::open(store.clone(), Arc::clone(&SANDBOX)).unwrap());
         let telemetry: Arc<Telemetry> = Arc::default();
         let options = LiveOptions::default().assemble;
-        let (to_assembly, messages) = bounded(PENDING_REQUESTS_MAX + 2);
         let (judge, woken) = bounded(1);
-        let shared = Arc::new(Shared {
-            store: store.clone(),
-            clock: Arc::clone(&clock),
-            telemetry: Arc::clone(&telemetry),
-            assembler: Mutex::new(Assembler::new(options.clone())),
-            pending: Pending::default(),
-            rates: Rates::default(),
-            handing_over: RwLock::default(),
-            forgetting: Mutex::default(),
-            to_assembly: Mutex::new(Some(to_assembly)),
-            stopping: Arc::default(),
-            failed: OnceLock::new(),
-        });
+        let (shared, messages) = Shared::new(&store, Arc::clone(&clock), &telemetry, &options);
         let sealer = Sealer::new(
             store.clone(),
             Arc::clone(&registry),
@@ -165,7 +129,7 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(seeded: &mut Seeded) -> Self {
+    fn new(seeded: &mut Random) -> Self {
         let mut unsent = Vec::new();
         for trace in 1..=u8::try_from(4 + seeded.below(12)).unwrap() {
             let root = u64::from(!seeded.percent(10));
@@ -198,7 +162,7 @@ impl Clients {
     }
 
     /// Takes the spans of the next request, of whatever traces.
-    fn request(&mut self, seeded: &mut Seeded) -> Vec<Span> {
+    fn request(&mut self, seeded: &mut Random) -> Vec<Span> {
         let n_spans = 1 + seeded.below(8);
         let mut spans = Vec::new();
         for _ in 0..n_spans.min(self.unsent.len() as u64) {
@@ -218,7 +182,7 @@ impl Clients {
 }
 
 fn play(seed: u64) {
-    let mut seeded = Seeded(seed);
+    let mut seeded = Random::new(seed);
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(UnixNanos(1_772_366_400_000_000_000));
     let runtime = tokio::runtime::Builder::new_current_thread()
