@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use crate::{
     block::{BlockId, Postings},
     judge::JudgePlan,
-    store::{Candidates, ListedBlock, Store, StoreError},
+    store::{Candidates, ListedBlock, Store},
     tenant::TenantId,
 };
 
@@ -30,18 +30,18 @@ impl Shortcuts {
         tenant: &TenantId,
         plan: &JudgePlan<'_>,
         blocks: &[ListedBlock],
-    ) -> Result<Self, StoreError> {
+    ) -> Self {
         let mut shortcuts = Self::default();
         let Some(names) = plan.required_names() else {
-            return Ok(shortcuts);
+            return shortcuts;
         };
         let names: Vec<_> = names.collect();
         if names.len() > NAMES_ASKED_MAX {
-            return Ok(shortcuts);
+            return shortcuts;
         }
         for (name, number) in names {
             shortcuts.required.push(number);
-            for (block, found) in store.blocks_with_name(tenant, name)? {
+            for (block, found) in store.blocks_with_name(tenant, name) {
                 let Candidates::Traces(traces) = found else {
                     continue;
                 };
@@ -58,7 +58,7 @@ impl Shortcuts {
         // What was sealed meanwhile is not replayed.
         let listed: hashbrown::HashSet<BlockId> = blocks.iter().map(|b| b.meta().id).collect();
         shortcuts.known.retain(|block, _| listed.contains(block));
-        Ok(shortcuts)
+        shortcuts
     }
 
     /// Returns what is known of a block, by name of the plan.

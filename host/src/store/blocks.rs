@@ -6,6 +6,7 @@
 mod chunks;
 mod files;
 mod listing;
+mod named;
 mod open;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -13,7 +14,6 @@ use std::{collections::BTreeMap, time::Duration};
 use hashbrown::HashSet;
 use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 
-use self::chunks::{has_own_postings, read_postings};
 pub use self::listing::{Listing, Superseded};
 pub(super) use self::{
     chunks::Put,
@@ -39,10 +39,12 @@ use crate::{
 pub(super) const CHUNKS: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("chunks");
 
 /// Tenant, span name, sequence number of a block -> the traces that have such a span.
-const POSTINGS: TableDefinition<'_, (&str, &str, u64), &[u8]> = TableDefinition::new("postings");
+pub(super) const POSTINGS: TableDefinition<'_, (&str, &str, u64), &[u8]> =
+    TableDefinition::new("postings");
 
 /// Tenant, sequence number of a block -> the traces that have a span of a name without postings.
-const OTHER_NAMES: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("other_names");
+pub(super) const OTHER_NAMES: TableDefinition<'_, (&str, u64), &[u8]> =
+    TableDefinition::new("other_names");
 
 /// In the catalog: sequence number -> the block's entry.
 pub(super) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
@@ -97,8 +99,8 @@ impl Store {
         let mut puts = Vec::new();
         let mut layouts = Vec::with_capacity(fresh.len());
         for ((block, _), seq) in fresh.iter().zip(first_seq..) {
-            let (layout, of_block) = Put::of(seq, block);
-            layouts.push(layout);
+            let (layout, indexed, of_block) = Put::of(seq, block);
+            layouts.push((layout, indexed));
             puts.extend(of_block);
         }
         write_puts(&file, first_seq + n_blocks, &puts)?;
@@ -107,7 +109,8 @@ impl Store {
         let mut taken = HashSet::new();
         let mut entries = Vec::with_capacity(fresh.len());
         let laid_out = fresh.iter().zip(supersedes).zip(layouts);
-        for ((((block, listing), supersedes), layout), seq) in laid_out.zip(first_seq..) {
+        for ((((block, listing), supersedes), (layout, indexed)), seq) in laid_out.zip(first_seq..)
+        {
             let tenant = &block.meta.tenant;
             let mut first = |row: &Superseded| {
                 let older = inner.index.get(tenant, row.block);
@@ -118,6 +121,7 @@ impl Store {
                 seq,
                 file: number,
                 layout,
+                indexed,
                 rule_set: listing.rule_set,
                 supersedes: supersedes.into_iter().map(|r| (r, first(&r))).collect(),
                 meta: block.meta.clone(),
@@ -251,44 +255,6 @@ impl Store {
         }
         (pieces, unreadable)
     }
-
-    /// Returns all blocks of a tenant, oldest first, with the traces of each that may have a span of
-    /// this name. Superseded traces are among them. A name that many traces of a block have is to be asked
-    /// of the block: reading so long a list here would cost more than it spares.
-    ///
-    /// # Errors
-    ///
-    /// What reading may show.
-    pub fn blocks_with_name(
-        &self,
-        tenant: &TenantId,
-        name: &str,
-    ) -> Result<Vec<(ListedBlock, Candidates)>, StoreError> {
-        let blocks = self.blocks(tenant);
-        let mut of_file: BTreeMap<u32, BTreeMap<u64, Candidates>> = BTreeMap::new();
-        for listed in &blocks {
-            if listed.entry.layout == Layout::Chunks && !of_file.contains_key(&listed.entry.file) {
-                let file = self.inner.block_files.file(listed.entry.file)?;
-                of_file.insert(listed.entry.file, postings_in(&file, tenant, name)?);
-            }
-        }
-        let mut candidates = |listed: &ListedBlock| match listed.entry.layout {
-            Layout::Whole => Candidates::Scan,
-            Layout::Chunks => {
-                let found = of_file
-                    .get_mut(&listed.entry.file)
-                    .and_then(|of_block| of_block.remove(&listed.entry.seq));
-                found.unwrap_or_else(|| Candidates::Traces(Postings::default()))
-            }
-        };
-        Ok(blocks
-            .into_iter()
-            .map(|listed| {
-                let candidates = candidates(&listed);
-                (listed, candidates)
-            })
-            .collect())
-    }
 }
 
 /// Removes some of a tenant's postings in a file of blocks, and returns how many.
@@ -348,53 +314,6 @@ pub(super) fn read_list(catalog: &DbFile, judged: &HashSet<u64>) -> Result<List,
         Ok(())
     })?;
     Ok(read)
-}
-
-/// Returns, by block, the traces that may have a span of a name.
-fn postings_in(
-    file: &DbFile,
-    tenant: &TenantId,
-    name: &str,
-) -> Result<BTreeMap<u64, Candidates>, StoreError> {
-    let tenant = tenant.as_str();
-    file.read(|txn| {
-        let mut of_block: BTreeMap<u64, Candidates> = BTreeMap::new();
-        let mut add = |seq: u64, more: Candidates| {
-            let all = match (of_block.remove(&seq), more) {
-                (None, more) => more,
-                (Some(Candidates::Traces(before)), Candidates::Traces(more)) => {
-                    Candidates::Traces(before.or(&more))
-                }
-                (Some(Candidates::Scan | Candidates::Traces(_)), _) => Candidates::Scan,
-            };
-            of_block.insert(seq, all);
-        };
-        if has_own_postings(name)
-            && let Some(postings) = open_if_there(txn, POSTINGS)?
-        {
-            for row in postings.range((tenant, name, 0)..=(tenant, name, u64::MAX))? {
-                let (key, value) = row?;
-                let place = Place {
-                    file: file.name(),
-                    table: "postings",
-                    key: key.value(),
-                };
-                add(key.value().2, read_postings(&place, value.value())?);
-            }
-        }
-        if let Some(others) = open_if_there(txn, OTHER_NAMES)? {
-            for row in others.range((tenant, 0)..=(tenant, u64::MAX))? {
-                let (key, value) = row?;
-                let place = Place {
-                    file: file.name(),
-                    table: "other_names",
-                    key: key.value(),
-                };
-                add(key.value().1, read_postings(&place, value.value())?);
-            }
-        }
-        Ok::<_, Fault>(of_block)
-    })
 }
 
 #[cfg(test)]

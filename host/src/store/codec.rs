@@ -1,13 +1,15 @@
 //! How values lie in the files.
 //!
 //! ```text
-//! value: | version u8 | xxh3-64 of the rest, u64 | body |      numbers little-endian
+//! value: | version u8 | xxh3-64 of the body, u64 | body |      numbers little-endian
 //! ```
+//!
+//! Where a value that is read under a wrong key would be believed, the key is the seed of its checksum ([`check_for`]).
 //!
 //! Whatever the bytes, decoding answers with what is wrong and never panics. Encoding and decoding of a
 //! type stand side by side, in the module that owns the type.
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::error::StoreError;
 
@@ -58,13 +60,18 @@ impl<K: std::fmt::Debug> Place<'_, K> {
 
 /// Returns the body of a value.
 pub(super) fn check(value: &[u8]) -> Result<&[u8], Malformed> {
+    check_for(value, 0)
+}
+
+/// Returns the body of a value that was written by [`Writer::finish_for`].
+pub(super) fn check_for(value: &[u8], seed: u64) -> Result<&[u8], Malformed> {
     let mut reader = Reader(value);
     let version = reader.u8()?;
     if version != VALUE_VERSION {
         return Err(format!("a value of version {version}, not {VALUE_VERSION}"));
     }
     let checksum = reader.u64()?;
-    if xxh3_64(reader.0) != checksum {
+    if xxh3_64_with_seed(reader.0, seed) != checksum {
         return Err("the checksum does not fit".to_owned());
     }
     Ok(reader.0)
@@ -80,10 +87,19 @@ impl Writer {
     }
 
     /// Returns the value, header and all.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.finish_for(0)
+    }
+
+    /// Returns the value with a checksum that fits under one key only, whose hash is `seed`.
+    pub(super) fn finish_for(mut self, seed: u64) -> Vec<u8> {
         if let Some((header, body)) = self.0.split_at_mut_checked(HEADER_BYTES) {
             let mut bytes = [VALUE_VERSION; HEADER_BYTES];
-            for (to, from) in bytes.iter_mut().skip(1).zip(xxh3_64(body).to_le_bytes()) {
+            for (to, from) in bytes
+                .iter_mut()
+                .skip(1)
+                .zip(xxh3_64_with_seed(body, seed).to_le_bytes())
+            {
                 *to = from;
             }
             header.copy_from_slice(&bytes);

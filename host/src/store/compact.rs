@@ -200,7 +200,7 @@ impl Store {
         }
         let (file_number, file, seq) =
             inner.block_files.for_writing(1, inner.clock.unix_nanos())?;
-        let (layout, puts) = Put::of(seq, block);
+        let (layout, indexed, puts) = Put::of(seq, block);
         write_puts(&file, seq + 1, &puts)?;
         let is_merged = |row: &super::Superseded| {
             let mut ids = group.blocks.iter().map(|block| block.meta().id);
@@ -214,6 +214,7 @@ impl Store {
             seq,
             file: file_number,
             layout,
+            indexed,
             rule_set: group.blocks.first().map_or(0, ListedBlock::rule_set),
             supersedes: supersedes
                 .filter(|(row, _)| !is_merged(row))

@@ -2,12 +2,16 @@
 
 use bytes::Bytes;
 use redb::WriteTransaction;
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::{CHUNKS, Candidates, OTHER_NAMES, POSTINGS, listing::Layout};
+use super::{
+    CHUNKS, Candidates, OTHER_NAMES, POSTINGS,
+    listing::{Indexed, Layout},
+};
 use crate::{
     block::{ChunkId, EncodedBlock, Postings},
     store::{
-        codec::{Place, Writer},
+        codec::{Place, Writer, check_for},
         error::StoreError,
         file::Fault,
         limits::{
@@ -28,11 +32,11 @@ pub(in crate::store) enum Put<'a> {
 }
 
 impl<'a> Put<'a> {
-    /// Returns what a block consists of, and how it is laid out.
-    pub(in crate::store) fn of(seq: u64, block: &'a EncodedBlock) -> (Layout, Vec<Self>) {
+    /// Returns what a block consists of, how it is laid out, and which names have postings.
+    pub(in crate::store) fn of(seq: u64, block: &'a EncodedBlock) -> (Layout, Indexed, Vec<Self>) {
         if block.meta.n_spans < INDEXED_BLOCK_SPANS_MIN {
-            let whole = whole_value(&block.chunks);
-            return (Layout::Whole, vec![Self::Chunk(seq, WHOLE, whole.into())]);
+            let whole = Self::Chunk(seq, WHOLE, whole_value(&block.chunks).into());
+            return (Layout::Whole, Indexed::default(), vec![whole]);
         }
         let tenant = &block.meta.tenant;
         let chunks = block.chunks.iter();
@@ -40,15 +44,22 @@ impl<'a> Put<'a> {
             .map(|(id, bytes)| Self::Chunk(seq, id.0, bytes.clone()))
             .collect();
         let mut others: Option<Postings> = None;
+        let mut own = Vec::new();
         for (i, (name, traces)) in block.postings.iter().enumerate() {
             if i < POSTINGS_NAMES_MAX && has_own_postings(name) {
-                puts.push(Self::Postings(tenant, name, seq, sealed(traces)));
+                let value = sealed(traces, postings_key(tenant, Some(name), seq));
+                puts.push(Self::Postings(tenant, name, seq, value));
+                own.push(name.as_str());
             } else {
                 others = Some(others.map_or_else(|| traces.clone(), |all| all.or(traces)));
             }
         }
-        puts.extend(others.map(|traces| Self::OtherNames(tenant, seq, sealed(&traces))));
-        (Layout::Chunks, puts)
+        let indexed = Indexed::of(&own, others.is_some());
+        puts.extend(others.map(|traces| {
+            let value = sealed(&traces, postings_key(tenant, None, seq));
+            Self::OtherNames(tenant, seq, value)
+        }));
+        (Layout::Chunks, indexed, puts)
     }
 
     pub(super) fn n_bytes(&self) -> usize {
@@ -83,18 +94,31 @@ pub(super) fn has_own_postings(name: &str) -> bool {
     name.len() <= POSTINGS_NAME_BYTES_MAX
 }
 
-fn sealed(postings: &Postings) -> Vec<u8> {
+fn sealed(postings: &Postings, key: u64) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.raw(&postings.to_bytes());
-    writer.finish()
+    writer.finish_for(key)
+}
+
+/// Hashes the key of postings, those of a name or those of the other names, into their checksum: a key with a bit flipped
+/// may be the key of another block or name, and its traces would be believed.
+pub(in crate::store) fn postings_key(tenant: &TenantId, name: Option<&str>, seq: u64) -> u64 {
+    let mut key = seq.to_le_bytes().to_vec();
+    key.extend_from_slice(tenant.as_str().as_bytes());
+    if let Some(name) = name {
+        key.push(0);
+        key.extend_from_slice(name.as_bytes());
+    }
+    xxh3_64(&key)
 }
 
 /// Reads what [`sealed`] wrote, unless it is long.
-pub(super) fn read_postings<K: std::fmt::Debug>(
+pub(in crate::store) fn read_postings<K: std::fmt::Debug>(
     place: &Place<'_, K>,
+    key: u64,
     value: &[u8],
 ) -> Result<Candidates, StoreError> {
-    let bytes = crate::store::codec::check(value).map_err(|what| place.corrupt(what))?;
+    let bytes = check_for(value, key).map_err(|what| place.corrupt(what))?;
     if Postings::count_in(bytes) > POSTINGS_READ_MAX {
         return Ok(Candidates::Scan);
     }

@@ -1,5 +1,7 @@
 //! What the catalog keeps of a block.
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::{
     block::{BlockId, BlockMeta, TraceFilter},
     store::codec::{Malformed, Reader, Writer},
@@ -35,6 +37,60 @@ pub(in crate::store) enum Layout {
     Chunks = 1,
 }
 
+/// Of which names a block has postings: a name that has none there is not in the block, if nothing is damaged, and this is
+/// what damage is told by. Of a block that is one value: of none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::store) struct Indexed {
+    /// Hashes of the names that have postings of their own, ascending.
+    own: Box<[u32]>,
+    /// Whether there are names without.
+    others: bool,
+}
+
+impl Indexed {
+    pub(super) fn of(own: &[&str], others: bool) -> Self {
+        let mut own: Vec<u32> = own.iter().map(|name| name_hash(name)).collect();
+        own.sort_unstable();
+        own.dedup();
+        Self {
+            own: own.into(),
+            others,
+        }
+    }
+
+    /// Whether a name has postings of its own. Of one that has, always true.
+    pub(in crate::store) fn has_own(&self, name: &str) -> bool {
+        self.own.binary_search(&name_hash(name)).is_ok()
+    }
+
+    /// Whether there are names that share their postings.
+    pub(in crate::store) fn has_others(&self) -> bool {
+        self.others
+    }
+
+    fn put(&self, writer: &mut Writer) {
+        let Self { own, others } = self;
+        writer.u8((*others).into()).varint(own.len() as u64);
+        for hash in own {
+            writer.raw(&hash.to_le_bytes());
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let others = reader.u8()? != 0;
+        let n = reader.count()?;
+        let own = (0..n).map(|_| Ok(u32::from_le_bytes(reader.array()?)));
+        Ok(Self {
+            own: own.collect::<Result<_, Malformed>>()?,
+            others,
+        })
+    }
+}
+
+fn name_hash(name: &str) -> u32 {
+    xxh3_64(name.as_bytes()) as u32
+}
+
 /// An entry of the list. Never changes.
 #[derive(Debug)]
 pub(in crate::store) struct Entry {
@@ -43,6 +99,7 @@ pub(in crate::store) struct Entry {
     /// The number of the file that it is in.
     pub(in crate::store) file: u32,
     pub(in crate::store) layout: Layout,
+    pub(in crate::store) indexed: Indexed,
     pub(in crate::store) rule_set: u64,
     /// With whether it was the first to take that row's place: the first takes the row's verdict out of
     /// the coverage, and nobody else.
@@ -57,6 +114,7 @@ impl Entry {
             seq: _,
             file,
             layout,
+            indexed,
             rule_set,
             supersedes,
             meta,
@@ -75,6 +133,7 @@ impl Entry {
                 .varint(row.trace.into())
                 .u8((*first).into());
         }
+        indexed.put(&mut writer);
         writer.bytes(&meta.encode()).bytes(&filter.to_bytes());
         writer.finish()
     }
@@ -98,10 +157,12 @@ impl Entry {
                 Ok((row, reader.u8()? != 0))
             })
             .collect::<Result<_, Malformed>>()?;
+        let indexed = Indexed::read(reader)?;
         Ok(Self {
             seq,
             file,
             layout,
+            indexed,
             rule_set,
             supersedes,
             meta: BlockMeta::decode(reader.bytes()?).map_err(|e| e.to_string())?,

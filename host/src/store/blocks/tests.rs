@@ -223,7 +223,7 @@ fn chunks_that_a_crash_left_unlisted_are_dropped() {
     // The number of what was dropped is not used again, so its postings mean nothing.
     let other = large("a", "other");
     store.put_block(&other, &listing(1, vec![])).unwrap();
-    for (_, candidates) in store.blocks_with_name(&tenant("a"), "lost").unwrap() {
+    for (_, candidates) in store.blocks_with_name(&tenant("a"), "lost") {
         assert_eq!(candidates, Candidates::Traces(Postings::new(vec![])));
     }
     assert_eq!(n_chunks(&store), kept.chunks.len() + other.chunks.len());
@@ -245,7 +245,7 @@ fn postings_say_which_traces_may_have_a_name() {
         store.put_block(block, &listing(1, vec![])).unwrap();
     }
     let counts = |name: &str| -> Vec<Option<usize>> {
-        let of_blocks = store.blocks_with_name(&tenant("a"), name).unwrap();
+        let of_blocks = store.blocks_with_name(&tenant("a"), name);
         let count = |(_, candidates)| match candidates {
             Candidates::Traces(traces) => Some(traces.len()),
             Candidates::Scan => None,

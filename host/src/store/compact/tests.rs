@@ -103,7 +103,7 @@ fn traces_verdicts_coverage_and_signals_stay_what_they_are() {
         let inconclusive = outcome.inconclusive.contains(&(number, Reason::Trapped));
         assert_eq!(inconclusive, verdict_of(id) == Inconclusive);
     }
-    let of_name = store.blocks_with_name(&tenant("a"), "even").unwrap();
+    let of_name = store.blocks_with_name(&tenant("a"), "even");
     let Candidates::Traces(even) = &of_name[0].1 else {
         panic!("the merged block is indexed");
     };
