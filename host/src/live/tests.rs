@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 
 mod failures;
+pub(crate) mod format;
 mod lanes;
 mod limits;
 mod quarantine;

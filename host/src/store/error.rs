@@ -21,7 +21,8 @@ pub enum StoreError {
     },
     /// Another version of the program wrote it.
     #[error(
-        "`{file}` has store format {found} and this betrace reads format {expected}: use the betrace that wrote it, or another data directory"
+        "`{file}` has store format {found} and this betrace reads format {expected}: {}; nothing was changed",
+        other_version(*found, *expected)
     )]
     OtherVersion {
         /// The file.
@@ -134,6 +135,14 @@ pub enum StoreError {
         /// What is in the way.
         what: String,
     },
+}
+
+fn other_version(found: u64, expected: u64) -> &'static str {
+    if found > expected {
+        "a newer betrace wrote it, so install that one, or name another data directory"
+    } else {
+        "an older betrace wrote it, so run that one, or name another data directory"
+    }
 }
 
 impl From<BlockError> for StoreError {

@@ -268,10 +268,12 @@ fn store_error(file: &str, doing: &'static str, fault: Fault) -> StoreError {
     match fault {
         Fault::Store(error) => error,
         Fault::Db(redb::Error::Io(source)) => StoreError::io(file, doing, source),
-        Fault::Db(redb::Error::UpgradeRequired(found)) => StoreError::OtherVersion {
+        // Not our number, and where a bit of the header flipped no number at all.
+        Fault::Db(redb::Error::UpgradeRequired(found)) => StoreError::Database {
             file: file.to_owned(),
-            found: u64::from(found),
-            expected: FORMAT,
+            what: format!(
+                "it says of itself that it has version {found} of the database's file format, which this betrace does not read: another betrace wrote it, or it is damaged"
+            ),
         },
         Fault::Db(error) => StoreError::Database {
             file: file.to_owned(),

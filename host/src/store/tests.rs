@@ -79,38 +79,60 @@ fn what_a_killed_process_leaves_opens() {
     temp.killed().open();
 }
 
+/// Writes what a file says its format is.
+fn set_format(path: &Path, format: u64) {
+    let db = redb::Database::open(path).unwrap();
+    let txn = db.begin_write().unwrap();
+    let meta: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+    let mut table = txn.open_table(meta).unwrap();
+    table.insert("format", format).unwrap();
+    drop(table);
+    txn.commit().unwrap();
+}
+
 #[test]
-fn another_format_is_refused_with_both_numbers() {
+fn an_older_and_a_newer_format_of_each_file_are_refused_by_name_with_what_to_do() {
     let temp = TempStore::new();
-    drop(temp.open());
-    for file in [INBOX_FILE, CATALOG_FILE] {
-        let set = |format: u64| {
-            let db = redb::Database::open(temp.path().join(file)).unwrap();
-            let txn = db.begin_write().unwrap();
-            let meta: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-            txn.open_table(meta)
-                .unwrap()
-                .insert("format", format)
-                .unwrap();
-            txn.commit().unwrap();
-        };
-        set(7);
-        let error = temp.try_open().unwrap_err();
-        assert!(
-            matches!(
-                error,
-                StoreError::OtherVersion {
-                    found: 7,
-                    expected: 1,
-                    ..
-                }
-            ),
-            "{error}"
-        );
-        assert!(error.to_string().contains("has store format 7"), "{error}");
-        set(1);
+    crate::live::tests::format::unpack(&temp.path());
+    for file in [INBOX_FILE, CATALOG_FILE, "blocks-1.redb"] {
+        for (format, what_to_do) in [
+            (0, "an older betrace wrote it, so run that one"),
+            (2, "a newer betrace wrote it, so install that one"),
+        ] {
+            set_format(&temp.path().join(file), format);
+            let error = temp.try_open().unwrap_err();
+            let (is_other, text) = (
+                matches!(&error, StoreError::OtherVersion { found, expected: 1, .. } if *found == format),
+                error.to_string(),
+            );
+            assert!(is_other, "{text}");
+            let says = format!("{file}` has store format {format} and this betrace reads format 1");
+            assert!(text.contains(&says) && text.contains(what_to_do), "{text}");
+        }
+        set_format(&temp.path().join(file), 1);
         drop(temp.open());
     }
+}
+
+#[test]
+fn a_closed_file_of_blocks_of_another_format_is_refused_when_it_is_read() {
+    let temp = TempStore::new();
+    crate::live::tests::format::unpack(&temp.path());
+    set_format(&temp.path().join("blocks-1.redb"), 2);
+    // With a file after it, this one is not opened until somebody reads a block of it.
+    fs::copy(
+        temp.path().join("blocks-1.redb"),
+        temp.path().join("blocks-2.redb"),
+    )
+    .unwrap();
+    set_format(&temp.path().join("blocks-2.redb"), 1);
+    let store = temp.open();
+    let listed = store.blocks(&tenant("acme"));
+    let error = store.open_block(&listed[0]).unwrap_err().to_string();
+    assert!(
+        error.contains("blocks-1.redb` has store format 2"),
+        "{error}"
+    );
 }
 
 #[test]
