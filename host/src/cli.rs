@@ -20,6 +20,7 @@ pub mod compile;
 pub mod completions;
 pub mod console;
 pub mod demo;
+pub mod doctor;
 pub mod exit;
 pub mod explain;
 pub mod fmt;
@@ -97,6 +98,7 @@ enum Command {
     Signals(signals::Args),
     Traces(traces::Args),
     Tenants(tenants::Args),
+    Doctor(doctor::Args),
     Bench(bench::Args),
     Lsp(lsp::Args),
     Completions(completions::Args),
@@ -149,6 +151,7 @@ fn run(command: Command, console: &mut Console) -> Outcome {
         Command::Signals(args) => signals::run(args, console),
         Command::Traces(args) => traces::run(args, console),
         Command::Tenants(args) => tenants::run(args, console),
+        Command::Doctor(args) => doctor::run(&args, console),
         Command::Bench(args) => bench::run(&args, console),
         Command::Lsp(args) => lsp::run(&args, console),
         Command::Completions(args) => completions::run(&args, console),

@@ -8,6 +8,7 @@
 
 mod cli {
     pub(crate) mod bench;
+    pub(crate) mod doctor;
     pub(crate) mod explain;
     pub(crate) mod files;
     pub(crate) mod fmt;

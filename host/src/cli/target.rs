@@ -11,6 +11,7 @@ use clap::ValueEnum;
 
 use super::{
     client::{Client, SERVER_DEFAULT},
+    console::Console,
     exit::{Exit, Failure},
 };
 use crate::{
@@ -164,12 +165,14 @@ impl TargetArgs {
             return Ok(Box::new(self.client()?));
         };
         let store = Store::open(data, Arc::new(SystemClock::new()))?;
+        warn_of_damage(&store);
         Ok(Box::new(LocalTenants::new(store, None, WHO.to_owned())))
     }
 
     fn open_store(&self, data: &Path) -> Result<Local, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store = Store::open(data, Arc::clone(&clock))?;
+        warn_of_damage(&store);
         let sandbox = Arc::new(one_shot_sandbox()?);
         let registry = Registry::open(store.clone(), Arc::clone(&sandbox))
             .context("failed to load the published rules")
@@ -206,13 +209,25 @@ impl TargetArgs {
 }
 
 /// Opening would make one, and a mistyped path would look like an empty store.
-fn is_store(data: &Path) -> Result<(), Failure> {
+pub(super) fn is_store(data: &Path) -> Result<(), Failure> {
     let holds_something = |mut entries: fs::ReadDir| entries.next().is_some();
     if fs::read_dir(data).is_ok_and(holds_something) {
         return Ok(());
     }
     let error = anyhow!("there is no store in `{}`", data.display());
     Err(Failure::usage(error).help("`betrace serve` and `betrace import` make one"))
+}
+
+/// Whatever is answered from a damaged store, it is not to pass for the whole truth.
+fn warn_of_damage(store: &Store) {
+    for error in store.damaged() {
+        Console::say(format_args!("warning: the store is damaged: {error}"));
+    }
+    if !store.damaged().is_empty() {
+        Console::say(
+            "warning: answers may lack what is lost: `betrace doctor --data DIR` says more",
+        );
+    }
 }
 
 /// Starts a sandbox for one command, which compiles in children as a server does.
@@ -231,8 +246,8 @@ pub(super) fn one_shot_sandbox() -> Result<Sandbox, Failure> {
     reason = "whatever else goes wrong says itself what to do, or nobody knows"
 )]
 pub(super) fn store_help(error: &StoreError) -> Option<&'static str> {
-    let damaged =
-        "the file is damaged: put the store back from a backup, or name another directory";
+    let damaged = "the file is damaged: `betrace doctor --data DIR` says what can still be read; put the store back from a \
+                   backup, or name another directory";
     match error {
         StoreError::InUse { .. } => Some("pass --server URL in place of --data"),
         StoreError::Database { .. } | StoreError::Corrupt { .. } => Some(damaged),

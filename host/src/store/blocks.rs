@@ -4,6 +4,7 @@
 //! listed. A block of an id that is listed already is the same block, and putting it changes nothing.
 
 mod chunks;
+mod examine;
 mod files;
 mod listing;
 mod named;
@@ -17,6 +18,7 @@ use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 pub use self::listing::{Listing, Superseded};
 pub(super) use self::{
     chunks::Put,
+    examine::{examine_file, examine_list},
     files::{BlockFiles, write_puts},
     listing::{Entry, Layout},
 };

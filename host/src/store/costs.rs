@@ -7,8 +7,9 @@ use redb::{ReadableTable as _, Table, TableDefinition, WriteTransaction};
 use super::{
     Store,
     codec::{Malformed, Place, Reader, Writer},
+    doctor::{Area, Findings},
     error::StoreError,
-    file::{Fault, open_if_there},
+    file::{DbFile, Fault, each_row, open_if_there},
     tenants::{end_of, remove_some_in},
 };
 use crate::{
@@ -114,6 +115,18 @@ pub(super) fn remove_some(txn: &WriteTransaction, tenant: &str) -> Result<usize,
     let end = end_of(tenant);
     let mut costs = txn.open_table(COSTS)?;
     remove_some_in(&mut costs, (tenant, "", 0)..(end.as_str(), "", 0))
+}
+
+/// Looks at what is known of every rule.
+pub(super) fn examine(catalog: &DbFile, findings: &mut Findings) {
+    each_row(catalog, COSTS, (Area::Sums, findings), |key, value| {
+        let place = place(catalog.name(), key);
+        place.decode(value, read_cost)?;
+        let is_rule = RuleId::try_new(key.1).is_some();
+        is_rule
+            .then_some(())
+            .ok_or_else(|| place.corrupt("a rule id is none"))
+    });
 }
 
 fn read_cost(reader: &mut Reader<'_>) -> Result<CostRecord, Malformed> {

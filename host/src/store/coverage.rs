@@ -6,8 +6,9 @@ use super::{
     Store,
     amend::CoverageChange,
     codec::{Malformed, Place, Reader, Writer},
+    doctor::{Area, Findings},
     error::StoreError,
-    file::{Fault, open_if_there},
+    file::{DbFile, Fault, each_row, open_if_there},
     tenants::{end_of, remove_some_in},
 };
 use crate::{
@@ -108,6 +109,18 @@ pub(super) fn remove_some(txn: &WriteTransaction, tenant: &str) -> Result<usize,
     let mut coverage = txn.open_table(COVERAGE)?;
     let range = (tenant, "", 0, 0)..(end.as_str(), "", 0, 0);
     remove_some_in(&mut coverage, range)
+}
+
+/// Looks at every cell.
+pub(super) fn examine(catalog: &DbFile, findings: &mut Findings) {
+    each_row(catalog, COVERAGE, (Area::Sums, findings), |key, value| {
+        let place = place(catalog.name(), key);
+        place.decode(value, read_counts)?;
+        let is_rule = RuleId::try_new(key.1).is_some();
+        is_rule
+            .then_some(())
+            .ok_or_else(|| place.corrupt("a rule id is none"))
+    });
 }
 
 fn read_counts(reader: &mut Reader<'_>) -> Result<[u64; 4], Malformed> {

@@ -19,7 +19,12 @@ use redb::{
     WriteTransaction,
 };
 
-use super::{error::StoreError, limits::FORMAT};
+use super::{
+    doctor::{Area, Findings},
+    error::StoreError,
+    limits::{FORMAT, UNCHANGED_CACHE_BYTES},
+    overlay::Overlay,
+};
 
 /// What a file says of itself: its format and its kind.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -124,7 +129,45 @@ impl DbFile {
         let file = Self::over(name, path, || {
             Database::builder().set_cache_size(cache_bytes).open(path)
         })?;
-        let found = file.read(|txn| {
+        file.check_kind(kind)?;
+        Ok(file)
+    }
+
+    /// Opens a file that exists without ever changing it: what is written stays in memory.
+    pub(super) fn open_unchanged(path: &Path, kind: FileKind) -> Result<Self, StoreError> {
+        let name = path.display().to_string();
+        if !path.exists() {
+            return Err(StoreError::Missing { file: name });
+        }
+        let file = Self::over(name, path, || Ok(over_unchanged(path)?))?;
+        file.check_kind(kind)?;
+        Ok(file)
+    }
+
+    /// Compares each page in use with its checksum, by reading the whole file, which is not changed. A file that was not
+    /// closed is as good as one that was.
+    pub(super) fn check_pages(path: &Path) -> Result<(), StoreError> {
+        let name = path.display().to_string();
+        if !path.exists() {
+            return Err(StoreError::Missing { file: name });
+        }
+        let damaged = |what: String| StoreError::Database {
+            file: name.clone(),
+            what: format!("pages of it are not what was written ({what})"),
+        };
+        match no_panic(|| Ok(over_unchanged(path)?.check_integrity()?)) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(damaged("the database would repair it".to_owned())),
+            Err(fault) => match store_error(&name, "read", fault) {
+                StoreError::Database { what, .. } => Err(damaged(what)),
+                other => Err(other),
+            },
+        }
+    }
+
+    /// Refuses what is of another format or kind.
+    fn check_kind(&self, kind: FileKind) -> Result<(), StoreError> {
+        let found = self.read(|txn| {
             let meta = match txn.open_table(META) {
                 Ok(meta) => meta,
                 Err(TableError::TableDoesNotExist(_)) => return Ok(None),
@@ -136,20 +179,20 @@ impl DbFile {
             Ok(number("format")?.zip(number("kind")?))
         })?;
         let other = |what: &str| StoreError::Database {
-            file: file.name.clone(),
+            file: self.name.clone(),
             what: what.to_owned(),
         };
         match found {
             None => Err(other("a redb file, but not of betrace")),
             Some((format, _)) if format != FORMAT => Err(StoreError::OtherVersion {
-                file: file.name.clone(),
+                file: self.name.clone(),
                 found: format,
                 expected: FORMAT,
             }),
             Some((_, found)) if found != kind as u64 => {
                 Err(other("another file of a store, under a wrong name"))
             }
-            Some(_) => Ok(file),
+            Some(_) => Ok(()),
         }
     }
 
@@ -244,6 +287,13 @@ impl DbFile {
     }
 }
 
+fn over_unchanged(path: &Path) -> Result<Database, DatabaseError> {
+    let file = Overlay::open(path).map_err(redb::StorageError::from)?;
+    Database::builder()
+        .set_cache_size(UNCHANGED_CACHE_BYTES)
+        .create_with_backend(file)
+}
+
 /// Makes the names in a directory durable.
 pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
@@ -312,4 +362,24 @@ pub(super) fn open_if_there<K: redb::Key + 'static, V: redb::Value + 'static>(
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Goes through a table that may not be there, and notes what is wrong with its rows; what of it cannot be read ends it.
+pub(super) fn each_row<K: redb::Key + 'static, V: redb::Value + 'static>(
+    file: &DbFile,
+    table: TableDefinition<'_, K, V>,
+    (area, findings): (Area, &mut Findings),
+    mut check: impl for<'a> FnMut(K::SelfType<'a>, V::SelfType<'a>) -> Result<(), StoreError>,
+) {
+    let walked = file.read(|txn| {
+        let Some(table) = open_if_there(txn, table)? else {
+            return Ok(());
+        };
+        for row in redb::ReadableTable::iter(&table)? {
+            let (key, value) = row?;
+            findings.check(area, check(key.value(), value.value()));
+        }
+        Ok(())
+    });
+    findings.check(area, walked);
 }

@@ -6,6 +6,7 @@
 //! again at the next start, and spans that are already in a block change nothing.
 
 mod erase;
+mod examine;
 mod ledger;
 mod pack;
 mod writer;
@@ -23,6 +24,7 @@ use bytes::{Bytes, BytesMut};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use redb::TableDefinition;
 
+pub(super) use self::examine::examine;
 pub use self::pack::Frame;
 use self::{
     ledger::{Ledger, PackEntry},
@@ -32,7 +34,7 @@ use super::{
     codec::Place,
     error::StoreError,
     file::{DbFile, open_if_there},
-    limits::{INBOX_QUEUE_BYTES_MAX, INBOX_QUEUE_FRAMES_MAX, NUMBER_MAX},
+    limits::{INBOX_COMMIT_BYTES_MAX, INBOX_QUEUE_BYTES_MAX, INBOX_QUEUE_FRAMES_MAX, NUMBER_MAX},
 };
 use crate::tenant::TenantId;
 
@@ -212,27 +214,36 @@ impl Shared {
         first: u64,
         entry: PackEntry,
     ) -> Result<Vec<Result<Frame, StoreError>>, StoreError> {
-        let place = Place {
-            file: self.file.name(),
-            table: "pieces",
-            key: first,
-        };
-        self.file
-            .read(|txn| {
-                let Some(pieces) = open_if_there(txn, PIECES)? else {
-                    return Err(place.corrupt("the table is gone").into());
-                };
-                let mut pack = BytesMut::with_capacity(entry.bytes as usize);
-                for piece in 0..entry.pieces {
-                    let value = pieces
-                        .get((first, piece))?
-                        .ok_or_else(|| place.corrupt(format!("piece {piece} is gone")))?;
-                    pack.extend_from_slice(value.value());
-                }
-                Ok(pack.freeze())
-            })
-            .and_then(|pack: Bytes| pack::unpack(&place, &pack))
+        read_pack(&self.file, first, entry)
     }
+}
+
+/// Reads the frames of a pack, each of which may be damaged by itself.
+fn read_pack(
+    file: &DbFile,
+    first: u64,
+    entry: PackEntry,
+) -> Result<Vec<Result<Frame, StoreError>>, StoreError> {
+    let place = Place {
+        file: file.name(),
+        table: "pieces",
+        key: first,
+    };
+    file.read(|txn| {
+        let Some(pieces) = open_if_there(txn, PIECES)? else {
+            return Err(place.corrupt("the table is gone").into());
+        };
+        let mut pack =
+            BytesMut::with_capacity(entry.bytes.min(INBOX_COMMIT_BYTES_MAX as u64) as usize);
+        for piece in 0..entry.pieces {
+            let value = pieces
+                .get((first, piece))?
+                .ok_or_else(|| place.corrupt(format!("piece {piece} is gone")))?;
+            pack.extend_from_slice(value.value());
+        }
+        Ok(pack.freeze())
+    })
+    .and_then(|pack: Bytes| pack::unpack(&place, &pack))
 }
 
 impl Drop for Inbox {

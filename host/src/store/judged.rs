@@ -5,6 +5,9 @@
 
 mod value;
 
+use std::sync::Arc;
+
+use hashbrown::HashMap;
 use redb::{ReadableTable as _, Table, TableDefinition, WriteTransaction};
 
 pub(super) use self::value::{Hours, JudgedBlock, RuleOutcome};
@@ -15,8 +18,9 @@ use super::{
     codec::Place,
     costs::{self, RuleCosts},
     coverage,
+    doctor::{Area, Findings},
     error::StoreError,
-    file::{DbFile, Fault, open_if_there},
+    file::{DbFile, Fault, each_row, open_if_there},
     index::ListedBlock,
     signals::SignalTables,
 };
@@ -354,6 +358,28 @@ pub(super) fn judged_block(
     Ok(Some(place.decode(value.value(), |reader| {
         JudgedBlock::read(reader, n_traces)
     })?))
+}
+
+/// Looks at the verdicts on every block, and returns how many blocks have some.
+pub(super) fn examine(catalog: &DbFile, list: &[Arc<Entry>], findings: &mut Findings) -> u64 {
+    let listed: HashMap<u64, u32> = list
+        .iter()
+        .map(|entry| (entry.seq, entry.meta.n_traces))
+        .collect();
+    let mut n_judged = 0;
+    each_row(catalog, JUDGED, (Area::Verdicts, findings), |seq, value| {
+        let place = Place {
+            file: catalog.name(),
+            table: "judged",
+            key: seq,
+        };
+        let n_traces = listed.get(&seq);
+        let n_traces = *n_traces.ok_or_else(|| place.corrupt("no such block is listed"))?;
+        place.decode(value, |reader| JudgedBlock::read(reader, n_traces))?;
+        n_judged += 1;
+        Ok(())
+    });
+    n_judged
 }
 
 #[cfg(test)]

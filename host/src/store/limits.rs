@@ -75,6 +75,12 @@ pub(super) const REMOVED_PER_COMMIT: usize = 1_000;
 /// The blocks whose chunks one commit removes: some 1,000 chunks.
 pub(super) const DROPPED_PER_COMMIT: usize = 64;
 
+/// The most findings about a store that are kept; the others are counted. One bad disk can damage every block.
+pub(super) const FINDINGS_MAX: usize = 1_000;
+
+/// What a file that is only looked at may keep in memory.
+pub(super) const UNCHANGED_CACHE_BYTES: usize = 16 << 20;
+
 /// What each file may keep in memory.
 pub(super) const INBOX_CACHE_BYTES: usize = 16 << 20;
 /// What each file may keep in memory.

@@ -5,8 +5,9 @@ use redb::{TableDefinition, WriteTransaction};
 use super::{
     Store,
     codec::{Malformed, Place, Reader, Writer},
+    doctor::{Area, Findings},
     error::StoreError,
-    file::{Fault, open_if_there},
+    file::{DbFile, Fault, each_row, open_if_there},
     limits::QUARANTINE_DETAIL_BYTES_MAX,
     tenants::{end_of, refuse_leaving, remove_some_in},
 };
@@ -134,6 +135,25 @@ pub(super) fn remove_some(txn: &WriteTransaction, tenant: &str) -> Result<usize,
     let end = end_of(tenant);
     let mut quarantines = txn.open_table(QUARANTINES)?;
     remove_some_in(&mut quarantines, (tenant, "", 0)..(end.as_str(), "", 0))
+}
+
+/// Looks at every quarantine.
+pub(super) fn examine(catalog: &DbFile, findings: &mut Findings) {
+    each_row(
+        catalog,
+        QUARANTINES,
+        (Area::Sums, findings),
+        |key, value| {
+            let place = Place {
+                file: catalog.name(),
+                table: "quarantines",
+                key,
+            };
+            let rule = RuleId::try_new(key.1).ok_or_else(|| place.corrupt("a rule id is none"))?;
+            place.decode(value, |reader| read(reader, rule, RuleVersion(key.2)))?;
+            Ok(())
+        },
+    );
 }
 
 fn read(

@@ -3,6 +3,7 @@
 //! The store numbers versions and rule sets and checks that a change makes sense; who may change what,
 //! and which pack may claim which id, is for `rules` to decide.
 
+mod examine;
 mod records;
 mod remove;
 
@@ -15,7 +16,7 @@ pub use self::records::{
     NewVersion, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord,
 };
 use self::records::{RuleState, read_rule_set, read_version, rule_set_value, version_value};
-pub(super) use self::remove::remove_all;
+pub(super) use self::{examine::examine, remove::remove_all};
 use super::{
     Store,
     codec::{Place, Writer, check},

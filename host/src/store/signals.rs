@@ -4,11 +4,13 @@
 //! under the number of its last change only, so whoever follows from a number on sees each signal once,
 //! as it stands. How many changes other tenants have is not to be read from it.
 
+mod examine;
 mod value;
 
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 use tokio::sync::watch;
 
+pub(super) use self::examine::examine;
 use self::value::{read_signal, signal_value};
 use super::{
     Store,

@@ -4,6 +4,7 @@
 //! only a hash is kept.
 
 mod directory;
+mod examine;
 mod remove;
 mod tokens;
 mod value;
@@ -12,6 +13,7 @@ use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransactio
 
 use self::directory::Directory;
 pub(super) use self::directory::SharedDirectory;
+pub(super) use self::examine::examine;
 pub(super) use self::remove::{end_of, in_batches, refuse_leaving, remove_some_in};
 pub use self::value::TokenRecord;
 use self::value::{limits_value, read_limits};

@@ -113,97 +113,116 @@ fn make(folder: &Path) {
         .unwrap();
 }
 
-/// Says what a store holds, for people to compare.
-fn said(store: &Store) -> String {
-    let mut said = String::new();
-    let operators = store.tokens(&TokenOwner::Operator).unwrap();
-    writeln!(said, "operators' tokens: {}", operators[0].name).unwrap();
-    for record in store.tenant_records().unwrap() {
-        writeln!(said, "\ntenant {} since {}", record.tenant, record.since.0).unwrap();
+/// Says what a store holds, for people to compare; what cannot be read is a line with [`UNREADABLE`].
+pub(crate) fn said(store: &Store) -> String {
+    let mut said = Said(String::new());
+    if let Some(operators) = said.read(store.tokens(&TokenOwner::Operator)) {
+        let names: Vec<String> = operators.iter().map(|t| t.name.to_string()).collect();
+        said.line(format_args!("operators' tokens: {}", names.join(", ")));
+    }
+    for record in said.read(store.tenant_records()).unwrap_or_default() {
+        let tenant = &record.tenant;
+        said.line(format_args!("\ntenant {tenant} since {}", record.since.0));
         for (limit, value) in record.limits.each_set() {
-            writeln!(said, "limit {} {value}", limit.name()).unwrap();
+            said.line(format_args!("limit {} {value}", limit.name()));
         }
         for token in &record.tokens {
-            writeln!(said, "token {}", token.name).unwrap();
+            said.line(format_args!("token {}", token.name));
         }
-        say_rules(&mut said, store, &record.tenant);
-        say_blocks(&mut said, store, &record.tenant);
-        say_judged(&mut said, store, &record.tenant);
+        say_rules(&mut said, store, tenant);
+        say_blocks(&mut said, store, tenant);
+        say_judged(&mut said, store, tenant);
     }
-    writeln!(said).unwrap();
+    said.line(format_args!(""));
     for frame in store.inbox().scan() {
-        let frame = frame.unwrap().1;
+        let Some((_, frame)) = said.read(frame) else {
+            continue;
+        };
         let (n, hash) = (frame.otlp.len(), xxh3_64(&frame.otlp));
         let (tenant, arrived) = (frame.tenant, frame.arrived.0);
-        writeln!(said, "inbox: {tenant} {n} bytes {hash:016x} at {arrived}").unwrap();
+        said.line(format_args!(
+            "inbox: {tenant} {n} bytes {hash:016x} at {arrived}"
+        ));
     }
-    said
+    said.0
 }
 
-fn say_rules(said: &mut String, store: &Store, tenant: &TenantId) {
-    for rule in store.rule_records(tenant).unwrap() {
+/// How a line begins that says why something is not there.
+pub(crate) const UNREADABLE: &str = "unreadable: ";
+
+struct Said(String);
+
+impl Said {
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        writeln!(self.0, "{line}").unwrap();
+    }
+
+    fn read<T>(&mut self, read: Result<T, impl Into<StoreError>>) -> Option<T> {
+        read.map_err(|error| self.line(format_args!("{UNREADABLE}{}", error.into())))
+            .ok()
+    }
+}
+
+fn say_rules(said: &mut Said, store: &Store, tenant: &TenantId) {
+    for rule in said.read(store.rule_records(tenant)).unwrap_or_default() {
         let live = rule.live.map(|version| version.0);
-        writeln!(
-            said,
+        said.line(format_args!(
             "rule {} live {live:?} enabled {}",
             rule.id, rule.enabled
-        )
-        .unwrap();
+        ));
         for version in rule.versions {
-            let pack = store.pack(version.digest).unwrap().unwrap();
-            writeln!(
-                said,
-                "  version {} of pack {} ({} bytes) at {}, {:?}, {} by {} at {}: {}",
+            let pack = said.read(store.pack(version.digest)).flatten();
+            said.line(format_args!(
+                "  version {} of pack {} ({:?} bytes) at {}, {:?}, {} by {} at {}: {}",
                 version.version.0,
                 version.digest,
-                pack.len(),
+                pack.map(|pack| pack.len()),
                 version.index,
                 version.mode,
                 version.origin,
                 version.published_by,
                 version.published_at.0,
                 version.source.unwrap_or_default()
-            )
-            .unwrap();
+            ));
         }
     }
-    let live = store.live_rule_set(tenant).unwrap();
+    let live = said.read(store.live_rule_set(tenant)).unwrap_or_default();
     for number in 0..=live.number {
-        let set = store.rule_set(tenant, number).unwrap().unwrap();
-        let rules: Vec<String> = set
-            .rules
-            .iter()
-            .map(|(id, version)| format!("{id} {}", version.0))
-            .collect();
-        writeln!(said, "rule set {number}: {}", rules.join(", ")).unwrap();
+        let set = said.read(store.rule_set(tenant, number)).flatten();
+        let rules = set.map(|set| {
+            let rules = set.rules.iter();
+            let rules: Vec<String> = rules.map(|(id, v)| format!("{id} {}", v.0)).collect();
+            rules.join(", ")
+        });
+        said.line(format_args!("rule set {number}: {rules:?}"));
     }
-    for quarantine in store.quarantines(tenant).unwrap() {
+    for quarantine in said.read(store.quarantines(tenant)).unwrap_or_default() {
         let (rule, version) = (quarantine.rule, quarantine.version.0);
         let (failed, batches) = (quarantine.failed, quarantine.batches);
-        writeln!(
-            said,
+        said.line(format_args!(
             "quarantine {rule} {version}: {:?}, {failed} of {batches}, since {}: {}",
             quarantine.reason, quarantine.since.0, quarantine.detail
-        )
-        .unwrap();
+        ));
     }
 }
 
-fn say_blocks(said: &mut String, store: &Store, tenant: &TenantId) {
+fn say_blocks(said: &mut Said, store: &Store, tenant: &TenantId) {
     for listed in store.blocks(tenant) {
         let meta = listed.meta();
-        writeln!(
-            said,
+        said.line(format_args!(
             "block {} judged {} by rule set {}, superseded {:?}",
             meta.id,
             listed.judged(),
             listed.rule_set(),
             listed.superseded().as_slice()
-        )
-        .unwrap();
-        let block = store.open_block(&listed).unwrap();
+        ));
+        let Some(block) = said.read(store.open_block(&listed)) else {
+            continue;
+        };
         for number in 0..meta.n_traces {
-            let trace = block.spans(number).unwrap();
+            let Some(trace) = said.read(block.spans(number)) else {
+                continue;
+            };
             let spans = trace.spans.iter().flat_map(|record| {
                 let span = &record.span;
                 let times = [span.start_time_unix_nano, span.end_time_unix_nano];
@@ -214,45 +233,49 @@ fn say_blocks(said: &mut String, store: &Store, tenant: &TenantId) {
             });
             let hash = xxh3_64(&spans.collect::<Vec<u8>>());
             let n_spans = trace.spans.len();
-            writeln!(
-                said,
-                "  trace {}: {n_spans} spans {hash:016x}",
-                trace.trace_id
-            )
-            .unwrap();
+            let id = trace.trace_id;
+            let found = said.read(store.find_trace(tenant, id)).flatten();
+            let found = found.map(|(block, row)| (block.meta().id.to_string(), row));
+            said.line(format_args!(
+                "  trace {id}: {n_spans} spans {hash:016x}, stands in {found:?}"
+            ));
         }
-        for (rule, version, judged) in store.verdicts(tenant, meta.id).unwrap() {
+        for (rule, version, judged) in said
+            .read(store.verdicts(tenant, meta.id))
+            .unwrap_or_default()
+        {
             let verdicts = judged.verdicts.iter();
             let verdicts: String = verdicts.map(|v| (b'0' + *v as u8) as char).collect();
-            writeln!(said, "  {rule} {}: {verdicts}", version.0).unwrap();
+            said.line(format_args!("  {rule} {}: {verdicts}", version.0));
         }
     }
 }
 
-fn say_judged(said: &mut String, store: &Store, tenant: &TenantId) {
-    for signal in store.signals(tenant, &SignalFilter::default()).unwrap() {
-        writeln!(said, "signal {}", serde_json::to_string(&signal).unwrap()).unwrap();
+fn say_judged(said: &mut Said, store: &Store, tenant: &TenantId) {
+    let all = store.signals(tenant, &SignalFilter::default());
+    for signal in said.read(all).unwrap_or_default() {
+        let alone = said.read(store.signal(tenant, signal.id)).flatten();
+        let same = alone.as_ref() == Some(&signal);
+        let json = serde_json::to_string(&signal).unwrap();
+        said.line(format_args!("signal {json}, found by its id: {same}"));
     }
-    for (number, signal) in store.signals_changed_since(tenant, 0, 0).unwrap() {
-        writeln!(said, "change {number} of {}", signal.id).unwrap();
+    let changes = store.signals_changed_since(tenant, 0, 0);
+    for (number, signal) in said.read(changes).unwrap_or_default() {
+        said.line(format_args!("change {number} of {}", signal.id));
     }
-    for cell in store.coverage(tenant, None).unwrap() {
+    for cell in said.read(store.coverage(tenant, None)).unwrap_or_default() {
         let (rule, version, hour) = (cell.rule, cell.version.0, cell.hour);
-        writeln!(
-            said,
+        said.line(format_args!(
             "coverage {rule} {version} in hour {hour}: {:?}",
             cell.traces
-        )
-        .unwrap();
+        ));
     }
-    for ((rule, version), cost) in store.costs(tenant).unwrap() {
+    for ((rule, version), cost) in said.read(store.costs(tenant)).unwrap_or_default() {
         let (batches, failed, fuel) = (cost.batches, cost.failed, cost.fuel);
-        writeln!(
-            said,
+        said.line(format_args!(
             "cost {rule} {}: {batches}, {failed}, {fuel}",
             version.0
-        )
-        .unwrap();
+        ));
     }
 }
 
@@ -312,6 +335,7 @@ fn a_store_of_the_first_format_holds_what_it_held() {
     for part in ["trace ", "change ", "coverage ", "quarantine ", "retracted"] {
         assert!(holds.contains(part), "the store has no {part}");
     }
+    assert!(!holds.contains(UNREADABLE) && !holds.contains("found by its id: false"));
 }
 
 #[test]

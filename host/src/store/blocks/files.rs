@@ -51,13 +51,14 @@ struct Current {
 }
 
 impl BlockFiles {
-    /// Opens the newest file and drops from it what was never listed: what has a sequence number above
-    /// `last_listed`. `listed` has the files that hold listed blocks.
+    /// Opens the newest file and drops from it what was never listed: what has a sequence number above the last of the
+    /// list, unless that is in doubt (`last_listed` is none then). `listed` has the files that hold listed blocks.
     pub(in crate::store) fn open(
         dir: &Path,
         numbers: &[u32],
         listed: &BTreeMap<u32, u64>,
-        last_listed: u64,
+        last: u64,
+        last_listed: Option<u64>,
     ) -> Result<Self, StoreError> {
         if let Some(gone) = listed.keys().find(|number| !numbers.contains(number)) {
             return Err(StoreError::Missing {
@@ -68,7 +69,7 @@ impl BlockFiles {
             open: BTreeMap::new(),
             current: None,
             last_number: numbers.iter().copied().max().unwrap_or(0),
-            next_seq: last_listed + 1,
+            next_seq: last + 1,
         };
         if state.last_number > 0 {
             let path = path_of(dir, state.last_number);
@@ -83,7 +84,9 @@ impl BlockFiles {
                 };
                 Ok((note(MADE_AT)?, note(NEXT_SEQ)?))
             })?;
-            if next_seq > state.next_seq {
+            if next_seq > state.next_seq
+                && let Some(last_listed) = last_listed
+            {
                 drop_unlisted(&file, last_listed)?;
             }
             if next_seq > NUMBER_MAX {

@@ -51,7 +51,6 @@ impl Indexed {
     pub(super) fn of(own: &[&str], others: bool) -> Self {
         let mut own: Vec<u32> = own.iter().map(|name| name_hash(name)).collect();
         own.sort_unstable();
-        own.dedup();
         Self {
             own: own.into(),
             others,
@@ -61,6 +60,11 @@ impl Indexed {
     /// Whether a name has postings of its own. Of one that has, always true.
     pub(in crate::store) fn has_own(&self, name: &str) -> bool {
         self.own.binary_search(&name_hash(name)).is_ok()
+    }
+
+    /// How many names have postings of their own.
+    pub(in crate::store) fn n_own(&self) -> usize {
+        self.own.len()
     }
 
     /// Whether there are names that share their postings.

@@ -70,6 +70,17 @@ fn open_from(listed: &ListedBlock, file: Arc<DbFile>, table: Option<Arc<ChunkTab
     Block::open(entry.meta.clone(), Arc::new(source))
 }
 
+/// Opens a block that need not be in the list of an open store.
+pub(super) fn open_entry(entry: &Arc<Entry>, file: Arc<DbFile>) -> Block {
+    let source = StoredChunks {
+        file,
+        entry: Arc::clone(entry),
+        table: None,
+        whole: OnceLock::new(),
+    };
+    Block::open(entry.meta.clone(), Arc::new(source))
+}
+
 /// The chunks of one file, read in one transaction, which ends when the last who holds it lets go.
 type ChunkTable = ReadOnlyTable<(u64, u32), &'static [u8]>;
 

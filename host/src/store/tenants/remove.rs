@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Tenants that are leaving.
-const LEAVING: TableDefinition<'_, &str, ()> = TableDefinition::new("tenants_leaving");
+pub(super) const LEAVING: TableDefinition<'_, &str, ()> = TableDefinition::new("tenants_leaving");
 
 impl Store {
     /// Begins to remove a tenant: from here on no token stands for it, and nothing of it is taken or published. May be
