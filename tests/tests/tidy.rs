@@ -57,7 +57,7 @@ fn rust_files(folder: &Path, found: &mut Vec<(String, String)>) {
 
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for folder in ["host", "dsl-compiler", "tests", "xtask"] {
+    for folder in ["host", "dsl-compiler", "rules-sdk", "tests", "xtask"] {
         rust_files(&root().join(folder), &mut found);
     }
     assert!(found.len() > 100, "{} files", found.len());
