@@ -22,7 +22,7 @@
 //!
 //! | step | module |
 //! |---|---|
-//! | a function and its declaration become a [`Rule`] | the attribute [`rule`] |
+//! | a function and its declaration become a [`Rule`] | the attribute [`macro@rule`] |
 //! | what the rule sees: views over the host's columns, copied nowhere | [`Trace`], [`Span`], [`Attributes`] |
 //! | what it says: spans that break it become a [`Verdict`] | [`Judge`], [`Verdict`] |
 //! | several rules become a component's two functions | [`pack!`] |

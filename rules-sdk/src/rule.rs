@@ -1,6 +1,9 @@
 //! What a rule declares of itself. The attribute `rule` writes these; nobody else needs to.
 
-use crate::{trace::Trace, verdict::Verdict};
+use crate::{
+    trace::{Facts, Trace},
+    verdict::Verdict,
+};
 
 /// A rule, as its attribute declared it.
 ///
@@ -128,6 +131,40 @@ pub enum Source {
     LinkAttribute,
 }
 
+impl Rule {
+    /// Returns which missing parts bear on what the rule says, as the host has it: missing spans on every rule, the rest on
+    /// those that read it.
+    pub(crate) fn needs(&self) -> u8 {
+        let spans = Facts::CUT.0 | Facts::PARENTS_MISSING.0 | Facts::FRAGMENT.0;
+        let reads = self.reads.iter().map(|read| match read.source {
+            Source::Attribute
+            | Source::SpanAttribute
+            | Source::ResourceAttribute
+            | Source::ScopeAttribute => Facts::ATTRIBUTES_DROPPED.0,
+            Source::EventAttribute => Facts::ATTRIBUTES_DROPPED.0 | Facts::EVENTS_DROPPED.0,
+            Source::LinkAttribute => Facts::ATTRIBUTES_DROPPED.0 | Facts::LINKS_DROPPED.0,
+            Source::EventEnds | Source::EventName | Source::EventTime => Facts::EVENTS_DROPPED.0,
+            Source::LinkEnds | Source::LinkTraceId | Source::LinkSpanId => Facts::LINKS_DROPPED.0,
+            Source::Name
+            | Source::Kind
+            | Source::Status
+            | Source::StatusMessage
+            | Source::Start
+            | Source::End
+            | Source::Duration
+            | Source::Id
+            | Source::ParentId
+            | Source::Parent
+            | Source::Children
+            | Source::Depth
+            | Source::SelfDuration
+            | Source::ScopeName
+            | Source::ScopeVersion => 0,
+        });
+        reads.fold(spans, |needs, bits| needs | bits)
+    }
+}
+
 impl Form {
     /// Returns the contract's word for it.
     pub fn word(self) -> &'static str {
@@ -175,7 +212,11 @@ impl Source {
             Self::LinkAttribute => ("link.attribute", ""),
         }
     }
+}
 
+/// What an error in a test says.
+#[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
+impl Source {
     /// Returns the argument of the attribute `rule` that declares it.
     pub(crate) fn declared_by(self) -> &'static str {
         match self {

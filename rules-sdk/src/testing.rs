@@ -11,7 +11,7 @@
 use crate::{
     bindings::exports::betrace::rules::pack::Findings,
     pack,
-    rule::{Otherwise, Rule, Source},
+    rule::{Otherwise, Rule},
     trace::Facts,
 };
 
@@ -83,7 +83,7 @@ fn judge_natively(rule: &'static Rule, trace: &TraceSpec) -> Judged {
             rule.id
         );
     }
-    if !rule.facts && facts.0 & needs(rule) != 0 {
+    if !rule.facts && facts.0 & rule.needs() != 0 {
         return Judged::Inconclusive;
     }
     judged
@@ -111,36 +111,4 @@ fn read(found: &Findings, rows: &[usize]) -> Judged {
         ),
         Some(_) | None => Judged::Inconclusive,
     }
-}
-
-/// Returns which missing parts bear on a rule that does not answer for incomplete traces itself, as the host has it: missing
-/// spans on every rule, the rest on those that read it.
-fn needs(rule: &Rule) -> u8 {
-    let spans = Facts::CUT.0 | Facts::PARENTS_MISSING.0 | Facts::FRAGMENT.0;
-    let reads = rule.reads.iter().map(|read| match read.source {
-        Source::Attribute
-        | Source::SpanAttribute
-        | Source::ResourceAttribute
-        | Source::ScopeAttribute => Facts::ATTRIBUTES_DROPPED.0,
-        Source::EventAttribute => Facts::ATTRIBUTES_DROPPED.0 | Facts::EVENTS_DROPPED.0,
-        Source::LinkAttribute => Facts::ATTRIBUTES_DROPPED.0 | Facts::LINKS_DROPPED.0,
-        Source::EventEnds | Source::EventName | Source::EventTime => Facts::EVENTS_DROPPED.0,
-        Source::LinkEnds | Source::LinkTraceId | Source::LinkSpanId => Facts::LINKS_DROPPED.0,
-        Source::Name
-        | Source::Kind
-        | Source::Status
-        | Source::StatusMessage
-        | Source::Start
-        | Source::End
-        | Source::Duration
-        | Source::Id
-        | Source::ParentId
-        | Source::Parent
-        | Source::Children
-        | Source::Depth
-        | Source::SelfDuration
-        | Source::ScopeName
-        | Source::ScopeVersion => 0,
-    });
-    reads.fold(spans, |needs, bits| needs | bits)
 }

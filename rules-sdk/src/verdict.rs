@@ -1,6 +1,6 @@
 //! What a rule says of a trace.
 
-use crate::span::Span;
+use crate::{span::Span, trace::Trace};
 
 /// What a rule says of one trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,18 @@ impl Verdict {
             witnesses.dedup();
         }
         Self::Violated(Violation { clause, witnesses })
+    }
+
+    /// Says that a violation stays one, whatever comes to light that is missing of the trace, and that anything else may
+    /// not: of a trace that misses what the rule reads, anything else becomes `Undecided`. For a rule that declares `facts`.
+    #[must_use]
+    pub fn lasting(self, trace: Trace<'_>) -> Self {
+        let misses = trace.facts.0 & trace.view.rule.needs() != 0;
+        match self {
+            violated @ Self::Violated(_) => violated,
+            Self::NotApplicable | Self::Held | Self::Undecided if misses => Self::Undecided,
+            other @ (Self::NotApplicable | Self::Held | Self::Undecided) => other,
+        }
     }
 
     /// Returns a violation by these spans, and `Held` where there are none.

@@ -258,3 +258,25 @@ fn a_read_that_is_not_declared_is_an_error_that_says_what_to_add() {
         says(Some("z"))
     );
 }
+
+/// A violation of it lasts, whatever is missing.
+#[betrace_rules::rule(spans = ["a", "b"], attributes = ["k" as symbol], literals = ["x"], facts)]
+fn lasts(trace: Trace<'_>) -> Verdict {
+    Verdict::held_unless(trace.named("a").filter(|a| a.has("k", "x"))).lasting(trace)
+}
+
+#[test]
+fn a_lasting_violation_stays_and_nothing_else_does() {
+    let with = || span("a").with("k", "x");
+    let without = || span("a").with("k", "y");
+    assert_eq!(judge(&lasts, &trace([with().orphan()])), violated([0]));
+    assert_eq!(
+        judge(&lasts, &trace([with().drops_attributes()])),
+        violated([0])
+    );
+    assert_eq!(
+        judge(&lasts, &trace([without().orphan()])),
+        Judged::Inconclusive
+    );
+    assert_eq!(judge(&lasts, &trace([without()])), Judged::Held);
+}
