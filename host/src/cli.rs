@@ -14,6 +14,7 @@ use console::{ColourChoice, Console};
 use exit::{Chain, Exit, Failure, Outcome};
 
 pub mod bench;
+pub mod build;
 pub mod check;
 pub mod client;
 pub mod compile;
@@ -29,6 +30,7 @@ pub mod inspect;
 mod interrupt;
 mod logs;
 pub mod lsp;
+pub mod new;
 mod packs;
 pub mod replay;
 pub mod rules;
@@ -73,6 +75,7 @@ Examples:
   betrace demo                                    see it work, in under a minute
   betrace serve --data ./betrace-data             take in OTLP on 4317 and 4318, answer on 4320
   betrace check rules/*.btr                       find the mistakes in rules
+  betrace new --lang rust my-rules                begin rules in Rust; `betrace build my-rules` makes a component
   betrace rules apply rules/                      publish rules to the running server
   betrace replay hipaa.btr --from 30d             try a rule on stored history
   betrace explain hipaa.btr TRACE_ID              see why a trace has its verdict
@@ -87,6 +90,8 @@ enum Command {
     Demo(demo::Args),
     Serve(serve::Args),
     Import(import::Args),
+    New(new::Args),
+    Build(build::Args),
     Check(check::Args),
     Fmt(fmt::Args),
     Compile(compile::Args),
@@ -140,6 +145,8 @@ fn run(command: Command, console: &mut Console) -> Outcome {
         Command::Demo(args) => demo::run(args, console),
         Command::Serve(args) => serve::run(args, console),
         Command::Import(args) => import::run(&args, console),
+        Command::New(args) => new::run(&args, console),
+        Command::Build(args) => build::run(&args, console),
         Command::Check(args) => check::run(&args, console),
         Command::Fmt(args) => fmt::run(&args, console),
         Command::Compile(args) => compile::run(&args, console),
