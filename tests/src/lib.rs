@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the binary as its users drive it | `server`, `client` |
 //! | the compiler against its oracle | `generated`, `contract`, `agreement` |
+//! | rules in Rust, built | `guests` |
 //! | fuzzing | `fuzz` |
 
 #[expect(
@@ -28,4 +29,5 @@ pub mod fuzz;
     reason = "choices are taken modulo what there is to choose from"
 )]
 pub mod generated;
+pub mod guests;
 pub mod server;
