@@ -19,6 +19,7 @@ mod decimals;
 mod host;
 mod joins;
 mod large;
+mod rust;
 
 const SIZE: Size = Size {
     packs: 25,
