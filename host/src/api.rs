@@ -14,6 +14,8 @@
 //! | `/api/v1/traces/{id}` | GET shows, open ones too |
 //! | `/api/v1/replays` | POST replays ([`wire::ReplayRequest`]), answers [`wire::ReplayLine`]s |
 //! | `/api/v1/coverage` | GET sums up the verdicts by rule |
+//! | `/api/v1/holds` | GET lists, POST makes one ([`wire::AddHold`]) |
+//! | `/api/v1/holds/{id}` | DELETE removes it |
 //! | `/api/v1/tenants` | GET lists, POST creates ([`wire::CreateTenant`]) |
 //! | `/api/v1/tenants/{name}` | DELETE removes it, and all that is its |
 //! | `/api/v1/tenants/{name}/token` | POST gives it another ([`wire::RotateToken`]) |
@@ -39,9 +41,9 @@ use crate::{
 
 use error::ApiError;
 use wire::{
-    ApplyReport, ApplyRequest, ChangesQuery, ReplayProgress, ReplayReport, ReplayRequest,
-    RuleAction, RuleChanged, RuleCoverage, RuleDetail, RuleView, SignalChanges, SignalPage,
-    SignalQuery, SignalView, TraceList, TraceQuery, TraceView,
+    AddHold, ApplyReport, ApplyRequest, ChangesQuery, HoldRemoved, HoldView, ReplayProgress,
+    ReplayReport, ReplayRequest, RuleAction, RuleChanged, RuleCoverage, RuleDetail, RuleView,
+    SignalChanges, SignalPage, SignalQuery, SignalView, TraceList, TraceQuery, TraceView,
 };
 
 pub use server::{Route, Who, route_list, router};
@@ -86,6 +88,12 @@ pub trait Operations: Send + Sync {
     ) -> Result<ReplayReport, ApiError>;
     /// Sums up the verdicts by rule.
     fn coverage(&self) -> Result<Vec<RuleCoverage>, ApiError>;
+    /// Lists the holds on the traces.
+    fn holds(&self) -> Result<Vec<HoldView>, ApiError>;
+    /// Keeps the traces that start in a range, whatever retention says.
+    fn add_hold(&self, request: &AddHold) -> Result<HoldView, ApiError>;
+    /// Removes a hold.
+    fn remove_hold(&self, id: u64) -> Result<HoldRemoved, ApiError>;
 }
 
 /// What the API needs of the server that it is part of.

@@ -25,6 +25,7 @@ pub mod doctor;
 pub mod exit;
 pub mod explain;
 pub mod fmt;
+pub mod holds;
 pub mod import;
 pub mod inspect;
 mod interrupt;
@@ -102,6 +103,7 @@ enum Command {
     Rules(rules::Args),
     Signals(signals::Args),
     Traces(traces::Args),
+    Holds(holds::Args),
     Tenants(tenants::Args),
     Doctor(doctor::Args),
     Bench(bench::Args),
@@ -157,6 +159,7 @@ fn run(command: Command, console: &mut Console) -> Outcome {
         Command::Rules(args) => rules::run(args, console),
         Command::Signals(args) => signals::run(args, console),
         Command::Traces(args) => traces::run(args, console),
+        Command::Holds(args) => holds::run(&args, console),
         Command::Tenants(args) => tenants::run(args, console),
         Command::Doctor(args) => doctor::run(&args, console),
         Command::Bench(args) => bench::run(&args, console),

@@ -60,7 +60,7 @@ pub use error::LiveError;
 pub use import::{ImportStopped, Importer};
 pub use judging::Judging;
 use lanes::Lanes;
-pub use options::{LiveOptions, PENDING_REQUESTS_MAX};
+pub use options::{LiveOptions, PENDING_REQUESTS_MAX, RetentionOptions};
 use pending::Pending;
 use rates::Rates;
 pub use sealer::{BLOCK_SPANS_MAX, SealReport, Sealer};
@@ -145,6 +145,7 @@ impl Live {
             assemble,
             seal_every,
             fairness,
+            retention,
         } = options;
         let (shared, from_inbox) = Shared::new(&store, clock, &telemetry, &assemble);
         let (wake, woken) = bounded(1);
@@ -186,7 +187,7 @@ impl Live {
             lanes.run(&woken, &compact, |error| of_judging.fail(error));
         })?;
         live.spawn("compaction", move || {
-            compact_until_stopped(&of_compaction, &compaction_woken);
+            compact_until_stopped(&of_compaction, &compaction_woken, &retention);
         })?;
         Ok(live)
     }

@@ -4,7 +4,7 @@
 //! DIR/LOCK            held while the store is open, names the process
 //! DIR/inbox.redb      frames that were acknowledged and are not in blocks yet     [inbox]
 //! DIR/catalog.redb    tenants, packs, rules, rule sets, the list of blocks,
-//!                     verdicts, coverage, signals, costs, quarantines             [rules blocks judged signals]
+//!                     verdicts, coverage, signals, costs, quarantines, holds      [rules blocks judged signals]
 //! DIR/blocks-N.redb   chunks of blocks and postings; N counts up, the last is written [blocks]
 //! ```
 //!
@@ -27,6 +27,7 @@ mod coverage;
 mod doctor;
 mod error;
 mod file;
+mod holds;
 mod inbox;
 mod index;
 mod judged;
@@ -34,11 +35,13 @@ mod limits;
 mod lock;
 mod overlay;
 mod quarantines;
+mod retention;
 mod rules;
 mod signals;
 mod tenants;
 
 use std::{
+    collections::VecDeque,
     fmt, fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -59,15 +62,17 @@ pub use self::{
     coverage::CoverageCell,
     doctor::{Area, Attending, Counts, Examination, ExaminedFile, Finding, Findings, examine},
     error::StoreError,
+    holds::Hold,
     inbox::{Done, Frame, FrameId, Inbox, InboxRefused},
     index::ListedBlock,
     judged::Judgement,
     quarantines::Quarantine,
+    retention::Retired,
     rules::{NewVersion, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord},
     signals::{SignalCursor, SignalFilter},
     tenants::{TenantRecord, TokenRecord},
 };
-use crate::clock::Clock;
+use crate::{block::BlockId, clock::Clock};
 
 const INBOX_FILE: &str = "inbox.redb";
 const CATALOG_FILE: &str = "catalog.redb";
@@ -89,6 +94,8 @@ struct Inner {
     damaged: Vec<StoreError>,
     /// Entries of blocks that were merged, whose chunks are still in their file.
     retired: Mutex<Vec<Arc<blocks::Entry>>>,
+    /// The blocks that retention took last.
+    gone: Mutex<VecDeque<BlockId>>,
     /// Held while blocks are put.
     blocks_lock: Mutex<()>,
     /// Held while blocks are listed or marked judged, so that catalog and index agree. Taken after
@@ -188,6 +195,7 @@ impl Store {
                 directory,
                 damaged,
                 retired: Mutex::default(),
+                gone: Mutex::default(),
                 blocks_lock: Mutex::new(()),
                 catalog_lock: Mutex::new(()),
                 tenants_lock: Mutex::new(()),
@@ -233,8 +241,7 @@ impl fmt::Debug for Store {
 }
 
 /// Reads the small files whole, so that an index page which leads astray does not do so unnoticed: values have checksums of
-/// ours, and what is between them has only those of the database, which it does not look at by itself. Takes about a second
-/// for each gibibyte.
+/// ours, and what is between them has only those of the database, which it does not look at by itself.
 fn damaged_pages(paths: &[&Path]) -> Vec<StoreError> {
     let there = paths.iter().filter(|path| path.exists());
     there

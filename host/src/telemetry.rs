@@ -45,6 +45,12 @@ pub mod names {
     pub const SEAL_TRACES: &str = "betrace_seal_traces";
     /// Traces that late spans reopened, by tenant. Counter.
     pub const SEAL_REOPENED: &str = "betrace_seal_traces_reopened";
+    /// Traces that retention removed. Counter.
+    pub const RETENTION_TRACES: &str = "betrace_retention_traces";
+    /// Bytes of blocks that retention removed. Counter.
+    pub const RETENTION_BYTES: &str = "betrace_retention";
+    /// Files that retention unlinked. Counter.
+    pub const RETENTION_FILES: &str = "betrace_retention_files";
     /// Verdicts, by tenant, rule, severity and verdict. Counter.
     pub const JUDGE_VERDICTS: &str = "betrace_judge_verdicts";
     /// Signals raised, by tenant, rule, severity and mode (`live` or `shadow`). Counter.
@@ -143,6 +149,12 @@ pub struct Telemetry {
     pub open_traces: Gauge,
     /// Spans of open traces.
     pub open_spans: Gauge,
+    /// Traces that retention removed.
+    pub retired_traces: Counter,
+    /// Bytes of blocks that retention removed.
+    pub retired_bytes: Counter,
+    /// Files that retention unlinked.
+    pub retired_files: Counter,
     /// Blocks without verdicts.
     pub unjudged_blocks: Gauge,
     /// Bytes of the inbox.
@@ -170,6 +182,9 @@ impl Telemetry {
             costs: CostMetrics::default(),
             open_traces: Gauge::default(),
             open_spans: Gauge::default(),
+            retired_traces: Counter::default(),
+            retired_bytes: Counter::default(),
+            retired_files: Counter::default(),
             unjudged_blocks: Gauge::default(),
             inbox_bytes: Gauge::default(),
         };
@@ -243,6 +258,27 @@ impl Telemetry {
             "Unreleased entries of the inbox",
             Unit::Bytes,
             self.inbox_bytes.clone(),
+        );
+        self.register_retention();
+    }
+
+    fn register_retention(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            names::RETENTION_TRACES,
+            "Traces that retention removed",
+            self.retired_traces.clone(),
+        );
+        registry.register_with_unit(
+            names::RETENTION_BYTES,
+            "Bytes of blocks that retention removed",
+            Unit::Bytes,
+            self.retired_bytes.clone(),
+        );
+        registry.register(
+            names::RETENTION_FILES,
+            "Files that retention unlinked",
+            self.retired_files.clone(),
         );
     }
 

@@ -12,6 +12,7 @@ mod cli {
     pub(crate) mod explain;
     pub(crate) mod files;
     pub(crate) mod fmt;
+    pub(crate) mod holds;
     pub(crate) mod rollout;
     pub(crate) mod run;
     pub(crate) mod server;

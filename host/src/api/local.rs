@@ -6,9 +6,9 @@ use super::{
     OnProgress, Operations,
     error::{ApiError, ErrorCode},
     wire::{
-        ApplyReport, ApplyRequest, ChangesQuery, ReplayReport, ReplayRequest, RuleAction,
-        RuleChanged, RuleCoverage, RuleDetail, RuleView, SignalChanges, SignalPage, SignalQuery,
-        SignalView, TraceList, TraceQuery, TraceView,
+        AddHold, ApplyReport, ApplyRequest, ChangesQuery, HoldRemoved, HoldView, ReplayReport,
+        ReplayRequest, RuleAction, RuleChanged, RuleCoverage, RuleDetail, RuleView, SignalChanges,
+        SignalPage, SignalQuery, SignalView, TraceList, TraceQuery, TraceView,
     },
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
 
 mod coverage;
 mod faults;
+mod holds;
 mod packs;
 mod replay;
 mod rules;
@@ -161,6 +162,18 @@ impl Operations for Local {
 
     fn coverage(&self) -> Result<Vec<RuleCoverage>, ApiError> {
         self.sum_coverage()
+    }
+
+    fn holds(&self) -> Result<Vec<HoldView>, ApiError> {
+        self.list_holds()
+    }
+
+    fn add_hold(&self, request: &AddHold) -> Result<HoldView, ApiError> {
+        self.make_hold(request)
+    }
+
+    fn remove_hold(&self, id: u64) -> Result<HoldRemoved, ApiError> {
+        self.drop_hold(id)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC, ids lower-case hexadecimal, durations nanoseconds.
 
 mod faults;
+mod holds;
 mod replays;
 mod rules;
 mod signals;
@@ -11,6 +12,7 @@ mod traces;
 
 pub use self::{
     faults::{QuarantineView, RuleCostView},
+    holds::{AddHold, HoldRemoved, HoldView},
     replays::{
         ReplayLine, ReplayProgress, ReplayReport, ReplayRequest, ReplayedRule, ReplayedViolation,
     },

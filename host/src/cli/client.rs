@@ -18,10 +18,11 @@ use crate::{
         OnProgress, Operations, TenantOperations,
         error::{ApiError, ErrorBody, ErrorCode},
         wire::{
-            ApplyReport, ApplyRequest, ChangeLimits, ChangesQuery, CreateTenant, ReplayLine,
-            ReplayReport, ReplayRequest, RotateToken, RuleAction, RuleChanged, RuleCoverage,
-            RuleDetail, RuleView, SignalChanges, SignalPage, SignalQuery, SignalView, TenantList,
-            TenantRemoved, TenantView, TokenIssued, TraceList, TraceQuery, TraceView,
+            AddHold, ApplyReport, ApplyRequest, ChangeLimits, ChangesQuery, CreateTenant,
+            HoldRemoved, HoldView, ReplayLine, ReplayReport, ReplayRequest, RotateToken,
+            RuleAction, RuleChanged, RuleCoverage, RuleDetail, RuleView, SignalChanges, SignalPage,
+            SignalQuery, SignalView, TenantList, TenantRemoved, TenantView, TokenIssued, TraceList,
+            TraceQuery, TraceView,
         },
     },
     rule_id::RuleId,
@@ -160,6 +161,12 @@ impl Client {
     fn post(&self, path: &str, body: &impl Serialize) -> Result<Response<Body>, ApiError> {
         let post = self.agent.post(format!("{}/api/v1/{path}", self.base));
         self.checked(self.authorized(post).send_json(body))
+    }
+
+    fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        let url = format!("{}/api/v1/{path}", self.base);
+        let response = self.checked(self.authorized(self.agent.delete(url)).call())?;
+        self.read(response)
     }
 
     fn authorized<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
@@ -321,6 +328,18 @@ impl Operations for Client {
     fn coverage(&self) -> Result<Vec<RuleCoverage>, ApiError> {
         self.get("coverage", &())
     }
+
+    fn holds(&self) -> Result<Vec<HoldView>, ApiError> {
+        self.get("holds", &())
+    }
+
+    fn add_hold(&self, request: &AddHold) -> Result<HoldView, ApiError> {
+        self.read(self.post("holds", request)?)
+    }
+
+    fn remove_hold(&self, id: u64) -> Result<HoldRemoved, ApiError> {
+        self.delete(&format!("holds/{id}"))
+    }
 }
 
 impl TenantOperations for Client {
@@ -349,9 +368,7 @@ impl TenantOperations for Client {
     }
 
     fn remove_tenant(&self, tenant: &TenantId) -> Result<TenantRemoved, ApiError> {
-        let url = format!("{}/api/v1/tenants/{tenant}", self.base);
-        let response = self.checked(self.authorized(self.agent.delete(url)).call())?;
-        self.read(response)
+        self.delete(&format!("tenants/{tenant}"))
     }
 
     fn admin_token(&self, request: &RotateToken) -> Result<TokenIssued, ApiError> {

@@ -45,7 +45,8 @@ Examples:
   betrace serve --data ./betrace-data --grpc 127.0.0.1:0 --http 127.0.0.1:0 --api 127.0.0.1:0
 
 A configuration file holds the same names: grpc = \"127.0.0.1:4317\", settle = \"7s\", rules = \"rules\",
-tls = { cert = \"cert.pem\", key = \"key.pem\" }; its paths are taken from where it lies. --rules are those of
+tls = { cert = \"cert.pem\", key = \"key.pem\" }; its paths are taken from where it lies. Stored traces are kept
+for ever, or with [retention], age = \"30d\" for so long, unless a tenant's limits say otherwise. --rules are those of
 the tenant `default`. Once there are tokens (`betrace tenants`) every listener asks for one, and only
 then may one be reached from other machines.")]
 pub struct Args {

@@ -52,8 +52,9 @@ enum Command {
 /// The token is printed this once, alone on stdout; the store keeps a hash of it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Limits: spans-per-second, open-traces, open-spans, open-bytes, stored-bytes, rules,
-judge-percent.
+Limits: spans-per-second, open-traces, open-spans, open-bytes, stored-bytes, retained-bytes,
+stored-age, rules, judge-percent. Blocks older than stored-age go, and over retained-bytes those that
+arrived first; over stored-bytes spans are refused.
 The tenant `default` is whose everything was while there were no tokens; creating it gives it one.
 
 Examples:
@@ -121,12 +122,14 @@ pub struct RotateArgs {
 /// Change what a tenant may.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Limits: spans-per-second, open-traces, open-spans, open-bytes, stored-bytes, rules,
-judge-percent.
-Bytes may be written in KiB, MiB, GiB and TiB; `default` goes back to the default.
+Limits: spans-per-second, open-traces, open-spans, open-bytes, stored-bytes, retained-bytes,
+stored-age, rules, judge-percent. Blocks older than stored-age go, and over retained-bytes those that
+arrived first; over stored-bytes spans are refused.
+Bytes may be written in KiB, MiB, GiB and TiB, ages like 12h and 30d; `default` goes back to the default.
 
 Examples:
   betrace tenants limit acme spans-per-second=5000 stored-bytes=20GiB
+  betrace tenants limit acme stored-age=90d retained-bytes=100GiB
   betrace tenants limit acme rules=default")]
 pub struct LimitArgs {
     /// The tenant's name.

@@ -17,6 +17,15 @@ pub struct LiveOptions {
     pub seal_every: Duration,
     /// What of the others' time a tenant's rules may take.
     pub fairness: FairnessLimits,
+    /// How long what is stored is kept.
+    pub retention: RetentionOptions,
+}
+
+/// How long what is stored is kept of tenants that have no limit of their own.
+#[derive(Clone, Debug, Default)]
+pub struct RetentionOptions {
+    /// Since its last span arrived; none is for ever.
+    pub age: Option<Duration>,
 }
 
 impl Default for LiveOptions {
@@ -25,6 +34,7 @@ impl Default for LiveOptions {
             assemble: AssembleOptions::default(),
             seal_every: Duration::from_millis(250),
             fairness: FairnessLimits::default(),
+            retention: RetentionOptions::default(),
         }
     }
 }

@@ -204,7 +204,8 @@ impl Shared {
             Some(max) => Err(Refused::OverQuota {
                 what: format!(
                     "this tenant stores {used} B of at most {max} B (its limit `stored_bytes`); \
-                     an operator raises it with `betrace tenants limit`"
+                     an operator raises it with `betrace tenants limit`, or has what is old removed with the limit \
+                     `stored-age` or `retained-bytes`"
                 ),
             }),
         }

@@ -14,6 +14,7 @@ pub(crate) mod format;
 mod lanes;
 mod limits;
 mod quarantine;
+mod retention;
 mod simulation;
 
 use super::*;

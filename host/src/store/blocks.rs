@@ -10,7 +10,7 @@ mod listing;
 mod named;
 mod open;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 
 use hashbrown::HashSet;
 use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
@@ -146,7 +146,8 @@ impl Store {
     }
 
     /// Returns the rows that a listing supersedes, where they lie. A block that was merged into another
-    /// since the caller looked is not listed any more: its trace is then found by its id.
+    /// since the caller looked is not listed any more: its trace is then found by its id. Of one that retention took since,
+    /// there is no row whose place could be taken.
     fn resolve_superseded(
         &self,
         tenant: &TenantId,
@@ -156,12 +157,19 @@ impl Store {
             let block = row.block;
             let Some(older) = self.inner.index.get(tenant, block) else {
                 let found = self.find_trace(tenant, row.trace_id)?;
-                let (older, trace) = found.ok_or(StoreError::UnknownBlock { block })?;
-                return Ok(Superseded {
+                let Some((older, trace)) = found else {
+                    let gone = self.inner.gone.lock();
+                    let gone = gone.unwrap_or_else(PoisonError::into_inner);
+                    let is_gone = gone.contains(&block);
+                    return is_gone
+                        .then_some(None)
+                        .ok_or(StoreError::UnknownBlock { block });
+                };
+                return Ok(Some(Superseded {
                     block: older.meta().id,
                     trace,
                     ..*row
-                });
+                }));
             };
             if row.trace >= older.meta().n_traces {
                 return Err(StoreError::Unfit {
@@ -169,9 +177,10 @@ impl Store {
                     what: format!("it has no trace {}", row.trace),
                 });
             }
-            Ok(*row)
+            Ok(Some(*row))
         };
-        listing.supersedes.iter().map(resolve).collect()
+        let resolved = listing.supersedes.iter().map(resolve);
+        resolved.filter_map(Result::transpose).collect()
     }
 
     /// Returns the blocks of a tenant as they stand, oldest first.

@@ -22,7 +22,7 @@ use super::{
     judged::{Hours, JUDGED, JudgedBlock, RuleOutcome, judged_block},
     limits::{
         COMPACTED_BLOCK_SPANS, COMPACTED_BLOCKS, COMPACTED_BLOCKS_MAX, DROPPED_PER_COMMIT,
-        INDEXED_BLOCK_SPANS_MIN,
+        INDEXED_BLOCK_SPANS_MIN, REMOVED_PER_COMMIT,
     },
 };
 use crate::{
@@ -266,6 +266,20 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets retired blocks whose file goes as a whole.
+    pub(super) fn forget_retired(&self, seqs: &[u64]) -> Result<(), StoreError> {
+        for seqs in seqs.chunks(REMOVED_PER_COMMIT) {
+            self.inner.catalog.write(|txn| {
+                let mut retired = txn.open_table(RETIRED)?;
+                for seq in seqs {
+                    retired.remove(seq)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
     /// Drops the chunks of retired blocks that nobody reads any more.
     pub(super) fn drop_unread(&self) -> Result<(), StoreError> {
         let inner = &*self.inner;
@@ -283,7 +297,7 @@ impl Store {
 
 /// Returns the blocks of which a block that is to be judged takes a row's place: it will look for that
 /// row's verdicts, to take them out of the coverage.
-fn claimed(blocks: &[ListedBlock]) -> HashSet<BlockId> {
+pub(super) fn claimed(blocks: &[ListedBlock]) -> HashSet<BlockId> {
     let unjudged = blocks.iter().filter(|block| !block.judged());
     let rows = unjudged.flat_map(|block| &block.entry.supersedes);
     rows.map(|(row, _)| row.block).collect()

@@ -24,7 +24,7 @@ use super::{
     lock::DirLock,
     names, quarantines, rules, signals, tenants,
 };
-use super::{costs, coverage};
+use super::{costs, coverage, holds};
 use crate::rule_id::Digest;
 
 /// What was looked at, and what is wrong with it.
@@ -169,6 +169,7 @@ impl Examining<'_> {
         coverage::examine(catalog, findings);
         costs::examine(catalog, findings);
         quarantines::examine(catalog, findings);
+        holds::examine(catalog, findings);
         list
     }
 

@@ -139,7 +139,7 @@ impl DbFile {
         if !path.exists() {
             return Err(StoreError::Missing { file: name });
         }
-        let file = Self::over(name, path, || Ok(over_unchanged(path)?))?;
+        let file = Self::over(name, path, || over_unchanged(path))?;
         file.check_kind(kind)?;
         Ok(file)
     }
@@ -158,10 +158,13 @@ impl DbFile {
         match no_panic(|| Ok(over_unchanged(path)?.check_integrity()?)) {
             Ok(true) => Ok(()),
             Ok(false) => Err(damaged("the database would repair it".to_owned())),
-            Err(fault) => match store_error(&name, "read", fault) {
-                StoreError::Database { what, .. } => Err(damaged(what)),
-                other => Err(other),
-            },
+            Err(fault) => {
+                let error = store_error(&name, "read", fault);
+                if let StoreError::Database { what, .. } = error {
+                    return Err(damaged(what));
+                }
+                Err(error)
+            }
         }
     }
 

@@ -106,6 +106,18 @@ impl OfTenant {
 }
 
 impl Lists {
+    fn take_out(&mut self, block: &ListedBlock) {
+        if let Some(of_tenant) = self.tenants.get_mut(&block.meta().tenant) {
+            of_tenant.blocks.remove(&block.entry.seq);
+            if let Some(places) = of_tenant.places.get_mut() {
+                places.remove(block.entry.filter.hashes(), block.entry.seq);
+            }
+            of_tenant.by_id.remove(&block.meta().id);
+            let gone = block.meta().size_bytes;
+            of_tenant.bytes = of_tenant.bytes.saturating_sub(gone);
+        }
+    }
+
     fn insert(&mut self, entry: Entry, judged: bool, since: Duration) {
         let tenant = entry.meta.tenant.clone();
         if !judged {
@@ -147,18 +159,25 @@ impl Index {
     pub(super) fn replace(&self, merged: &[ListedBlock], entry: Entry) {
         let mut lists = self.write();
         for block in merged {
-            if let Some(of_tenant) = lists.tenants.get_mut(&block.meta().tenant) {
-                of_tenant.blocks.remove(&block.entry.seq);
-                if let Some(places) = of_tenant.places.get_mut() {
-                    places.remove(block.entry.filter.hashes(), block.entry.seq);
-                }
-                of_tenant.by_id.remove(&block.meta().id);
-                let gone = block.meta().size_bytes;
-                of_tenant.bytes = of_tenant.bytes.saturating_sub(gone);
-            }
+            lists.take_out(block);
         }
         // It is judged: nobody asks how long it waits.
         lists.insert(entry, true, Duration::ZERO);
+    }
+
+    /// Takes judged blocks of a tenant off the list, at once for every reader.
+    pub(super) fn remove(&self, blocks: &[ListedBlock]) {
+        let mut lists = self.write();
+        for block in blocks {
+            lists.take_out(block);
+        }
+    }
+
+    /// Returns the files that have a listed block.
+    pub(super) fn files(&self) -> BTreeSet<u32> {
+        let lists = self.read();
+        let blocks = lists.tenants.values().flat_map(|t| t.blocks.values());
+        blocks.map(|block| block.entry.file).collect()
     }
 
     /// Takes all blocks of a tenant off the list, at once for every reader.

@@ -75,6 +75,18 @@ pub(super) const REMOVED_PER_COMMIT: usize = 1_000;
 /// The blocks whose chunks one commit removes: some 1,000 chunks.
 pub(super) const DROPPED_PER_COMMIT: usize = 64;
 
+/// The most blocks that one commit of retention takes: some 10 ms of work.
+pub(super) const RETIRED_PER_COMMIT: usize = 256;
+
+/// Of so many blocks that retention took it is remembered that they were there, for whoever saw one just before.
+pub(super) const GONE_BLOCKS_KEPT: usize = 16_384;
+
+/// The most holds of a tenant: each is asked of each block that is due.
+pub(super) const HOLDS_PER_TENANT_MAX: usize = 256;
+
+/// What is kept of who made a hold.
+pub(super) const HOLD_BY_BYTES_MAX: usize = 256;
+
 /// The most findings about a store that are kept; the others are counted. One bad disk can damage every block.
 pub(super) const FINDINGS_MAX: usize = 1_000;
 

@@ -6,6 +6,8 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::DurationArg;
+
 /// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,6 +22,10 @@ pub enum Limit {
     OpenBytes,
     /// Bytes of stored blocks. Over it, requests are refused for good.
     StoredBytes,
+    /// Bytes of stored blocks that retention leaves. Over it, those that arrived first go.
+    RetainedBytes,
+    /// Seconds since its last span arrived after which a block goes.
+    StoredAge,
     /// Rules that are published at once. Over it, publishing is refused.
     Rules,
     /// What of a processor judging may take while other tenants are there, in percent. Over it, the tenant is judged in the
@@ -29,12 +35,14 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order in which people are shown them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::SpansPerSecond,
         Self::OpenTraces,
         Self::OpenSpans,
         Self::OpenBytes,
         Self::StoredBytes,
+        Self::RetainedBytes,
+        Self::StoredAge,
         Self::Rules,
         Self::JudgePercent,
     ];
@@ -47,6 +55,8 @@ impl Limit {
             Self::OpenSpans => "open_spans",
             Self::OpenBytes => "open_bytes",
             Self::StoredBytes => "stored_bytes",
+            Self::RetainedBytes => "retained_bytes",
+            Self::StoredAge => "stored_age",
             Self::Rules => "rules",
             Self::JudgePercent => "judge_percent",
         }
@@ -62,7 +72,10 @@ impl Limit {
     pub fn default_value(self) -> Option<u64> {
         match self {
             // What a machine takes and holds is bounded for all tenants together, by admission and by the disk.
-            Self::SpansPerSecond | Self::StoredBytes => None,
+            // How long traces are kept of a tenant that does not say is for the server's configuration.
+            Self::SpansPerSecond | Self::StoredBytes | Self::RetainedBytes | Self::StoredAge => {
+                None
+            }
             Self::OpenTraces | Self::OpenSpans => Some(1_000_000),
             Self::OpenBytes => Some(512 << 20),
             // A quarter of the packs that a machine of ordinary limits can have loaded.
@@ -114,7 +127,7 @@ impl FromIterator<(Limit, u64)> for TenantLimits {
     }
 }
 
-/// A limit as the command line has it: `spans-per-second=5000`, `stored-bytes=10GiB`, `rules=default`.
+/// A limit as the command line has it: `spans-per-second=5000`, `stored-bytes=10GiB`, `stored-age=30d`, `rules=default`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitArg(pub Limit, pub Option<u64>);
 
@@ -131,6 +144,10 @@ impl FromStr for LimitArg {
             .ok_or_else(|| format!("`{name}` is none of the limits: {names}"))?;
         if value == "default" {
             return Ok(Self(limit, None));
+        }
+        if limit == Limit::StoredAge {
+            let age: DurationArg = value.parse()?;
+            return Ok(Self(limit, Some(age.0.as_secs())));
         }
         let at = value
             .find(|c: char| !c.is_ascii_digit())
@@ -186,6 +203,9 @@ mod tests {
             ("spans-per-second=5000", Limit::SpansPerSecond, Some(5_000)),
             ("stored_bytes=10GiB", Limit::StoredBytes, Some(10 << 30)),
             ("rules=default", Limit::Rules, None),
+            ("stored-age=30d", Limit::StoredAge, Some(30 * 86_400)),
+            ("stored-age=default", Limit::StoredAge, None),
+            ("retained-bytes=1MiB", Limit::RetainedBytes, Some(1 << 20)),
         ] {
             assert_eq!(text.parse(), Ok(LimitArg(limit, value)));
         }
@@ -194,6 +214,7 @@ mod tests {
             ("cpu=1", "spans-per-second"),
             ("rules=-1", "expected a number"),
             ("rules=1kB", "expected a number"),
+            ("stored-age=30", "expected a duration"),
             ("stored-bytes=99999999999TiB", "expected a number"),
         ] {
             let error = text.parse::<LimitArg>().unwrap_err();

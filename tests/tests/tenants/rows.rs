@@ -106,6 +106,12 @@ pub(crate) fn publish() -> Row {
     post("", "/api/v1/rules", Tenant, &body.to_string())
 }
 
+/// The request that makes a hold.
+pub(crate) fn hold() -> Row {
+    let body = r#"{"from":"2026-03-01","to":"2026-04-01"}"#;
+    post("/api/v1/holds", "/api/v1/holds", Tenant, body)
+}
+
 fn trace() -> String {
     TraceId(TRACE.to_be_bytes()).to_string()
 }
@@ -190,6 +196,14 @@ fn data() -> Vec<Row> {
             .changes()
             .shows(&[&trace]),
         get("/api/v1/coverage", "/api/v1/coverage", Tenant).shows(&["\"violated\":1"]),
+        get("/api/v1/holds", "/api/v1/holds", Tenant).shows(&["\"id\":1", "2026-03-01"]),
+        hold().changes().shows(&["\"id\":2"]),
+        Row {
+            method: "DELETE",
+            ..get("/api/v1/holds/{id}", "/api/v1/holds/1", Tenant)
+        }
+        .hidden()
+        .shows(&["\"removed\":1"]),
     ]
 }
 

@@ -70,6 +70,8 @@ impl World {
         let publish = rows::publish();
         let answer = self.send(self.server.api, &publish, Some(&self.acme));
         assert_eq!(answer.status, 200, "{}", answer.body);
+        let held = self.send(self.server.api, &rows::hold(), Some(&self.acme));
+        assert_eq!(held.status, 200, "{}", held.body);
         self.export(Some(&self.acme), "phi.access").unwrap();
         self.judged();
     }

@@ -17,7 +17,7 @@ use crate::{
     api::{
         error::{ApiError, ErrorCode},
         limits::WAITING_MAX,
-        wire::{ApplyRequest, ChangesQuery, RuleAction, SignalQuery, TraceQuery},
+        wire::{AddHold, ApplyRequest, ChangesQuery, RuleAction, SignalQuery, TraceQuery},
     },
     rule_id::RuleId,
     signal::SignalId,
@@ -118,6 +118,30 @@ pub(super) async fn trace(caller: Caller, Path(id): Path<String>) -> Result<Resp
 
 pub(super) async fn coverage(caller: Caller) -> Result<Response, ApiError> {
     caller.ask(|operations| operations.coverage()).await
+}
+
+pub(super) async fn holds(caller: Caller) -> Result<Response, ApiError> {
+    caller.ask(|operations| operations.holds()).await
+}
+
+pub(super) async fn add_hold(
+    caller: Caller,
+    Body(request): Body<AddHold>,
+) -> Result<Response, ApiError> {
+    caller
+        .ask(move |operations| operations.add_hold(&request))
+        .await
+}
+
+pub(super) async fn remove_hold(
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let number = id.parse();
+    let number: u64 = number.map_err(|_| ApiError::not_found("hold", &id))?;
+    caller
+        .ask(move |operations| operations.remove_hold(number))
+        .await
 }
 
 /// What cannot be a rule's id names no rule.

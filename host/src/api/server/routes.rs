@@ -65,6 +65,14 @@ pub(super) fn routes() -> Vec<(Route, MethodRouter<Shared>)> {
             post(replays::replay).layer(packs),
         ),
         on("GET", "/api/v1/coverage", Tenant, get(h::coverage)),
+        on("GET", "/api/v1/holds", Tenant, get(h::holds)),
+        on("POST", "/api/v1/holds", Tenant, post(h::add_hold)),
+        on(
+            "DELETE",
+            "/api/v1/holds/{id}",
+            Tenant,
+            delete(h::remove_hold),
+        ),
         on("GET", "/api/v1/tenants", Operator, get(tenants::tenants)),
         on("POST", "/api/v1/tenants", Operator, post(tenants::create)),
         on(

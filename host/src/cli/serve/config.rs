@@ -10,7 +10,12 @@ use anyhow::Context;
 use serde::{Deserialize, Deserializer};
 
 use super::{Args, Settings, folders::RulesFolders};
-use crate::{assemble::AssembleOptions, listen::TlsFiles, live::LiveOptions, time::DurationArg};
+use crate::{
+    assemble::AssembleOptions,
+    listen::TlsFiles,
+    live::{LiveOptions, RetentionOptions},
+    time::DurationArg,
+};
 
 /// What a configuration file may say. A name that is not here is an error.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +31,16 @@ pub(super) struct Config {
     #[serde(default, deserialize_with = "duration")]
     idle: Option<DurationArg>,
     tls: Option<Tls>,
+    #[serde(default)]
+    retention: Retention,
+}
+
+/// How long what is stored is kept of tenants that have no limit of their own.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retention {
+    #[serde(default, deserialize_with = "duration")]
+    age: Option<DurationArg>,
 }
 
 /// The files of TLS.
@@ -81,6 +96,7 @@ impl Config {
             },
             settle: settle.or(self.settle),
             idle: idle.or(self.idle),
+            retention: self.retention,
         }
     }
 
@@ -104,6 +120,9 @@ impl Config {
             live: LiveOptions {
                 seal_every: LiveOptions::seal_every_for(&assemble),
                 assemble,
+                retention: RetentionOptions {
+                    age: self.retention.age.map(|age| age.0),
+                },
                 ..LiveOptions::default()
             },
         }
@@ -173,6 +192,19 @@ mod tests {
         let tls = config.settings("d".into()).tls.unwrap();
         assert_eq!((tls.cert, tls.key), ("a".into(), "b".into()));
         assert!(toml::from_str::<Config>("tls = { cert = \"c\" }").is_err());
+    }
+
+    #[test]
+    fn traces_are_kept_for_ever_or_as_long_as_the_file_says() {
+        let age = |text| {
+            let config: Config = toml::from_str(text).unwrap();
+            let settings = config.overridden_by(&args()).settings("d".into());
+            settings.live.retention.age
+        };
+        assert_eq!(age(""), None);
+        let month = Duration::from_hours(30 * 24);
+        assert_eq!(age("[retention]\nage = \"30d\""), Some(month));
+        assert!(toml::from_str::<Config>("[retention]\nages = \"30d\"").is_err());
     }
 
     #[test]

@@ -65,7 +65,8 @@ pub(super) fn print_limits(tenant: &TenantView, console: &mut Console) -> io::Re
     let mut table = Table::new(&["LIMIT", "MOST"]);
     for limit in Limit::ALL {
         let value = tenant.limits.get(&limit).copied().flatten();
-        let value = value.map_or_else(|| "unlimited".to_owned(), |value| value.to_string());
+        let unit = if limit == Limit::StoredAge { " s" } else { "" };
+        let value = value.map_or_else(|| "unlimited".to_owned(), |value| format!("{value}{unit}"));
         table.row(vec![limit.name().replace('_', "-"), value]);
     }
     table.print(console)

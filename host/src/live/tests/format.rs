@@ -289,7 +289,7 @@ fn keep(folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if name.ends_with(".redb") {
+        if path.extension().is_some_and(|ending| ending == "redb") {
             let packed = zstd::encode_all(fs::File::open(&path).unwrap(), 19).unwrap();
             fs::write(to.join(format!("{name}.zst")), packed).unwrap();
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -13,7 +14,7 @@ use crate::{
     clock::UnixNanos,
     store::{
         error::StoreError,
-        file::{DbFile, Fault, FileKind, open_if_there},
+        file::{DbFile, Fault, FileKind, open_if_there, sync_dir},
         limits::{
             BLOCKS_CACHE_BYTES, BLOCKS_COMMIT_BYTES_MAX, BLOCKS_FILE_AGE_MAX,
             BLOCKS_FILE_BYTES_MAX, NUMBER_MAX,
@@ -159,6 +160,16 @@ impl BlockFiles {
         state.current = Some(current);
         state.next_seq += n_blocks;
         Ok(answer)
+    }
+
+    /// Unlinks a file that takes no blocks and has none.
+    pub(in crate::store) fn unlink(&self, number: u32) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.open.remove(&number);
+        let path = path_of(&self.dir, number);
+        let name = path.display().to_string();
+        fs::remove_file(&path).map_err(|e| StoreError::io(&name, "remove", e))?;
+        sync_dir(&self.dir).map_err(|e| StoreError::io(&name, "remove", e))
     }
 
     /// Returns the numbers of all files that are there.

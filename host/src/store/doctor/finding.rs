@@ -29,6 +29,8 @@ pub enum Area {
     Signals,
     /// Coverage, costs and quarantines.
     Sums,
+    /// A hold.
+    Holds,
     /// What was acknowledged and is not in a block yet.
     Inbox,
 }
@@ -48,6 +50,7 @@ impl Area {
             Self::Verdicts => "verdicts",
             Self::Signals => "signals",
             Self::Sums => "sums",
+            Self::Holds => "holds",
             Self::Inbox => "inbox",
         }
     }
@@ -72,6 +75,7 @@ impl Area {
             }
             Self::Signals => "the signal cannot be read, and lists that it is in cannot either",
             Self::Sums => "coverage, costs or quarantines of the tenant cannot be read",
+            Self::Holds => "nothing of the tenant is taken by retention, whatever its age",
             Self::Inbox => {
                 "the spans of the request are in no block, and a server passes them over"
             }
@@ -90,6 +94,7 @@ impl Area {
             Self::Version => "run the betrace that wrote it",
             Self::Postings => "nothing has to be done; look for errors of the disk",
             Self::Verdicts => "replay the rules over the time of the block",
+            Self::Holds => "remove the hold and add it again",
             Self::Inbox => "have the client send them again; look for errors of the disk",
         }
     }

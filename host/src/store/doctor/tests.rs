@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -163,10 +164,10 @@ impl Bench {
                 let mut text = String::new();
                 for rule in &replayed.rules {
                     let (n, counts) = (rule.violations.len(), rule.counts);
-                    text += &format!("replayed {}: {counts:?}, {n} violations\n", rule.id);
+                    writeln!(text, "replayed {}: {counts:?}, {n} violations", rule.id).unwrap();
                 }
                 for block in &replayed.unreadable {
-                    text += &format!("{UNREADABLE}{block}\n");
+                    writeln!(text, "{UNREADABLE}{block}").unwrap();
                 }
                 text
             }

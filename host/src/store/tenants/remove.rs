@@ -33,10 +33,17 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::UnknownTenant`]; what writing may show.
+    /// [`StoreError::UnknownTenant`]; [`StoreError::Tenant`] where it has a hold; what writing may show.
     pub fn begin_removal(&self, tenant: &TenantId) -> Result<(), StoreError> {
         let _one_at_a_time = self.inner.lock_tenants();
         self.known(tenant)?;
+        if !self.holds(tenant)?.is_empty() {
+            return Err(StoreError::Tenant {
+                tenant: tenant.to_string(),
+                what: "has a hold on its traces: see `betrace holds list`, and remove it with `betrace holds remove`"
+                    .to_owned(),
+            });
+        }
         let owner = TokenOwner::Tenant(tenant.clone());
         let catalog = &self.inner.catalog;
         catalog.write(|txn| {

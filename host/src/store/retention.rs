@@ -1,0 +1,199 @@
+//! What of stored traces goes, and when.
+//!
+//! ```text
+//! due blocks -> one transaction of the catalog: they and their verdicts go, and are noted as retired -> the index
+//!   -> a file without a listed block is unlinked; of others the chunks go -> neither before who reads them is done
+//! ```
+//!
+//! Age counts from arrival, and a block goes when its last span is old enough. Over `retained_bytes` the blocks that
+//! arrived first go, whatever their age. A hold keeps the blocks that have a trace whose T lies in its range. A block that
+//! is to be judged stays, and one that took the place of rows of an older block goes no sooner than that block, whose rows
+//! would count again. Signals, coverage and costs stay: what was found outlives what it was found in.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use hashbrown::HashSet;
+
+use super::{
+    Hold, Store,
+    blocks::Entry,
+    compact::claimed,
+    error::StoreError,
+    index::ListedBlock,
+    limits::{GONE_BLOCKS_KEPT, RETIRED_PER_COMMIT},
+};
+use crate::{
+    clock::UnixNanos,
+    tenant::{Limit, TenantId},
+};
+
+/// What one call of [`Store::retain`] took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retired {
+    /// Blocks.
+    pub blocks: u64,
+    /// Traces of theirs that no newer block has.
+    pub traces: u64,
+    /// Their bytes, as they are counted of a tenant.
+    pub bytes: u64,
+    /// Files that were unlinked.
+    pub files: u64,
+}
+
+/// What holds for one tenant.
+struct Keeping {
+    /// What arrived before is old.
+    old: Option<UnixNanos>,
+    /// How many bytes there are too many.
+    over_bytes: u64,
+    holds: Vec<Hold>,
+}
+
+impl Store {
+    /// Takes off the list what is due of the first tenant that has something due: one commit of bounded size. Then gives
+    /// back the space of what nobody reads any more. `age` is how long traces are kept of tenants that have no
+    /// `stored_age`; none is for ever. Meant to be called, again and again, until it takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// What reading the catalog and writing may show.
+    pub fn retain(&self, age: Option<Duration>) -> Result<Retired, StoreError> {
+        let mut retired = Retired::default();
+        for tenant in self.inner.index.tenants() {
+            let going = self.retire_due(&tenant, age)?;
+            for block in &going {
+                let n_superseded = block.superseded().as_slice().len() as u64;
+                retired.blocks += 1;
+                retired.bytes += block.meta().size_bytes;
+                retired.traces += u64::from(block.meta().n_traces).saturating_sub(n_superseded);
+            }
+            if retired.blocks > 0 {
+                break;
+            }
+        }
+        retired.files = self.unlink_unused()?;
+        self.drop_unread()?;
+        Ok(retired)
+    }
+
+    fn retire_due(
+        &self,
+        tenant: &TenantId,
+        age: Option<Duration>,
+    ) -> Result<Vec<ListedBlock>, StoreError> {
+        let inner = &*self.inner;
+        let limits = self.limits(tenant);
+        let age = limits
+            .value(Limit::StoredAge)
+            .map_or(age, |seconds| Some(Duration::from_secs(seconds)));
+        let max = limits.value(Limit::RetainedBytes);
+        let now = inner.clock.unix_nanos();
+        let age_ns = age.map(|age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
+        let keeping = Keeping {
+            old: age_ns.and_then(|age| now.0.checked_sub(age)).map(UnixNanos),
+            over_bytes: max.map_or(0, |max| self.stored_bytes(tenant).saturating_sub(max)),
+            holds: Vec::new(),
+        };
+        if keeping.old.is_none() && keeping.over_bytes == 0 {
+            return Ok(Vec::new());
+        }
+        // Nothing is listed, judged or held meanwhile.
+        let _no_putting = inner.lock_blocks();
+        let _no_judging = inner.lock_catalog();
+        let keeping = Keeping {
+            holds: self.holds(tenant)?,
+            ..keeping
+        };
+        let going = due(&inner.index.blocks(tenant), keeping);
+        if !going.is_empty() {
+            let entries: Vec<Arc<Entry>> = going.iter().map(|b| Arc::clone(&b.entry)).collect();
+            self.retire(&entries)?;
+            inner.index.remove(&going);
+            let mut gone = inner.gone.lock().unwrap_or_else(PoisonError::into_inner);
+            gone.extend(going.iter().map(|block| block.meta().id));
+            while gone.len() > GONE_BLOCKS_KEPT {
+                gone.pop_front();
+            }
+        }
+        Ok(going)
+    }
+
+    /// Unlinks the files that have no listed block, that nobody reads and that take no more blocks.
+    fn unlink_unused(&self) -> Result<u64, StoreError> {
+        let inner = &*self.inner;
+        let numbers = inner.block_files.numbers();
+        // Of a list that is damaged nobody knows which files it does not name.
+        if numbers.len() < 2 || !inner.damaged.is_empty() {
+            return Ok(0);
+        }
+        // No block comes to a file that is not the one that is written.
+        let _no_putting = inner.lock_blocks();
+        let listed = inner.index.files();
+        let current = inner.block_files.current();
+        let mut n_unlinked = 0;
+        for number in numbers {
+            if listed.contains(&number) || Some(number) == current || current.is_none() {
+                continue;
+            }
+            let Some(seqs) = self.take_unread_of(number) else {
+                continue;
+            };
+            // A crash in between leaves a file of nobody, which the next call unlinks.
+            self.forget_retired(&seqs)?;
+            inner.block_files.unlink(number)?;
+            n_unlinked += 1;
+        }
+        Ok(n_unlinked)
+    }
+
+    /// Takes the retired blocks of a file, unless somebody reads one of them.
+    fn take_unread_of(&self, number: u32) -> Option<Vec<u64>> {
+        let retired = self.inner.retired.lock();
+        let mut retired = retired.unwrap_or_else(PoisonError::into_inner);
+        let mut of_file = retired.iter().filter(|entry| entry.file == number);
+        if of_file.any(|entry| Arc::strong_count(entry) > 1) {
+            return None;
+        }
+        let taken = retired.extract_if(.., |entry| entry.file == number);
+        Some(taken.map(|entry| entry.seq).collect())
+    }
+}
+
+/// Returns the blocks of a tenant that go, those that arrived first at first, and no more than one commit takes.
+fn due(blocks: &[ListedBlock], keeping: Keeping) -> Vec<ListedBlock> {
+    let Keeping {
+        old,
+        mut over_bytes,
+        holds,
+    } = keeping;
+    let mut by_arrival: Vec<&ListedBlock> = blocks.iter().collect();
+    by_arrival.sort_by_key(|block| (block.meta().arrived_max, block.entry.seq));
+    let claimed = claimed(blocks);
+    let mut staying: HashSet<_> = blocks.iter().map(|block| block.meta().id).collect();
+    let mut going = Vec::new();
+    for block in by_arrival {
+        let meta = block.meta();
+        let is_old = old.is_some_and(|old| meta.arrived_max < old);
+        if going.len() == RETIRED_PER_COMMIT || (!is_old && over_bytes == 0) {
+            break;
+        }
+        let is_held = holds
+            .iter()
+            .any(|hold| hold.from <= meta.start_max && meta.start_min < hold.to);
+        let mut rows = block.entry.supersedes.iter().filter(|(_, first)| *first);
+        let takes_place = rows.any(|(row, _)| staying.contains(&row.block));
+        if is_held || takes_place || !block.judged() || claimed.contains(&meta.id) {
+            continue;
+        }
+        over_bytes = over_bytes.saturating_sub(meta.size_bytes);
+        staying.remove(&meta.id);
+        going.push(block.clone());
+    }
+    going
+}
+
+#[cfg(test)]
+mod tests;
