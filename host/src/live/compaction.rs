@@ -16,7 +16,7 @@ use crate::store::Retired;
 const RETAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// How long the thread sleeps where nobody wakes it.
-const AWAKE_EVERY: Duration = Duration::from_secs(60);
+const AWAKE_EVERY: Duration = Duration::from_mins(1);
 
 /// Works whenever it is woken. Ends when nobody can wake it any more.
 pub(super) fn compact_until_stopped(
