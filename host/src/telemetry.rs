@@ -415,7 +415,15 @@ mod tests {
             .collect();
         names.retain(|name| name.starts_with("betrace_"));
         let ending = |name: &str| {
-            ["", "_total", "_seconds", "_seconds_total", "_bytes"].map(|end| format!("{name}{end}"))
+            [
+                "",
+                "_total",
+                "_seconds",
+                "_seconds_total",
+                "_bytes_total",
+                "_bytes",
+            ]
+            .map(|end| format!("{name}{end}"))
         };
         for name in &names {
             let at = listed.iter().position(|of| ending(name).contains(of));
