@@ -50,14 +50,14 @@ pub enum Value {
 impl<'a> Attributes<'a> {
     /// Returns the attribute where it is a string; declared as `"key"`.
     #[inline]
-    pub fn text(self, key: &str) -> Option<&'a str> {
+    pub fn text(self, key: &'static str) -> Option<&'a str> {
         let number = self.view.word(self.source, key, Form::Text, self.row)?;
         self.view.text(number)
     }
 
     /// Returns what the attribute is compared by, where it is a string or an int; declared as `"key" as symbol`.
     #[inline]
-    pub fn symbol(self, key: &str) -> Option<Symbol> {
+    pub fn symbol(self, key: &'static str) -> Option<Symbol> {
         let symbol = self.view.word(self.source, key, Form::Symbol, self.row)?;
         // 0 is missing, and 1 no text.
         (symbol > 1).then_some(Symbol(symbol))
@@ -65,22 +65,24 @@ impl<'a> Attributes<'a> {
 
     /// Whether the attribute is there, of whatever type; declared as `"key" as symbol`.
     #[inline]
-    pub fn is_there(self, key: &str) -> bool {
+    pub fn is_there(self, key: &'static str) -> bool {
         let symbol = self.view.word(self.source, key, Form::Symbol, self.row);
         symbol.is_some_and(|symbol| symbol != 0)
     }
 
     /// Whether the attribute is this text; declared as `"key" as symbol`, and the text in `literals`.
     #[inline]
-    pub fn has(self, key: &str, literal: &str) -> bool {
-        let symbol = self.view.word(self.source, key, Form::Symbol, self.row);
-        let literal = self.view.symbol_of(literal);
-        symbol.is_some() && symbol == literal
+    pub fn has(self, key: &'static str, literal: &'static str) -> bool {
+        // Most cells are empty, and then there is nothing to look up.
+        match self.symbol(key) {
+            Some(Symbol(symbol)) => self.view.symbol_of(literal) == Some(symbol),
+            None => false,
+        }
     }
 
     /// Returns the attribute where it is a number, or a string that is a decimal one; declared as `"key" as number`.
     #[inline]
-    pub fn number(self, key: &str) -> Option<Number> {
+    pub fn number(self, key: &'static str) -> Option<Number> {
         match self.view.tagged(self.source, key, Form::Number, self.row)? {
             (2 | 18, bits) => Some(Number::Int(bits as i64)),
             (3 | 19, bits) => Some(Number::Double(f64::from_bits(bits))),
@@ -90,7 +92,7 @@ impl<'a> Attributes<'a> {
 
     /// Returns the attribute where it is a bool, or the string `true` or `false`; declared as `"key" as truth`.
     #[inline]
-    pub fn truth(self, key: &str) -> Option<bool> {
+    pub fn truth(self, key: &'static str) -> Option<bool> {
         match self.view.byte(self.source, key, Form::Truth, self.row)? {
             2 => Some(false),
             3 => Some(true),
@@ -99,7 +101,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// Returns the attribute, whatever its type; declared as `"key" as value`.
-    pub fn value(self, key: &str) -> Option<Value> {
+    pub fn value(self, key: &'static str) -> Option<Value> {
         Some(
             match self.view.tagged(self.source, key, Form::Value, self.row)? {
                 (1, bits) => Value::Bool(bits != 0),

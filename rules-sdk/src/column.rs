@@ -1,5 +1,7 @@
 //! The columns of a batch as one rule of a call sees them: its own, found once a call.
 
+use std::cell::Cell;
+
 use crate::{
     bindings::exports::betrace::rules::pack::{Batch, Column, Values},
     rule::{Form, Rule, Source},
@@ -10,24 +12,128 @@ use crate::{
 pub(crate) struct View<'a> {
     pub(crate) rule: &'static Rule,
     pub(crate) batch: &'a Batch,
-    /// One for each of the rule's reads, in its order.
-    pub(crate) columns: Vec<&'a Column>,
-    /// The numbers of the rule's names, in its order.
-    pub(crate) names: Vec<u16>,
-    /// Of each span the number of its name, where the rule declares names.
-    pub(crate) declared: Option<&'a Values>,
-    /// The symbols of the rule's literals, in its order.
-    pub(crate) literals: Vec<u32>,
+    /// What must not be missing of a trace, as bits of its facts.
+    pub(crate) needs: u8,
+    pub(crate) columns: Vec<Bound<Asked, Shown<'a>>>,
+    /// The names with their numbers.
+    pub(crate) names: Vec<Bound<(), u16>>,
+    /// The literals with their symbols.
+    pub(crate) literals: Vec<Bound<(), u32>>,
+    /// Of each span the number of its name.
+    pub(crate) declared: Numbers<'a>,
+}
+
+/// A word that the rule declares, with what it stands for in this call.
+#[derive(Debug)]
+pub(crate) struct Bound<T, V> {
+    word: &'static str,
+    /// Where the rule's body last had this word: a text that lives as long as the program, so that its place and length are
+    /// its content. The compiler keeps the texts of the body and of the declaration apart, and comparing them byte by byte
+    /// for every span would be most of what a rule costs.
+    place: Cell<*const u8>,
+    of: T,
+    pub(crate) value: V,
+}
+
+/// What is asked about, and in which form: compared as one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asked(u16);
+
+/// A column that the host shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown<'a> {
+    kinds: &'a [u8],
+    cells: Cells<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Cells<'a> {
+    Bytes(&'a [u8]),
+    Words(&'a [u32]),
+    Longs(&'a [u64]),
+}
+
+/// The numbers of names, a cell for each span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Numbers<'a> {
+    /// Of a pack of at most 255 names.
+    Bytes(&'a [u8]),
+    /// Of a larger one.
+    Words(&'a [u16]),
+}
+
+impl<T, V> Bound<T, V> {
+    pub(crate) fn new(word: &'static str, of: T, value: V) -> Self {
+        Self {
+            word,
+            place: Cell::new(word.as_ptr()),
+            of,
+            value,
+        }
+    }
+
+    /// Whether this is the word.
+    #[inline]
+    fn is(&self, word: &'static str) -> bool {
+        self.word.len() == word.len()
+            && (self.place.get() == word.as_ptr() || self.is_spelled(word))
+    }
+
+    #[cold]
+    fn is_spelled(&self, word: &'static str) -> bool {
+        let is_same = self.word == word;
+        if is_same {
+            self.place.set(word.as_ptr());
+        }
+        is_same
+    }
+}
+
+impl Asked {
+    #[inline]
+    pub(crate) fn of(source: Source, form: Form) -> Self {
+        Self((source as u16) << 8 | form as u16)
+    }
+}
+
+impl<'a> Shown<'a> {
+    pub(crate) fn of(column: &'a Column) -> Self {
+        Self {
+            kinds: &column.kinds,
+            cells: match &column.values {
+                Values::U8s(cells) => Cells::Bytes(cells),
+                Values::U32s(cells) => Cells::Words(cells),
+                Values::U64s(cells) => Cells::Longs(cells),
+                // Only names that are declared come so.
+                Values::U16s(_) => Cells::Bytes(&[]),
+            },
+        }
+    }
+}
+
+impl<'a> Numbers<'a> {
+    pub(crate) fn of(column: &'a Column) -> Self {
+        match &column.values {
+            Values::U8s(cells) => Self::Bytes(cells),
+            Values::U16s(cells) => Self::Words(cells),
+            Values::U32s(_) | Values::U64s(_) => Self::Bytes(&[]),
+        }
+    }
 }
 
 impl<'a> View<'a> {
     /// Returns the column that a rule reads, and none where it did not declare it: in tests that is an error.
     #[inline]
-    pub(crate) fn column(&self, source: Source, key: &str, form: Form) -> Option<&'a Column> {
-        let reads = self.rule.reads.iter().zip(&self.columns);
-        for (read, column) in reads {
-            if read.source == source && read.form == form && is_same(read.key, key) {
-                return Some(column);
+    pub(crate) fn column(
+        &self,
+        source: Source,
+        key: &'static str,
+        form: Form,
+    ) -> Option<Shown<'a>> {
+        let asked = Asked::of(source, form);
+        for column in &self.columns {
+            if column.of == asked && column.is(key) {
+                return Some(column.value);
             }
         }
         undeclared(self.rule, source, key, form)
@@ -35,28 +141,40 @@ impl<'a> View<'a> {
 
     /// Returns a cell of a column of `u32s`.
     #[inline]
-    pub(crate) fn word(&self, source: Source, key: &str, form: Form, row: u32) -> Option<u32> {
-        match &self.column(source, key, form)?.values {
-            Values::U32s(cells) => cells.get(row as usize).copied(),
-            Values::U8s(_) | Values::U16s(_) | Values::U64s(_) => None,
+    pub(crate) fn word(
+        &self,
+        source: Source,
+        key: &'static str,
+        form: Form,
+        row: u32,
+    ) -> Option<u32> {
+        match self.column(source, key, form)?.cells {
+            Cells::Words(cells) => cells.get(row as usize).copied(),
+            Cells::Bytes(_) | Cells::Longs(_) => None,
         }
     }
 
     /// Returns a cell of a column of `u8s`.
     #[inline]
-    pub(crate) fn byte(&self, source: Source, key: &str, form: Form, row: u32) -> Option<u8> {
-        match &self.column(source, key, form)?.values {
-            Values::U8s(cells) => cells.get(row as usize).copied(),
-            Values::U16s(_) | Values::U32s(_) | Values::U64s(_) => None,
+    pub(crate) fn byte(
+        &self,
+        source: Source,
+        key: &'static str,
+        form: Form,
+        row: u32,
+    ) -> Option<u8> {
+        match self.column(source, key, form)?.cells {
+            Cells::Bytes(cells) => cells.get(row as usize).copied(),
+            Cells::Words(_) | Cells::Longs(_) => None,
         }
     }
 
     /// Returns a cell of a column of `u64s`.
     #[inline]
     pub(crate) fn long(&self, source: Source, row: u32) -> Option<u64> {
-        match &self.column(source, "", Form::Value)?.values {
-            Values::U64s(cells) => cells.get(row as usize).copied(),
-            Values::U8s(_) | Values::U16s(_) | Values::U32s(_) => None,
+        match self.column(source, "", Form::Value)?.cells {
+            Cells::Longs(cells) => cells.get(row as usize).copied(),
+            Cells::Bytes(_) | Cells::Words(_) => None,
         }
     }
 
@@ -65,15 +183,15 @@ impl<'a> View<'a> {
     pub(crate) fn tagged(
         &self,
         source: Source,
-        key: &str,
+        key: &'static str,
         form: Form,
         row: u32,
     ) -> Option<(u8, u64)> {
         let column = self.column(source, key, form)?;
         let kind = column.kinds.get(row as usize)?;
-        match &column.values {
-            Values::U64s(cells) => Some((*kind, *cells.get(row as usize)?)),
-            Values::U8s(_) | Values::U16s(_) | Values::U32s(_) => None,
+        match column.cells {
+            Cells::Longs(cells) => Some((*kind, *cells.get(row as usize)?)),
+            Cells::Bytes(_) | Cells::Words(_) => None,
         }
     }
 
@@ -87,11 +205,11 @@ impl<'a> View<'a> {
     }
 
     /// Returns the number of a name, which is never 0.
-    pub(crate) fn number_of(&self, name: &str) -> Option<u16> {
-        let names = self.rule.names.iter().zip(&self.names);
-        for (declared, number) in names {
-            if is_same(declared, name) {
-                return Some(*number);
+    #[inline]
+    pub(crate) fn number_of(&self, name: &'static str) -> Option<u16> {
+        for declared in &self.names {
+            if declared.is(name) {
+                return Some(declared.value);
             }
         }
         unnamed(self.rule, name)
@@ -99,11 +217,10 @@ impl<'a> View<'a> {
 
     /// Returns the symbol of a literal, and none where no cell of the batch can have its text.
     #[inline]
-    pub(crate) fn symbol_of(&self, literal: &str) -> Option<u32> {
-        let literals = self.rule.literals.iter().zip(&self.literals);
-        for (declared, symbol) in literals {
-            if is_same(declared, literal) {
-                return (*symbol != u32::MAX).then_some(*symbol);
+    pub(crate) fn symbol_of(&self, literal: &'static str) -> Option<u32> {
+        for declared in &self.literals {
+            if declared.is(literal) {
+                return (declared.value != u32::MAX).then_some(declared.value);
             }
         }
         not_literal(self.rule, literal)
@@ -112,20 +229,13 @@ impl<'a> View<'a> {
     /// Returns the number of the name of a span, 0 for one that the pack does not declare.
     #[inline]
     pub(crate) fn name_number(&self, row: u32) -> u16 {
+        let row = row as usize;
         let number = match self.declared {
-            Some(Values::U8s(cells)) => cells.get(row as usize).map(|number| u16::from(*number)),
-            Some(Values::U16s(cells)) => cells.get(row as usize).copied(),
-            Some(Values::U32s(_) | Values::U64s(_)) | None => None,
+            Numbers::Bytes(cells) => cells.get(row).map(|number| u16::from(*number)),
+            Numbers::Words(cells) => cells.get(row).copied(),
         };
         number.unwrap_or(0)
     }
-}
-
-/// Compares the words of a rule's body with those of its declaration. The compiler mostly makes one text of both, and a
-/// place is sooner compared than a text.
-#[inline]
-fn is_same(declared: &str, word: &str) -> bool {
-    declared.len() == word.len() && (declared.as_ptr() == word.as_ptr() || declared == word)
 }
 
 #[cfg(all(feature = "testing", not(target_arch = "wasm32")))]

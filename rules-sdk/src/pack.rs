@@ -10,9 +10,9 @@ use crate::{
         self as wit, Batch, Column, Findings, MessagePart as WitPart, Placeholder, Want,
     },
     collections::HashMap,
-    column::View,
+    column::{Asked, Bound, Numbers, Shown, View},
     rule::{Form, MessagePart, Otherwise, Read, Rule, Severity, Source},
-    trace::{Facts, Trace},
+    trace::{Facts, Of, Trace},
     verdict::{Clause, Verdict},
 };
 
@@ -126,19 +126,39 @@ impl Numbered {
             let at = self.reads.get(read);
             at.and_then(|at| batch.columns.get(*at)).unwrap_or(&EMPTY)
         };
-        let name = |name: &&str| self.names.get(name).map_or(0, |at| *at as u16 + 1);
-        let literal = |literal: &&str| {
+        let number = |name: &str| self.names.get(name).map_or(0, |at| *at as u16 + 1);
+        let symbol = |literal: &str| {
             let at = self.literals.get(literal);
             let symbol = at.and_then(|at| batch.literals.get(*at));
             symbol.copied().unwrap_or(u32::MAX)
         };
+        let bound = |read: &Read| {
+            Bound::new(
+                read.key,
+                Asked::of(read.source, read.form),
+                Shown::of(column(read)),
+            )
+        };
         View {
             rule,
             batch,
-            columns: rule.reads.iter().map(column).collect(),
-            names: rule.names.iter().map(name).collect(),
-            declared: (!rule.names.is_empty()).then(|| &column(&DECLARED).values),
-            literals: rule.literals.iter().map(literal).collect(),
+            needs: rule.needs(),
+            columns: rule.reads.iter().map(bound).collect(),
+            names: rule
+                .names
+                .iter()
+                .map(|name| Bound::new(name, (), number(name)))
+                .collect(),
+            literals: rule
+                .literals
+                .iter()
+                .map(|text| Bound::new(text, (), symbol(text)))
+                .collect(),
+            declared: if rule.names.is_empty() {
+                Numbers::Bytes(&[])
+            } else {
+                Numbers::of(column(&DECLARED))
+            },
         }
     }
 }
@@ -163,14 +183,14 @@ pub fn evaluate(rules: Rules<'_>, asked: &[u32], batch: &Batch) -> Findings {
         let view = numbered.view(rule, batch);
         let mut from = 0;
         for (number, (to, facts)) in (0..).zip(batch.trace_ends.iter().zip(&batch.facts)) {
-            let trace = Trace {
+            let of = Of {
                 view: &view,
                 from,
                 to: *to,
                 facts: Facts(*facts),
             };
             from = *to;
-            put(&mut found, (place, number), (rule.judge)(trace));
+            put(&mut found, (place, number), (rule.judge)(Trace { of: &of }));
         }
     }
     found

@@ -62,7 +62,7 @@ macro_rules! longs {
         $(#[$doc])*
         #[inline]
         pub fn $name(self) -> Option<u64> {
-            self.trace.view.long(Source::$source, self.row)
+            self.trace.view().long(Source::$source, self.row)
         }
     )*};
 }
@@ -96,9 +96,9 @@ impl<'a> Span<'a> {
 
     /// Whether it has a name, which the rule declares in `spans`.
     #[inline]
-    pub fn is(self, name: &str) -> bool {
-        let number = self.trace.view.number_of(name);
-        number == Some(self.trace.view.name_number(self.row))
+    pub fn is(self, name: &'static str) -> bool {
+        let number = self.trace.view().number_of(name);
+        number == Some(self.trace.view().name_number(self.row))
     }
 
     /// Returns its kind: `reads = [kind]`.
@@ -127,7 +127,7 @@ impl<'a> Span<'a> {
     /// Returns its parent, where that is in the trace: `reads = [parent]`.
     #[inline]
     pub fn parent(self) -> Option<Span<'a>> {
-        let view = self.trace.view;
+        let view = self.trace.view();
         let row = view.word(Source::Parent, "", Form::Value, self.row)?;
         self.trace.span(row)
     }
@@ -147,14 +147,14 @@ impl<'a> Span<'a> {
     /// Returns how many direct children it has: `reads = [children]`.
     #[inline]
     pub fn child_count(self) -> Option<u32> {
-        let view = self.trace.view;
+        let view = self.trace.view();
         view.word(Source::Children, "", Form::Value, self.row)
     }
 
     /// Returns how many ancestors it has: `reads = [depth]`.
     #[inline]
     pub fn depth(self) -> Option<u32> {
-        let view = self.trace.view;
+        let view = self.trace.view();
         view.word(Source::Depth, "", Form::Value, self.row)
     }
 
@@ -181,32 +181,32 @@ impl<'a> Span<'a> {
 
     /// Returns its attribute of a key, else its resource's, where that is a string; declared as `"key"`.
     #[inline]
-    pub fn text(self, key: &str) -> Option<&'a str> {
+    pub fn text(self, key: &'static str) -> Option<&'a str> {
         self.attributes().text(key)
     }
 
     /// Returns what the attribute is compared by; declared as `"key" as symbol`. Sooner compared and put into sets
     /// than a text; an int has the symbol of its decimal.
     #[inline]
-    pub fn symbol(self, key: &str) -> Option<Symbol> {
+    pub fn symbol(self, key: &'static str) -> Option<Symbol> {
         self.attributes().symbol(key)
     }
 
     /// Whether the attribute is this text; declared as `"key" as symbol`, and the text in `literals`.
     #[inline]
-    pub fn has(self, key: &str, literal: &str) -> bool {
+    pub fn has(self, key: &'static str, literal: &'static str) -> bool {
         self.attributes().has(key, literal)
     }
 
     /// Returns the attribute where it is a number, or a string that is one; declared as `"key" as number`.
     #[inline]
-    pub fn number(self, key: &str) -> Option<crate::Number> {
+    pub fn number(self, key: &'static str) -> Option<crate::Number> {
         self.attributes().number(key)
     }
 
     /// Returns the attribute where it is a bool, or the string `true` or `false`; declared as `"key" as truth`.
     #[inline]
-    pub fn truth(self, key: &str) -> Option<bool> {
+    pub fn truth(self, key: &'static str) -> Option<bool> {
         self.attributes().truth(key)
     }
 
@@ -234,25 +234,25 @@ impl<'a> Span<'a> {
     #[inline]
     fn of(self, source: Source) -> Attributes<'a> {
         Attributes {
-            view: self.trace.view,
+            view: self.trace.view(),
             source,
             row: self.row,
         }
     }
 
     fn byte(self, source: Source) -> Option<u8> {
-        let view = self.trace.view;
+        let view = self.trace.view();
         view.byte(source, "", Form::Value, self.row)
     }
 
     fn intrinsic(self, source: Source) -> Option<&'a str> {
-        let view = self.trace.view;
+        let view = self.trace.view();
         view.text(view.word(source, "", Form::Text, self.row)?)
     }
 
     /// Returns the rows of a child table, by the column of their ends.
     fn rows_of(self, ends: Source) -> std::ops::Range<u32> {
-        let view = self.trace.view;
+        let view = self.trace.view();
         let end = |row: u32| view.word(ends, "", Form::Value, row);
         let start = match self.row.checked_sub(1) {
             Some(before) => end(before).unwrap_or(0),
@@ -272,19 +272,19 @@ pub struct Event<'a> {
 impl<'a> Event<'a> {
     /// Returns its name: `reads = [event_name]`.
     pub fn name(self) -> Option<&'a str> {
-        let view = self.span.trace.view;
+        let view = self.span.trace.view();
         view.text(view.word(Source::EventName, "", Form::Text, self.row)?)
     }
 
     /// Returns when it was, in ns: `reads = [event_time]`.
     pub fn time_ns(self) -> Option<u64> {
-        self.span.trace.view.long(Source::EventTime, self.row)
+        self.span.trace.view().long(Source::EventTime, self.row)
     }
 
     /// Returns its attributes: `event_attributes = ["key"]`.
     pub fn attributes(self) -> Attributes<'a> {
         Attributes {
-            view: self.span.trace.view,
+            view: self.span.trace.view(),
             source: Source::EventAttribute,
             row: self.row,
         }
@@ -301,20 +301,20 @@ pub struct Link<'a> {
 impl<'a> Link<'a> {
     /// Returns the id of the linked trace, in lower-case hexadecimal: `reads = [link_trace_id]`.
     pub fn trace_id(self) -> Option<&'a str> {
-        let view = self.span.trace.view;
+        let view = self.span.trace.view();
         view.text(view.word(Source::LinkTraceId, "", Form::Text, self.row)?)
     }
 
     /// Returns the id of the linked span, in lower-case hexadecimal: `reads = [link_span_id]`.
     pub fn span_id(self) -> Option<&'a str> {
-        let view = self.span.trace.view;
+        let view = self.span.trace.view();
         view.text(view.word(Source::LinkSpanId, "", Form::Text, self.row)?)
     }
 
     /// Returns its attributes: `link_attributes = ["key"]`.
     pub fn attributes(self) -> Attributes<'a> {
         Attributes {
-            view: self.span.trace.view,
+            view: self.span.trace.view(),
             source: Source::LinkAttribute,
             row: self.row,
         }

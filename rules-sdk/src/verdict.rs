@@ -55,7 +55,7 @@ impl Verdict {
     /// not: of a trace that misses what the rule reads, anything else becomes `Undecided`. For a rule that declares `facts`.
     #[must_use]
     pub fn lasting(self, trace: Trace<'_>) -> Self {
-        let misses = trace.facts.0 & trace.view.rule.needs() != 0;
+        let misses = trace.of.facts.0 & trace.view().needs != 0;
         match self {
             violated @ Self::Violated(_) => violated,
             Self::NotApplicable | Self::Held | Self::Undecided if misses => Self::Undecided,
@@ -65,9 +65,9 @@ impl Verdict {
 
     /// Returns a violation by these spans, and `Held` where there are none.
     pub fn held_unless<'a>(witnesses: impl IntoIterator<Item = Span<'a>>) -> Self {
-        let mut witnesses = witnesses.into_iter().peekable();
-        match witnesses.peek() {
-            Some(_) => Self::violated(witnesses),
+        let mut witnesses = witnesses.into_iter();
+        match witnesses.next() {
+            Some(first) => Self::violated(std::iter::once(first).chain(witnesses)),
             None => Self::Held,
         }
     }
