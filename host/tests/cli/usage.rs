@@ -11,11 +11,13 @@ use super::run::betrace;
 #[test]
 fn every_command_has_help_with_examples() {
     let mut pages = String::new();
-    let commands: [&[&str]; 36] = [
+    let commands: [&[&str]; 38] = [
         &[],
         &["serve"],
         &["demo"],
         &["import"],
+        &["new"],
+        &["build"],
         &["check"],
         &["fmt"],
         &["compile"],
@@ -68,6 +70,7 @@ fn a_wrong_command_line_exits_with_3() {
         &["serve"],
         &["serve", "--data", "x", "--grpc", "nowhere"],
         &["serve", "--data", "x", "--settle", "7"],
+        &["new"],
         &["check"],
         &["fmt"],
         &["rules"],
