@@ -1,5 +1,5 @@
 //! The project's tooling, so that a fresh machine needs nothing but cargo:
-//! `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz`.
+//! `cargo xtask check`, `cargo xtask test`, `cargo xtask guests`, `cargo xtask bench`, `cargo xtask fuzz`.
 
 use std::{
     io::{self, Write},
@@ -9,6 +9,7 @@ use std::{
 mod bench;
 mod check;
 mod fuzz;
+mod guests;
 mod steps;
 mod test;
 
@@ -16,7 +17,8 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   check   formatting, lints and documentation, warnings denied; licences and advisories where cargo-deny is installed
-  test    finds what the tests need, then runs all of them (arguments after -- go to the test runner)
+  test    finds or makes what the tests need, the toolchain for guests too, then runs all of them (arguments after -- go to the test runner)
+  guests  finds or makes the toolchain for rules in Rust, and builds those that the tests need; `test` begins with it
   bench   runs the benches (arguments after -- go to them); `bench duckdb` compares replays with DuckDB, where python3
           and its package are there
   fuzz    runs each fuzz target for 60 s, or as many as are given, where cargo-fuzz is installed";
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     match command.as_str() {
         "check" => check::run(),
         "test" => test::run(&rest),
+        "guests" => guests::run(),
         "bench" => bench::run(&rest),
         "fuzz" => fuzz::run(&rest),
         "" | "help" | "--help" | "-h" => {

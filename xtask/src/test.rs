@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use crate::steps::{Steps, cargo, is_installed, root};
+use crate::{
+    guests,
+    steps::{Steps, cargo, is_installed, root},
+};
 
 /// The real traffic that some tests read. They say so and pass where it is not there.
 const TRAFFIC: &str = "shared/data/nezha_tt.arrival.jsonl.zst";
@@ -15,6 +18,7 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
             &format!("{TRAFFIC} is in no folder above this one"),
         );
     }
+    guests::prepare(&mut steps);
     // Neither runner below runs the examples in the documentation. They come first, so that what the runner
     // says at its end is what the eye meets.
     steps.run(
