@@ -162,9 +162,17 @@ fn debian() -> Result<Environment, String> {
     Ok(set.map(|(key, value)| (key.to_owned(), value)).into())
 }
 
-/// Downloads the packages; nothing is installed.
+/// Downloads the packages; nothing is installed. The lists of a machine may be older than the packages: then they are brought
+/// up to date, where that is allowed, and asked once more.
 fn download(packages: &Path) -> Result<(), String> {
     fs::create_dir_all(packages).map_err(|error| error.to_string())?;
+    try_download(packages).or_else(|_| {
+        let _refused = succeeds(Command::new("apt-get").arg("update"));
+        try_download(packages)
+    })
+}
+
+fn try_download(packages: &Path) -> Result<(), String> {
     let depends = Command::new("apt-cache")
         .args(["depends", "libstd-rust-web-dev"])
         .output();
