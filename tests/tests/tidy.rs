@@ -14,7 +14,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 /// A heavy crate, as its paths begin, and the only places that may name it.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("wasmtime::", &["host/src/sandbox", "tests/"]),
     ("redb::", &["host/src/store"]),
     ("clap::", &["host/src/cli"]),
@@ -23,6 +23,15 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("tonic::transport", &["host/src/ingest", "tests/"]),
     ("tokio_rustls::", &["host/src/listen"]),
     ("prometheus_client::", &["host/src/telemetry"]),
+    ("wit_bindgen::", &["rules-sdk/src/bindings"]),
+    (
+        "wit_component::",
+        &[
+            "dsl-compiler/src/component",
+            "host/src/cli/build/component",
+            "host/src/guest",
+        ],
+    ),
     (
         "wasm_encoder::",
         &["dsl-compiler/src/codegen", "dsl-compiler/src/component"],
