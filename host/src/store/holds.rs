@@ -27,7 +27,7 @@ pub struct Hold {
     pub to: UnixNanos,
     /// When it was made.
     pub created: UnixNanos,
-    /// By whom; at most [`HOLD_BY_BYTES_MAX`] bytes are kept.
+    /// By whom; at most `HOLD_BY_BYTES_MAX` bytes are kept.
     pub by: String,
 }
 

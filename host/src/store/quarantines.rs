@@ -31,7 +31,7 @@ pub struct Quarantine {
     pub version: RuleVersion,
     /// How it failed last.
     pub reason: Reason,
-    /// For the rule's author: at most [`QUARANTINE_DETAIL_BYTES_MAX`] bytes are kept.
+    /// For the rule's author: at most `QUARANTINE_DETAIL_BYTES_MAX` bytes are kept.
     pub detail: String,
     /// How many of its batches failed,
     pub failed: u64,
