@@ -200,25 +200,15 @@ impl<'r> Outcome<'r> {
 
     /// The rule was found out to be stateful: whatever it said of the traces that it must see counts for nothing.
     fn disown(&mut self) {
-        let n_traces = self.verdicts.verdicts.len() as u32;
-        let seen: Vec<u32> = match &self.candidates {
-            Some(candidates) => candidates.iter().collect(),
-            None => (0..n_traces).collect(),
-        };
         self.verdicts.inconclusive.clear();
         self.verdicts.violations.clear();
-        self.fail(&seen, Reason::Stateful);
+        self.fail_all(Reason::Stateful);
     }
 
     /// Records that the rule is quarantined: nothing is known of the traces that it would have to see.
     pub(super) fn hold_back(&mut self) {
         self.is_held_back = true;
-        let n_traces = self.verdicts.verdicts.len() as u32;
-        let traces: Vec<u32> = match &self.candidates {
-            Some(candidates) => candidates.iter().collect(),
-            None => (0..n_traces).collect(),
-        };
-        self.fail(&traces, Reason::Quarantined);
+        self.fail_all(Reason::Quarantined);
     }
 
     /// Whether the rule was not called, since it is quarantined.
@@ -268,6 +258,16 @@ impl<'r> Outcome<'r> {
             reason,
             detail: self.detail.clone().unwrap_or_default(),
         })
+    }
+
+    /// Records that nothing is known of any trace that the rule must see.
+    fn fail_all(&mut self, reason: Reason) {
+        let n_traces = self.verdicts.verdicts.len() as u32;
+        let traces: Vec<u32> = match &self.candidates {
+            Some(candidates) => candidates.iter().collect(),
+            None => (0..n_traces).collect(),
+        };
+        self.fail(&traces, reason);
     }
 
     fn put_inconclusive(&mut self, trace: u32, reason: Reason) {
