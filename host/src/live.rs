@@ -55,7 +55,7 @@ use crate::{
     trace::{SealedTrace, SentSpan, TraceId},
 };
 
-use compaction::compact_until_stopped;
+use compaction::{Merging, compact_until_stopped};
 pub use error::LiveError;
 pub use import::{ImportStopped, Importer};
 pub use judging::Judging;
@@ -186,8 +186,10 @@ impl Live {
         live.spawn("judging", move || {
             lanes.run(&woken, &compact, |error| of_judging.fail(error));
         })?;
+        let (merging, merge_when_asked) = Merging::new(of_compaction.store.clone());
+        live.spawn("merging", merge_when_asked)?;
         live.spawn("compaction", move || {
-            compact_until_stopped(&of_compaction, &compaction_woken, &retention);
+            compact_until_stopped(&of_compaction, &compaction_woken, &merging, &retention);
         })?;
         Ok(live)
     }

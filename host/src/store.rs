@@ -58,6 +58,7 @@ use self::{
 };
 pub use self::{
     blocks::{Candidates, Listing, Superseded},
+    compact::Merged,
     costs::{CostRecord, RuleCosts},
     coverage::CoverageCell,
     doctor::{Area, Attending, Counts, Examination, ExaminedFile, Finding, Findings, examine},

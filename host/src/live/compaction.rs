@@ -4,13 +4,20 @@
 //! Live traffic is sealed a few times a second, in blocks of whatever settled. This thread is woken when judging has
 //! nothing left to do, and merges until it is told to stop or there is nothing worth merging. Retention comes first, so that
 //! nothing is merged that goes, and wakes by itself: traces grow old when nothing comes in too.
+//!
+//! ```text
+//! compaction: asks -> merging, of low priority: reads, merges in memory -> compaction: writes
+//! ```
+//!
+//! A merge takes some ten milliseconds of a processor, for which nobody who judges is to wait; what writes holds a lock of
+//! the store, and is not to wait for a processor.
 
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::{Chain, RetentionOptions, Shared};
-use crate::store::Retired;
+use super::{Chain, RetentionOptions, Shared, priority};
+use crate::store::{Merged, Retired, Store, StoreError};
 
 /// How often it is looked for what is too old, by the clock of the pipeline: all blocks are gone through for it.
 const RETAIN_EVERY: Duration = Duration::from_secs(10);
@@ -18,10 +25,45 @@ const RETAIN_EVERY: Duration = Duration::from_secs(10);
 /// How long the thread sleeps where nobody wakes it.
 const AWAKE_EVERY: Duration = Duration::from_mins(1);
 
+/// The thread that merges in memory.
+#[derive(Debug)]
+pub(super) struct Merging {
+    ask: Sender<()>,
+    merged: Receiver<Result<Option<Merged>, StoreError>>,
+}
+
+impl Merging {
+    /// Returns the way to the thread, and what it is to run: until it is asked by nobody any more.
+    pub(super) fn new(store: Store) -> (Self, impl FnOnce() + Send + 'static) {
+        let (ask, asked) = bounded(1);
+        let (done, merged) = bounded(1);
+        let run = move || {
+            if let Err(error) = priority::lower() {
+                tracing::warn!(error = %error, "the thread that merges blocks has no low priority");
+            }
+            for () in asked {
+                if done.send(store.merge_small()).is_err() {
+                    return;
+                }
+            }
+        };
+        (Self { ask, merged }, run)
+    }
+
+    /// Returns small blocks as one; nothing where there is nothing to merge, or the thread has ended.
+    fn merge(&self) -> Result<Option<Merged>, StoreError> {
+        if self.ask.send(()).is_err() {
+            return Ok(None);
+        }
+        self.merged.recv().unwrap_or(Ok(None))
+    }
+}
+
 /// Works whenever it is woken. Ends when nobody can wake it any more.
 pub(super) fn compact_until_stopped(
     shared: &Shared,
     woken: &Receiver<()>,
+    merging: &Merging,
     retention: &RetentionOptions,
 ) {
     let mut next = Duration::ZERO;
@@ -35,13 +77,13 @@ pub(super) fn compact_until_stopped(
             next = now.saturating_add(RETAIN_EVERY);
             retain(shared, retention);
         }
-        compact(shared);
+        compact(shared, merging);
     }
 }
 
-fn compact(shared: &Shared) {
+fn compact(shared: &Shared, merging: &Merging) {
     while !shared.is_stopping() {
-        match shared.store.compact() {
+        match compact_once(&shared.store, merging) {
             Ok(0) => return,
             Ok(n_blocks) => tracing::debug!(blocks = n_blocks, "merged small blocks"),
             Err(error) => {
@@ -50,6 +92,15 @@ fn compact(shared: &Shared) {
                 return;
             }
         }
+    }
+}
+
+/// Returns how many blocks became one.
+fn compact_once(store: &Store, merging: &Merging) -> Result<usize, StoreError> {
+    store.drop_unread()?;
+    match merging.merge()? {
+        Some(merged) => store.put_merged(&merged),
+        None => Ok(0),
     }
 }
 

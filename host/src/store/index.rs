@@ -13,7 +13,7 @@ mod places;
 use hashbrown::HashMap;
 
 use self::places::Places;
-use super::blocks::Entry;
+use super::blocks::{Entry, Layout};
 use crate::{
     block::{BlockId, BlockMeta, Postings, TraceFilter},
     tenant::TenantId,
@@ -79,6 +79,8 @@ struct Lists {
 struct OfTenant {
     blocks: BTreeMap<u64, ListedBlock>,
     by_id: HashMap<BlockId, u64>,
+    /// The judged blocks that are one value, by the file that they lie in.
+    small: BTreeSet<(u32, u64)>,
     /// The bytes of all blocks.
     bytes: u64,
     /// Where each trace stands, so that a lookup costs the same however many blocks there are. Made when first asked for:
@@ -109,6 +111,7 @@ impl Lists {
     fn take_out(&mut self, block: &ListedBlock) {
         if let Some(of_tenant) = self.tenants.get_mut(&block.meta().tenant) {
             of_tenant.blocks.remove(&block.entry.seq);
+            of_tenant.small.remove(&(block.entry.file, block.entry.seq));
             if let Some(places) = of_tenant.places.get_mut() {
                 places.remove(block.entry.filter.hashes(), block.entry.seq);
             }
@@ -133,6 +136,9 @@ impl Lists {
             if let Some(older) = of_tenant.get_mut(block) {
                 older.superseded = Arc::new(older.superseded.or(&Postings::new(traces)));
             }
+        }
+        if judged && entry.layout == Layout::Whole {
+            of_tenant.small.insert((entry.file, entry.seq));
         }
         of_tenant.by_id.insert(entry.meta.id, entry.seq);
         of_tenant.bytes = of_tenant.bytes.saturating_add(entry.meta.size_bytes);
@@ -191,11 +197,18 @@ impl Index {
 
     pub(super) fn mark_judged(&self, tenant: &TenantId, id: BlockId) {
         let mut lists = self.write();
-        let Some(block) = lists.tenants.get_mut(tenant).and_then(|t| t.get_mut(id)) else {
+        let Some(of_tenant) = lists.tenants.get_mut(tenant) else {
+            return;
+        };
+        let Some(block) = of_tenant.get_mut(id) else {
             return;
         };
         block.judged = true;
-        let seq = block.entry.seq;
+        let entry = &block.entry;
+        let (file, seq, is_small) = (entry.file, entry.seq, entry.layout == Layout::Whole);
+        if is_small {
+            of_tenant.small.insert((file, seq));
+        }
         if let Some(unjudged) = lists.unjudged.get_mut(tenant) {
             unjudged.remove(&seq);
             if unjudged.is_empty() {
@@ -215,6 +228,25 @@ impl Index {
         let lists = self.read();
         let of_tenant = lists.tenants.get(tenant);
         of_tenant.map_or_else(Vec::new, |t| t.blocks.values().cloned().collect())
+    }
+
+    /// Returns the judged blocks of a tenant that are one value and lie in a file, oldest first.
+    pub(super) fn small(&self, tenant: &TenantId, file: u32) -> Vec<ListedBlock> {
+        let lists = self.read();
+        let of_tenant = lists.tenants.get(tenant);
+        of_tenant.map_or_else(Vec::new, |t| {
+            let seqs = t.small.range((file, 0)..=(file, u64::MAX));
+            seqs.filter_map(|(_, seq)| t.blocks.get(seq).cloned())
+                .collect()
+        })
+    }
+
+    /// Returns the blocks of a tenant that are not judged, oldest first.
+    pub(super) fn unjudged_of(&self, tenant: &TenantId) -> Vec<ListedBlock> {
+        let lists = self.read();
+        let blocks = lists.tenants.get(tenant).map(|t| &t.blocks);
+        let seqs = lists.unjudged.get(tenant).into_iter().flatten();
+        seqs.filter_map(|seq| blocks?.get(seq).cloned()).collect()
     }
 
     /// Returns the blocks of a tenant that may have a trace, newest first.

@@ -1,12 +1,17 @@
 use super::*;
 use crate::{
+    block::EncodedBlock,
     signal::SignalStatus,
     store::{
         Candidates, CoverageCell, Judgement, Listing, SignalFilter,
-        blocks::tests::{block, take_place, trace},
+        blocks::{
+            CHUNKS,
+            tests::{block, take_place, trace},
+        },
         judged::tests::judgement,
         tests::{TempStore, rule, tenant},
     },
+    trace::TraceId,
     verdict::{
         Reason,
         Verdict::{self, Held, Inconclusive, NotApplicable, Violated},
@@ -210,6 +215,32 @@ fn superseded_traces_are_left_behind_once_their_successor_is_judged() {
         .unwrap();
     let read = store.open_block(merged).unwrap();
     assert_eq!(read.spans(number).unwrap().spans.len(), 2);
+}
+
+#[test]
+fn what_happened_since_a_merge_was_made_is_not_lost_by_it() {
+    let temp = TempStore::new();
+    let (store, blocks) = store_of_small(&temp);
+    let out_of_date = store.merge_small().unwrap().unwrap();
+    let late = block("a", &[trace(5, 5 * HOUR, &["odd", "late"])]);
+    let listing = Listing {
+        rule_set: 0,
+        supersedes: vec![take_place(5, &blocks[4], 0)],
+    };
+    store.put_block(&late, &listing).unwrap();
+    let listed = store.blocks(&tenant("a")).len();
+    assert_eq!(store.put_merged(&out_of_date).unwrap(), 0);
+    store.put_judged(&[judge(&late, Held)]).unwrap();
+    assert_eq!(store.put_merged(&out_of_date).unwrap(), 0);
+    assert_eq!(store.blocks(&tenant("a")).len(), listed);
+
+    let merged = store.merge_small().unwrap().unwrap();
+    assert_eq!(
+        store.put_merged(&merged).unwrap(),
+        usize::from(N_BLOCKS) + 1
+    );
+    assert_eq!(store.put_merged(&merged).unwrap(), 0, "it is listed");
+    assert_eq!(store.blocks(&tenant("a")).len(), 1);
 }
 
 #[test]
