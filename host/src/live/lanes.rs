@@ -6,7 +6,7 @@
 //! ```
 //!
 //! One thread decides whose blocks are judged where, and records what comes of it; it judges nothing, so that it is
-//! there when a block is listed. All commits are its own: a thread of low priority that held a lock of the store while the
+//! there when a block is listed. What the slow lane says is recorded late, see [`Late`]. All commits are its own: a thread of low priority that held a lock of the store while the
 //! processors are busy would hold up everybody.
 
 use std::{
@@ -22,6 +22,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use super::{
     Judging,
     judging::{TRIED_AGAIN_AFTER, group_len},
+    late::Late,
     limits::{FairnessLimits, GROUP_BLOCKS_MAX},
     priority,
     schedule::{Lane, Schedule, Took, Waiting},
@@ -130,6 +131,8 @@ pub(super) struct Lanes {
     fast: Handing,
     slow: Handing,
     done: Receiver<Done>,
+    late: Late,
+    late_after: Duration,
     /// Whether verdicts could not be stored: nothing more is judged until there is something new.
     has_failed: bool,
 }
@@ -180,6 +183,8 @@ impl Lanes {
             fast: Handing::new(Lane::Fast, to_fast, n_fast),
             slow: Handing::new(Lane::Slow, to_slow, 1),
             done: is_done,
+            late: Late::default(),
+            late_after: limits.slow_recorded_after,
             has_failed: false,
         };
         (lanes, workers)
@@ -194,19 +199,28 @@ impl Lanes {
         fail: impl Fn(&StoreError),
     ) {
         loop {
-            if !self.hand_out() {
+            let fast_is_busy = self.hand_out();
+            if !fast_is_busy {
                 // A full channel means that compaction is about to look.
                 let _awake = compact.try_send(());
             }
-            match self.wait(woken) {
-                Ok(Some(done)) => {
-                    if let Err(error) = self.record(done) {
-                        fail(&error);
+            let now = self.judging.now();
+            let recorded = if self.late.is_due(now, self.late_after, fast_is_busy) {
+                self.record_late()
+            } else {
+                match self.wait(woken) {
+                    Ok(Some(done)) => self.record(done),
+                    Err(RecvTimeoutError::Timeout) if !self.late.is_empty() => self.record_late(),
+                    Ok(None) | Err(RecvTimeoutError::Timeout) => {
+                        self.try_again();
+                        Ok(())
                     }
+                    // Ends when the assembly thread, which holds the other end, has.
+                    Err(RecvTimeoutError::Disconnected) => break,
                 }
-                Ok(None) | Err(RecvTimeoutError::Timeout) => self.try_again(),
-                // Ends when the assembly thread, which holds the other end, has.
-                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if let Err(error) = recorded {
+                fail(&error);
             }
         }
         let Self {
@@ -214,21 +228,24 @@ impl Lanes {
             done,
             fast,
             slow,
+            mut late,
             ..
         } = self;
         // What is under way is recorded where it is done before its thread looks whether to stop.
         drop((fast, slow));
-        for Done { judged, .. } in done {
-            if let Err(error) = judging.record(judged) {
-                fail(&error);
-            }
+        let under_way = done.into_iter().map(|Done { judged, .. }| judged);
+        let rest = late.take().into_iter().chain(under_way).collect();
+        if let Err(error) = judging.record(rest) {
+            fail(&error);
         }
     }
 
     fn wait(&self, woken: &Receiver<()>) -> Result<Option<Done>, RecvTimeoutError> {
         let disconnected = RecvTimeoutError::Disconnected;
         // A block that was put off is tried again; else there is nothing to wait for but what comes.
-        let again = if self.judging.puts_off() {
+        let again = if !self.late.is_empty() {
+            crossbeam_channel::after(self.late_after)
+        } else if self.judging.puts_off() {
             crossbeam_channel::after(TRIED_AGAIN_AFTER)
         } else {
             crossbeam_channel::never()
@@ -245,7 +262,7 @@ impl Lanes {
         self.judging.try_again();
     }
 
-    /// Records what came of a group.
+    /// Records what came of a group, or notes it to be recorded later.
     pub(super) fn record(&mut self, done: Done) -> Result<(), StoreError> {
         let Done {
             lane,
@@ -265,6 +282,22 @@ impl Lanes {
             overspent,
         };
         self.schedule.end(&tenant, took, now);
+        match lane {
+            Lane::Fast => self.record_all(vec![judged]),
+            Lane::Slow => {
+                self.late.add(judged, now);
+                Ok(())
+            }
+        }
+    }
+
+    /// Records what came of the slow lane.
+    pub(super) fn record_late(&mut self) -> Result<(), StoreError> {
+        let late = self.late.take();
+        self.record_all(late)
+    }
+
+    fn record_all(&mut self, judged: Vec<Judged>) -> Result<(), StoreError> {
         let recorded = self.judging.record(judged);
         self.has_failed |= recorded.is_err();
         recorded.map(drop)
@@ -276,7 +309,7 @@ impl Lanes {
         let mut waiting = if self.has_failed {
             Vec::new()
         } else {
-            self.judging.oldest(GROUP_BLOCKS_MAX)
+            self.judging.oldest(GROUP_BLOCKS_MAX, self.late.blocks())
         };
         let (schedule, judging) = (&mut self.schedule, &self.judging);
         for (tenant, is_slow) in schedule.look(now, &tenants(&waiting)) {

@@ -58,6 +58,14 @@ pub const OVERSPENT_FOR: Duration = Duration::from_mins(1);
 /// A tenant that had nothing to be judged for so long is not there: a tenant that is alone has no budget to keep.
 pub const ACTIVE_FOR: Duration = Duration::from_mins(1);
 
+/// How long what came of the slow lane waits to be recorded with what comes after it, and then for a moment at which the
+/// fast lane has nothing to do; twice as long at most. A commit takes a millisecond in which no other can be made: four in
+/// a second are met by too few verdicts of others to count.
+pub const SLOW_RECORDED_AFTER: Duration = Duration::from_millis(250);
+
+/// So many blocks of the slow lane are recorded however short they have waited.
+pub const SLOW_RECORDED_BLOCKS_MAX: usize = 256;
+
 /// The priority of the slow lane's thread, as `nice` counts, where the system has no policy for what nobody else wants.
 pub const SLOW_NICE: i32 = 19;
 
@@ -80,6 +88,8 @@ pub struct FairnessLimits {
     pub debt_max: Duration,
     /// See [`FAST_GROUP_MAX`].
     pub fast_group_max: Duration,
+    /// See [`SLOW_RECORDED_AFTER`].
+    pub slow_recorded_after: Duration,
     /// See [`OVERSPENT_FOR`].
     pub overspent_for: Duration,
     /// See [`ACTIVE_FOR`].
@@ -94,6 +104,7 @@ impl Default for FairnessLimits {
             burst: TENANT_BURST,
             debt_max: TENANT_DEBT_MAX,
             fast_group_max: FAST_GROUP_MAX,
+            slow_recorded_after: SLOW_RECORDED_AFTER,
             overspent_for: OVERSPENT_FOR,
             active_for: ACTIVE_FOR,
         }

@@ -106,10 +106,14 @@ impl Played {
         }
     }
 
-    /// Judges what was taken, and records it.
+    /// Judges what was taken, and records it, or notes it to be recorded.
     fn finish(&mut self, Taken(work): Taken) {
         let done = self.workers[0].judge(&work);
         self.lanes.record(done).unwrap();
+    }
+
+    fn record_late(&mut self) {
+        self.lanes.record_late().unwrap();
     }
 
     fn is_judged(&self, tenant: &str, block: BlockId) -> bool {
@@ -190,6 +194,11 @@ fn a_tenant_that_burns_is_judged_in_the_slow_lane_and_the_others_beside_it() {
     }
     assert!(host.take(Lane::Slow).is_none());
     host.finish(slow);
+    // It is recorded later, and not judged again meanwhile.
+    assert!(!host.is_judged("burns", first) && !host.is_judged("burns", second));
+    let slow = host.take(Lane::Slow).unwrap();
+    assert_eq!(slow.blocks(), [third]);
+    host.record_late();
     assert!(host.is_judged("burns", first) && host.is_judged("burns", second));
     let costs = host.store.costs(&tenant_of("burns")).unwrap();
     let cost = costs.values().next().unwrap();
@@ -201,9 +210,9 @@ fn a_tenant_that_burns_is_judged_in_the_slow_lane_and_the_others_beside_it() {
     assert!(cost.fuel > 2_000_000, "{cost:?}");
 
     // It comes back once it has nothing left and its time in the slow lane is over.
-    let slow = host.take(Lane::Slow).unwrap();
-    assert_eq!(slow.blocks(), [third]);
     host.finish(slow);
+    host.record_late();
+    assert!(host.is_judged("burns", third));
     host.take(Lane::Fast);
     host.clock.advance(limits.overspent_for);
     let fourth = host.list("burns");
