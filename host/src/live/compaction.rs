@@ -25,10 +25,19 @@ const RETAIN_EVERY: Duration = Duration::from_secs(10);
 /// How long the thread sleeps where nobody wakes it.
 const AWAKE_EVERY: Duration = Duration::from_mins(1);
 
+/// Which blocks are merged.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    /// Small ones of the file that is written.
+    Small,
+    /// Those of a file that holds little.
+    Sparse,
+}
+
 /// The thread that merges in memory.
 #[derive(Debug)]
 pub(super) struct Merging {
-    ask: Sender<()>,
+    ask: Sender<Which>,
     merged: Receiver<Result<Option<Merged>, StoreError>>,
 }
 
@@ -41,8 +50,12 @@ impl Merging {
             if let Err(error) = priority::lower() {
                 tracing::warn!(error = %error, "the thread that merges blocks has no low priority");
             }
-            for () in asked {
-                if done.send(store.merge_small()).is_err() {
+            for which in asked {
+                let merged = match which {
+                    Which::Small => store.merge_small(),
+                    Which::Sparse => store.merge_sparse(),
+                };
+                if done.send(merged).is_err() {
                     return;
                 }
             }
@@ -50,9 +63,9 @@ impl Merging {
         (Self { ask, merged }, run)
     }
 
-    /// Returns small blocks as one; nothing where there is nothing to merge, or the thread has ended.
-    fn merge(&self) -> Result<Option<Merged>, StoreError> {
-        if self.ask.send(()).is_err() {
+    /// Returns blocks as one; nothing where there is nothing to merge, or the thread has ended.
+    fn merge(&self, which: Which) -> Result<Option<Merged>, StoreError> {
+        if self.ask.send(which).is_err() {
             return Ok(None);
         }
         self.merged.recv().unwrap_or(Ok(None))
@@ -76,19 +89,20 @@ pub(super) fn compact_until_stopped(
         if now >= next {
             next = now.saturating_add(RETAIN_EVERY);
             retain(shared, retention);
+            compact(shared, merging, Which::Sparse);
         }
-        compact(shared, merging);
+        compact(shared, merging, Which::Small);
     }
 }
 
-fn compact(shared: &Shared, merging: &Merging) {
+fn compact(shared: &Shared, merging: &Merging, which: Which) {
     while !shared.is_stopping() {
-        match compact_once(&shared.store, merging) {
+        match compact_once(&shared.store, merging, which) {
             Ok(0) => return,
-            Ok(n_blocks) => tracing::debug!(blocks = n_blocks, "merged small blocks"),
+            Ok(n_blocks) => tracing::debug!(blocks = n_blocks, ?which, "merged blocks"),
             Err(error) => {
                 // The blocks stay as they are, and are tried again with the next.
-                tracing::warn!(error = %Chain(&error), "small blocks cannot be merged");
+                tracing::warn!(error = %Chain(&error), ?which, "blocks cannot be merged");
                 return;
             }
         }
@@ -96,9 +110,9 @@ fn compact(shared: &Shared, merging: &Merging) {
 }
 
 /// Returns how many blocks became one.
-fn compact_once(store: &Store, merging: &Merging) -> Result<usize, StoreError> {
+fn compact_once(store: &Store, merging: &Merging, which: Which) -> Result<usize, StoreError> {
     store.drop_unread()?;
-    match merging.merge()? {
+    match merging.merge(which)? {
         Some(merged) => store.put_merged(&merged),
         None => Ok(0),
     }

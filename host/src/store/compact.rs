@@ -26,6 +26,7 @@ use super::{
     judged::JUDGED,
     limits::{
         COMPACTED_BLOCK_SPANS, COMPACTED_BLOCKS, COMPACTED_BLOCKS_MAX, INDEXED_BLOCK_SPANS_MIN,
+        SPARSE_FILE_BYTES_MIN, SPARSE_FILE_FACTOR,
     },
 };
 use crate::{block::BlockId, tenant::TenantId};
@@ -54,45 +55,110 @@ impl Store {
     /// What reading the catalog may show.
     pub fn merge_small(&self) -> Result<Option<Merged>, StoreError> {
         for tenant in self.inner.index.tenants() {
-            for blocks in self.worth_merging(&tenant) {
-                let Some(group) = self.readable(&blocks)? else {
-                    continue;
-                };
-                let merged = self.merge(&tenant, group);
-                let is_new = |m: &Merged| self.inner.index.get(&tenant, m.block.meta.id).is_none();
-                if let Some(merged) = merged.filter(is_new) {
-                    return Ok(Some(merged));
-                }
+            let groups = self.worth_merging(&tenant);
+            let merged = self.merge_first(&tenant, groups, 2)?;
+            if merged.is_some() {
+                return Ok(merged);
             }
         }
         Ok(None)
     }
 
-    /// Returns the groups of a tenant that are worth merging, oldest first. They lie in the file that is
-    /// written, since a file goes as a whole once it is old; they are of one rule set; and no block
-    /// that is to be judged has a claim on their verdicts.
-    fn worth_merging(&self, tenant: &TenantId) -> Vec<Vec<ListedBlock>> {
+    /// Merges, in memory, blocks of a file that holds little beside what has gone, so that they come to the file that is
+    /// written; nothing where there is no such file. Once all have, the file is unlinked by [`Self::retain`].
+    ///
+    /// # Errors
+    ///
+    /// What reading the catalog and the sizes of the files may show.
+    pub fn merge_sparse(&self) -> Result<Option<Merged>, StoreError> {
+        self.merge_sparse_of(SPARSE_FILE_BYTES_MIN)
+    }
+
+    pub(super) fn merge_sparse_of(
+        &self,
+        file_bytes_min: u64,
+    ) -> Result<Option<Merged>, StoreError> {
         let inner = &*self.inner;
-        let Some(current) = inner.block_files.current() else {
+        let live = inner.index.live_bytes();
+        let mut sparse = HashSet::new();
+        for (number, size) in inner.block_files.closed()? {
+            let live = live.get(&number).copied().unwrap_or(0);
+            if live > 0 && size >= file_bytes_min && live <= size / SPARSE_FILE_FACTOR {
+                sparse.insert(number);
+            }
+        }
+        if sparse.is_empty() {
+            return Ok(None);
+        }
+        for tenant in inner.index.tenants() {
+            let mut blocks = inner.index.blocks(&tenant);
+            blocks.retain(|block| block.judged() && sparse.contains(&block.entry.file));
+            let groups = self.together(&tenant, blocks);
+            let merged = self.merge_first(&tenant, groups, 1)?;
+            if merged.is_some() {
+                return Ok(merged);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Merges the first group of which so many blocks can be merged.
+    fn merge_first(
+        &self,
+        tenant: &TenantId,
+        groups: Vec<Vec<ListedBlock>>,
+        n_min: usize,
+    ) -> Result<Option<Merged>, StoreError> {
+        for blocks in groups {
+            let Some(group) = self.readable(&blocks)? else {
+                continue;
+            };
+            let merged = self.merge(tenant, group, n_min);
+            if let Some(merged) = merged.filter(|merged| self.is_new(merged)) {
+                return Ok(Some(merged));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether no other block is listed under the id of the merged one. One that moves alone keeps its id.
+    fn is_new(&self, merged: &Merged) -> bool {
+        let id = merged.block.meta.id;
+        let mut ids = merged.group.blocks.iter().map(|block| block.meta().id);
+        ids.any(|of_group| of_group == id) || self.inner.index.get(&merged.tenant, id).is_none()
+    }
+
+    /// Returns the groups of small blocks of a tenant that are worth merging, oldest first. They lie in the file that is
+    /// written, since a file goes as a whole once it is old.
+    fn worth_merging(&self, tenant: &TenantId) -> Vec<Vec<ListedBlock>> {
+        let Some(current) = self.inner.block_files.current() else {
             return Vec::new();
         };
-        let mut small = inner.index.small(tenant, current);
+        let small = self.inner.index.small(tenant, current);
         if small.len() < 2 {
             return Vec::new();
         }
-        let claimed = claimed(&inner.index.unjudged_of(tenant));
-        small.retain(|block| !claimed.contains(&block.meta().id));
+        let mut groups = self.together(tenant, small);
+        groups.retain(|group| {
+            let n_spans: u32 = group.iter().map(|block| block.meta().n_spans).sum();
+            let full = COMPACTED_BLOCK_SPANS - INDEXED_BLOCK_SPANS_MIN;
+            group.len() > 1 && (n_spans >= full || group.len() >= COMPACTED_BLOCKS)
+        });
+        groups
+    }
+
+    /// Cuts blocks of a tenant into groups that may become one: they are of one rule set, and no block that is to be judged
+    /// has a claim on their verdicts.
+    fn together(&self, tenant: &TenantId, mut blocks: Vec<ListedBlock>) -> Vec<Vec<ListedBlock>> {
+        let claimed = claimed(&self.inner.index.unjudged_of(tenant));
+        blocks.retain(|block| !claimed.contains(&block.meta().id));
         let mut groups = Vec::new();
-        for run in small.chunk_by(|a, b| a.rule_set() == b.rule_set()) {
+        for run in blocks.chunk_by(|a, b| a.rule_set() == b.rule_set()) {
             let mut rest = run;
             while !rest.is_empty() {
                 let (group, later) = rest.split_at(n_together(rest));
                 rest = later;
-                let n_spans: u32 = group.iter().map(|block| block.meta().n_spans).sum();
-                let full = COMPACTED_BLOCK_SPANS - INDEXED_BLOCK_SPANS_MIN;
-                if group.len() > 1 && (n_spans >= full || group.len() >= COMPACTED_BLOCKS) {
-                    groups.push(group.to_vec());
-                }
+                groups.push(group.to_vec());
             }
         }
         groups
@@ -124,8 +190,7 @@ impl Store {
                         && found.superseded().as_slice() == block.superseded().as_slice()
                 })
         };
-        let is_new = inner.index.get(tenant, block.meta.id).is_none();
-        if !is_new || !group.blocks.iter().all(unchanged) {
+        if !self.is_new(merged) || !group.blocks.iter().all(unchanged) {
             return Ok(0);
         }
         let (file_number, file, seq) =

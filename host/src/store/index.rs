@@ -71,6 +71,8 @@ pub(super) struct Index {
 #[derive(Debug, Default)]
 struct Lists {
     tenants: BTreeMap<TenantId, OfTenant>,
+    /// What lies in each file: how many blocks, and their bytes. A file that has none is not here.
+    files: BTreeMap<u32, (u64, u64)>,
     /// By tenant the blocks that are not judged; a tenant that has none is not here.
     unjudged: BTreeMap<TenantId, BTreeSet<u64>>,
 }
@@ -118,6 +120,17 @@ impl Lists {
             of_tenant.by_id.remove(&block.meta().id);
             let gone = block.meta().size_bytes;
             of_tenant.bytes = of_tenant.bytes.saturating_sub(gone);
+            self.count_out(&block.entry);
+        }
+    }
+
+    fn count_out(&mut self, entry: &Entry) {
+        if let Some((blocks, bytes)) = self.files.get_mut(&entry.file) {
+            *blocks -= 1;
+            *bytes = bytes.saturating_sub(entry.meta.size_bytes);
+            if *blocks == 0 {
+                self.files.remove(&entry.file);
+            }
         }
     }
 
@@ -127,6 +140,9 @@ impl Lists {
             let unjudged = self.unjudged.entry(tenant.clone()).or_default();
             unjudged.insert(entry.seq);
         }
+        let (blocks, bytes) = self.files.entry(entry.file).or_default();
+        *blocks += 1;
+        *bytes = bytes.saturating_add(entry.meta.size_bytes);
         let of_tenant = self.tenants.entry(tenant).or_default();
         let mut by_block: BTreeMap<BlockId, Vec<u32>> = BTreeMap::new();
         for (row, _) in entry.supersedes.iter().filter(|(_, first)| *first) {
@@ -181,9 +197,16 @@ impl Index {
 
     /// Returns the files that have a listed block.
     pub(super) fn files(&self) -> BTreeSet<u32> {
+        self.read().files.keys().copied().collect()
+    }
+
+    /// Returns the bytes of the listed blocks of each file that has one.
+    pub(super) fn live_bytes(&self) -> BTreeMap<u32, u64> {
         let lists = self.read();
-        let blocks = lists.tenants.values().flat_map(|t| t.blocks.values());
-        blocks.map(|block| block.entry.file).collect()
+        let files = lists.files.iter();
+        files
+            .map(|(number, (_, bytes))| (*number, *bytes))
+            .collect()
     }
 
     /// Takes all blocks of a tenant off the list, at once for every reader.
@@ -192,7 +215,11 @@ impl Index {
         lists.unjudged.remove(tenant);
         let of_tenant = lists.tenants.remove(tenant).unwrap_or_default();
         let blocks = of_tenant.blocks.into_values();
-        blocks.map(|block| block.entry).collect()
+        let entries: Vec<Arc<Entry>> = blocks.map(|block| block.entry).collect();
+        for entry in &entries {
+            lists.count_out(entry);
+        }
+        entries
     }
 
     pub(super) fn mark_judged(&self, tenant: &TenantId, id: BlockId) {

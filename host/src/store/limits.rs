@@ -47,6 +47,13 @@ pub(super) const COMPACTED_BLOCKS: usize = 64;
 /// The most small blocks that are merged together.
 pub(super) const COMPACTED_BLOCKS_MAX: usize = 256;
 
+/// A file that takes no more blocks is emptied into the one that does once what it still holds is less than its size by
+/// this factor. What is full of listed blocks is at most twice as large as they.
+pub(super) const SPARSE_FILE_FACTOR: u64 = 4;
+
+/// A smaller file is left alone: a small store has one for each day.
+pub(super) const SPARSE_FILE_BYTES_MIN: u64 = 64 << 20;
+
 /// The most names of a block that have postings of their own; the others share theirs.
 pub(super) const POSTINGS_NAMES_MAX: usize = 4_096;
 

@@ -179,6 +179,23 @@ impl BlockFiles {
         (1..=last).filter(is_there).collect()
     }
 
+    /// Returns the files that take no more blocks, with their sizes in bytes.
+    ///
+    /// # Errors
+    ///
+    /// Where the system does not tell a size.
+    pub(in crate::store) fn closed(&self) -> Result<Vec<(u32, u64)>, StoreError> {
+        let current = self.current();
+        let closed = self.numbers().into_iter().filter(|n| Some(*n) != current);
+        let size = |number| {
+            let path = path_of(&self.dir, number);
+            let name = path.display().to_string();
+            let size = fs::metadata(&path).map_err(|e| StoreError::io(&name, "measure", e))?;
+            Ok((number, size.len()))
+        };
+        closed.map(size).collect()
+    }
+
     /// Returns the number of the file that takes blocks.
     pub(in crate::store) fn current(&self) -> Option<u32> {
         Some(self.state().current.as_ref()?.number)

@@ -61,8 +61,9 @@ impl Store {
     }
 
     /// Copies the traces that are not superseded into one block, and puts their verdicts in its order. A
-    /// block that cannot be read, or that has a trace which another of the group has too, stays out.
-    pub(super) fn merge(&self, tenant: &TenantId, group: Group) -> Option<Merged> {
+    /// block that cannot be read, or that has a trace which another of the group has too, stays out; nothing where fewer
+    /// than so many are left.
+    pub(super) fn merge(&self, tenant: &TenantId, group: Group, n_min: usize) -> Option<Merged> {
         // What is wrong with a block is told to whoever asks for its traces.
         let open = |listed: &ListedBlock| self.open_block(listed).ok();
         let opened: Vec<Option<Block>> = group.blocks.iter().map(open).collect();
@@ -91,7 +92,7 @@ impl Store {
             merged.blocks.push(listed);
             merged.judged.push(judged);
         }
-        if merged.blocks.len() < 2 || kept.is_empty() {
+        if merged.blocks.len() < n_min || kept.is_empty() {
             return None;
         }
         // A block's traces are in order of their ids.

@@ -269,3 +269,74 @@ fn the_space_of_what_went_is_used_again_in_the_file_that_is_written() {
     println!("{first} bytes once, {last} after eight times as much went through");
     assert!(last <= 2 * first, "{first} bytes became {last}");
 }
+
+/// Names of 200 spans that do not compress.
+fn noise(seed: u8) -> Vec<String> {
+    let mut state = u64::from(seed);
+    let mut letter = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'a' + (state % 26) as u8)
+    };
+    (0..200)
+        .map(|_| (0..1_200).map(&mut letter).collect())
+        .collect()
+}
+
+#[test]
+fn the_space_of_a_file_comes_back_though_one_tenant_keeps_what_it_has_there() {
+    let temp = TempStore::new();
+    let store = temp.open();
+    let size = || -> u64 {
+        let files = std::fs::read_dir(temp.path()).unwrap();
+        let sizes = files.map(|file| {
+            let file = file.unwrap();
+            let name = file.file_name().into_string().unwrap();
+            let size = file.metadata().unwrap().len();
+            if name.starts_with("blocks-") { size } else { 0 }
+        });
+        sizes.sum()
+    };
+    // A file of some megabytes, of which `b` has a fortieth.
+    for id in 1..=40 {
+        let noise = noise(id);
+        let noise: Vec<&str> = noise.iter().map(String::as_str).collect();
+        let name = if id == 7 { "b" } else { "a" };
+        put(&store, &block(name, &[trace(id, at(0), &noise)]), vec![]);
+    }
+    temp.clock.advance(DAY);
+    put(&store, &of_day("b", 1, 1), vec![]);
+    let limits = [(Limit::StoredAge, Some(100 * DAY.as_secs()))];
+    store.set_limits(&tenant("b"), &limits).unwrap();
+    let (full, of_b) = (size(), ids(&store, "b"));
+    let kept = store.find_trace(&tenant("b"), TraceId([7; 16])).unwrap();
+    let spans = |found: Option<(ListedBlock, u32)>| {
+        let (listed, number) = found.unwrap();
+        store.open_block(&listed).unwrap().spans(number).unwrap()
+    };
+    let before = spans(kept);
+    let coverage = store.coverage(&tenant("b"), None).unwrap();
+
+    // While everything is listed, nothing moves.
+    assert!(store.merge_sparse_of(0).unwrap().is_none());
+    temp.clock.advance(3 * DAY);
+    assert_eq!(retain(&store, Some(2 * DAY)), (39, 0));
+    while let Some(merged) = store.merge_sparse_of(0).unwrap() {
+        assert_eq!(store.put_merged(&merged).unwrap(), 1);
+    }
+    assert_eq!(
+        retain(&store, Some(2 * DAY)),
+        (0, 2),
+        "nothing is left in either"
+    );
+    assert!(size() < full / 2, "{} of {full} bytes", size());
+    assert_eq!(ids(&store, "b"), of_b);
+    let kept = store.find_trace(&tenant("b"), TraceId([7; 16])).unwrap();
+    assert_eq!(spans(kept), before);
+    assert_eq!(store.coverage(&tenant("b"), None).unwrap(), coverage);
+    drop(store);
+    let store = temp.killed().open();
+    assert!(store.damaged().is_empty());
+    assert_eq!(ids(&store, "b"), of_b);
+}
