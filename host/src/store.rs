@@ -94,7 +94,7 @@ struct Inner {
     directory: tenants::SharedDirectory,
     damaged: Vec<StoreError>,
     /// Entries of blocks that were merged, whose chunks are still in their file.
-    retired: Mutex<Vec<Arc<blocks::Entry>>>,
+    retired: Mutex<Vec<compact::RetiredBlock>>,
     /// The blocks that retention took last.
     gone: Mutex<VecDeque<BlockId>>,
     /// Held while blocks are put.

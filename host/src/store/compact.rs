@@ -11,13 +11,13 @@
 mod merge;
 mod retired;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use hashbrown::HashSet;
 
 pub use self::merge::Merged;
 use self::retired::RETIRED;
-pub(super) use self::retired::drop_retired;
+pub(super) use self::retired::{RetiredBlock, drop_retired};
 use super::{
     Store,
     blocks::{BLOCKS, Entry, Put, write_puts},
@@ -233,12 +233,14 @@ impl Store {
             Ok(())
         })?;
         inner.index.replace(&group.blocks, entry);
-        let entries = group.blocks.iter().map(|block| Arc::clone(&block.entry));
+        let now = inner.clock.monotonic();
+        let entries = group.blocks.iter();
+        let retired = entries.map(|block| RetiredBlock::new(&block.entry, now));
         inner
             .retired
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .extend(entries);
+            .extend(retired);
         Ok(group.blocks.len())
     }
 }

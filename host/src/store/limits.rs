@@ -51,6 +51,9 @@ pub(super) const COMPACTED_BLOCKS_MAX: usize = 256;
 /// this factor. What is full of listed blocks is at most twice as large as they.
 pub(super) const SPARSE_FILE_FACTOR: u64 = 4;
 
+/// How long compaction and retention wait for whoever reads what they took off the list.
+pub(super) const PINNED_MAX: Duration = Duration::from_mins(10);
+
 /// A smaller file is left alone: a small store has one for each day.
 pub(super) const SPARSE_FILE_BYTES_MIN: u64 = 64 << 20;
 

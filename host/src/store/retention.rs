@@ -153,12 +153,13 @@ impl Store {
     fn take_unread_of(&self, number: u32) -> Option<Vec<u64>> {
         let retired = self.inner.retired.lock();
         let mut retired = retired.unwrap_or_else(PoisonError::into_inner);
-        let mut of_file = retired.iter().filter(|entry| entry.file == number);
-        if of_file.any(|entry| Arc::strong_count(entry) > 1) {
+        let now = self.inner.clock.monotonic();
+        let mut of_file = retired.iter().filter(|block| block.entry.file == number);
+        if of_file.any(|block| !block.may_go(now)) {
             return None;
         }
-        let taken = retired.extract_if(.., |entry| entry.file == number);
-        Some(taken.map(|entry| entry.seq).collect())
+        let taken = retired.extract_if(.., |block| block.entry.file == number);
+        Some(taken.map(|block| block.entry.seq).collect())
     }
 }
 

@@ -1,7 +1,10 @@
 //! Blocks that are on no list any more, of which the chunks go once nobody holds a snapshot that names them: a replay
-//! reads on.
+//! reads on. Not for ever: who holds one for longer than [`PINNED_MAX`] finds the block gone, and says so.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use redb::{ReadableTable as _, TableDefinition};
 
@@ -11,11 +14,33 @@ use super::super::{
     error::StoreError,
     file::{DbFile, open_if_there},
     judged::JUDGED,
-    limits::{DROPPED_PER_COMMIT, REMOVED_PER_COMMIT},
+    limits::{DROPPED_PER_COMMIT, PINNED_MAX, REMOVED_PER_COMMIT},
 };
 
 /// Sequence number of a block that was merged into another -> the file that has its chunks.
 pub(super) const RETIRED: TableDefinition<'_, u64, u32> = TableDefinition::new("retired");
+
+/// A retired block of which the chunks are still in their file.
+#[derive(Debug)]
+pub(in crate::store) struct RetiredBlock {
+    pub(in crate::store) entry: Arc<Entry>,
+    /// Since when it is on no list.
+    since: Duration,
+}
+
+impl RetiredBlock {
+    pub(in crate::store) fn new(entry: &Arc<Entry>, now: Duration) -> Self {
+        Self {
+            entry: Arc::clone(entry),
+            since: now,
+        }
+    }
+
+    /// Whether its chunks may go. No snapshot made from here on names it, so one owner stays one owner.
+    pub(in crate::store) fn may_go(&self, now: Duration) -> bool {
+        Arc::strong_count(&self.entry) == 1 || now.saturating_sub(self.since) >= PINNED_MAX
+    }
+}
 
 impl Store {
     /// Takes entries that the index has no longer off the list, with their verdicts. Their chunks go once nobody reads
@@ -34,7 +59,8 @@ impl Store {
             Ok(())
         })?;
         let mut retired = inner.retired.lock().unwrap_or_else(PoisonError::into_inner);
-        retired.extend(entries.iter().map(Arc::clone));
+        let now = inner.clock.monotonic();
+        retired.extend(entries.iter().map(|entry| RetiredBlock::new(entry, now)));
         Ok(())
     }
 
@@ -56,13 +82,11 @@ impl Store {
     pub(crate) fn drop_unread(&self) -> Result<(), StoreError> {
         let inner = &*self.inner;
         let mut retired = inner.retired.lock().unwrap_or_else(PoisonError::into_inner);
-        // No snapshot made from here on names them, so one owner stays one owner.
-        let (unread, read): (Vec<_>, Vec<_>) = retired
-            .drain(..)
-            .partition(|entry| Arc::strong_count(entry) == 1);
-        *retired = read;
+        let now = inner.clock.monotonic();
+        let going: Vec<_> = retired.extract_if(.., |block| block.may_go(now)).collect();
         drop(retired);
-        let seqs: Vec<_> = unread.iter().map(|entry| (entry.seq, entry.file)).collect();
+        let entries = going.iter().map(|block| &block.entry);
+        let seqs: Vec<_> = entries.map(|entry| (entry.seq, entry.file)).collect();
         drop_chunks(&inner.catalog, &inner.block_files, &seqs)
     }
 }

@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use super::*;
 use crate::{
-    block::EncodedBlock,
+    block::{BlockError, EncodedBlock},
     signal::SignalStatus,
     store::{
         Candidates, CoverageCell, Judgement, Listing, SignalFilter,
@@ -9,6 +11,7 @@ use crate::{
             tests::{block, take_place, trace},
         },
         judged::tests::judgement,
+        limits::PINNED_MAX,
         tests::{TempStore, rule, tenant},
     },
     trace::TraceId,
@@ -135,6 +138,28 @@ fn a_snapshot_reads_on_and_chunks_go_when_it_does() {
     drop(opened);
     store.compact().unwrap();
     assert_eq!(n_chunks(&store, old), 0);
+}
+
+#[test]
+fn nobody_keeps_the_chunks_of_merged_blocks_for_ever() {
+    let temp = TempStore::new();
+    let (store, _) = store_of_small(&temp);
+    let snapshot = store.blocks(&tenant("a"));
+    let old = 1..=u64::from(N_BLOCKS);
+    store.compact().unwrap();
+    temp.clock
+        .advance(PINNED_MAX.saturating_sub(Duration::from_nanos(1)));
+    store.compact().unwrap();
+    assert_eq!(n_chunks(&store, old.clone()), usize::from(N_BLOCKS));
+    temp.clock.advance(Duration::from_nanos(1));
+    store.compact().unwrap();
+    assert_eq!(n_chunks(&store, old), 0);
+    let error = store
+        .open_block(&snapshot[7])
+        .unwrap()
+        .spans(0)
+        .unwrap_err();
+    assert!(matches!(error, BlockError::Missing { .. }), "{error}");
 }
 
 #[test]
