@@ -9,6 +9,7 @@ use axum::{
         rejection::{JsonRejection, QueryRejection},
     },
     http::{StatusCode, request::Parts},
+    middleware,
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -24,6 +25,7 @@ mod handlers;
 mod replays;
 mod routes;
 mod tenants;
+mod traced;
 
 pub use routes::{Route, Who, route_list};
 
@@ -51,6 +53,7 @@ pub fn router(host: Arc<dyn Host>) -> Router {
     router
         // What a route says of its own body holds for it.
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(traced::traced))
         .fallback(async || ApiError::new(ErrorCode::NotFound, "there is no such path"))
         .method_not_allowed_fallback(async || {
             ApiError::new(

@@ -82,6 +82,10 @@ pub struct Args {
     /// A trace without an ended root is judged when it has been quiet so long. [default: 30s]
     #[arg(long, value_name = "DURATION")]
     pub idle: Option<DurationArg>,
+    /// Where to send the server's own traces by OTLP/gRPC, to a Collector say: `http://127.0.0.1:4317`.
+    /// `OTEL_EXPORTER_OTLP_HEADERS` says what goes with them.
+    #[arg(long, value_name = "URL")]
+    pub traces_to: Option<String>,
 }
 
 /// Serves until it is told to stop.
@@ -106,12 +110,19 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
             read,
         });
     }
-    logs::start();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| Failure::usage(anyhow!(error)))?;
-    runtime.block_on(serve(config.settings(args.data), rules, console))
+    let traces = {
+        let _inside = runtime.enter();
+        logs::start(config.traces_to.as_deref()).map_err(Failure::usage)?
+    };
+    let served = runtime.block_on(serve(config.settings(args.data), rules, console));
+    if let Some(traces) = traces {
+        traces.stop();
+    }
+    served
 }
 
 /// A folder of rules, and whether they compile.

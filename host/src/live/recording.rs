@@ -13,7 +13,7 @@ use crate::{
     judge::{BatchFault, Costs, JudgeError},
     rules::{PublishedRule, RuleSet},
     store::{CostRecord, Judgement, ListedBlock, Quarantine, StoreError},
-    telemetry::RuleLabel,
+    telemetry::{RuleLabel, spans},
     tenant::TenantId,
     verdict::{Reason, Verdict},
 };
@@ -34,6 +34,7 @@ impl Judging {
     ///
     /// Where the verdicts, or a quarantine, cannot be stored.
     pub(super) fn record(&mut self, judged: Vec<Judged>) -> Result<usize, StoreError> {
+        let _span = spans::record(judged.len()).entered();
         let (mut groups, mut judgements) = (Vec::new(), Vec::new());
         for judged in judged {
             groups.extend(self.sort_out(judged, &mut judgements));

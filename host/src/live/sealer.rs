@@ -17,7 +17,7 @@ use crate::{
     block::{BlockBuilder, BlockId},
     rules::Registry,
     store::{ListedBlock, Listing, Store, StoreError, Superseded},
-    telemetry::Telemetry,
+    telemetry::{Telemetry, spans},
     tenant::TenantId,
     trace::{Facts, SentTrace, TraceId},
 };
@@ -124,6 +124,7 @@ impl Sealer {
 
     /// Stores and lists the traces, in blocks of one tenant each. When it returns they are durable.
     pub fn seal(&self, sealed: Vec<Sealed>) -> Result<SealReport, LiveError> {
+        let _span = spans::seal(sealed.len()).entered();
         let mut report = SealReport::default();
         let mut sealed = sealed;
         // Stable: pieces of one trace stay in the order in which they were sealed.

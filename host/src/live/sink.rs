@@ -3,12 +3,14 @@
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
 
 use super::{Message, Shared, pending::Load};
 use crate::{
     assemble::{Arrival, TenantBounds},
     ingest::{Accepting, Refused, Sink, Submission, limits::RETRY_AFTER},
     store::{Frame, FrameId, InboxRefused, StoreError},
+    telemetry::spans,
     tenant::{Limit, TenantId, TenantLimits},
     trace::SentSpan,
 };
@@ -38,7 +40,8 @@ impl Sink for LiveSink {
     }
 
     fn accept(&self, submission: Submission) -> Accepting<'_> {
-        Box::pin(self.make_durable(submission))
+        let span = spans::ingest(&submission.tenant, submission.records.len());
+        Box::pin(self.make_durable(submission, span.clone()).instrument(span))
     }
 }
 
@@ -47,7 +50,7 @@ impl LiveSink {
         Self(shared)
     }
 
-    async fn make_durable(&self, submission: Submission) -> Result<(), Refused> {
+    async fn make_durable(&self, submission: Submission, span: Span) -> Result<(), Refused> {
         let Submission {
             tenant,
             otlp,
@@ -62,6 +65,7 @@ impl LiveSink {
         };
         if accepted.is_err() {
             shared.telemetry.refused(&tenant);
+            spans::failed(&span);
         }
         accepted
     }

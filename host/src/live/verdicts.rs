@@ -10,6 +10,7 @@ use crate::{
     rules::{PublishedRule, Registry, RuleSet, RulesError},
     sandbox::Sandbox,
     store::{Judgement, ListedBlock, Store, StoreError},
+    telemetry::spans,
     verdict::RuleVerdicts,
 };
 
@@ -71,6 +72,8 @@ impl Judged {
 impl Judges {
     /// Judges blocks of one tenant that are judged by one rule set.
     pub(super) fn judge(&self, group: &[ListedBlock], allowance: Allowance<'_>) -> Judged {
+        let tenant = group.first().map(|listed| &listed.meta().tenant);
+        let _span = tenant.map(|tenant| spans::judge(tenant, group.len()).entered());
         let started = thread_processor_time();
         let mut judged = Judged {
             unopened: Vec::new(),

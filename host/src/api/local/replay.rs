@@ -14,6 +14,7 @@ use crate::{
     },
     rule_id::{RuleId, RuleVersion},
     rules::{PublishedRule, RulesError},
+    telemetry::spans,
     time::rfc3339,
     verdict::Verdict,
 };
@@ -32,6 +33,7 @@ impl Local {
         if request.beside_published {
             rules.extend(self.published_of(&rules)?);
         }
+        let _span = spans::replay(&self.tenant, rules.len()).entered();
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let serves = self.rooms.open.is_some();
         let options = ReplayOptions {

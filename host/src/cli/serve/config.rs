@@ -31,6 +31,8 @@ pub(super) struct Config {
     #[serde(default, deserialize_with = "duration")]
     idle: Option<DurationArg>,
     tls: Option<Tls>,
+    #[serde(rename = "traces-to")]
+    pub(super) traces_to: Option<String>,
     #[serde(default)]
     retention: Retention,
 }
@@ -81,6 +83,7 @@ impl Config {
             rules,
             settle,
             idle,
+            traces_to,
         } = args;
         // The command line has both or none.
         let tls = tls_cert.clone().zip(tls_key.clone());
@@ -96,6 +99,7 @@ impl Config {
             },
             settle: settle.or(self.settle),
             idle: idle.or(self.idle),
+            traces_to: traces_to.clone().or(self.traces_to),
             retention: self.retention,
         }
     }
@@ -152,6 +156,7 @@ mod tests {
             rules: Vec::new(),
             settle: None,
             idle: None,
+            traces_to: None,
         }
     }
 
