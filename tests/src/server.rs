@@ -146,6 +146,16 @@ impl Server {
         Ok(self.child.wait()?)
     }
 
+    /// Returns the most memory that it has had, in bytes, where the system says (proc(5), `VmHWM`).
+    pub fn memory_max(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kib << 10)
+    }
+
     /// Asks the API.
     ///
     /// # Errors

@@ -2,16 +2,9 @@
 //!
 //! One message in, one out. The frame around them (a flag that says compressed, and the length) is read here and not by
 //! tonic, for two reasons: the message is wanted as bytes, since the inbox keeps them, and tonic answers a message
-//! that is too large with a code on which OTLP has clients send it again. tonic keeps the connections.
+//! that is too large with a code on which OTLP has clients send it again.
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    io,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{convert::Infallible, future::Future};
 
 use axum::{
     Router,
@@ -24,66 +17,30 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
-use tokio_stream::Stream;
-use tonic::{
-    Status,
-    service::Routes,
-    transport::{Server, server::Connected},
-};
+use tonic::Status;
 
 use super::{
     error::IngestError,
     inflate::Encoding,
-    limits::CONCURRENT_STREAMS_MAX,
     service::{Format, Payload, Receiver, read_body},
     status::RpcStatus,
 };
-use crate::listen::{Connection, Listener};
+use crate::listen::{self, Listener, Versions};
 
 /// The methods that are served.
 pub const METHODS: [&str; 1] = [EXPORT];
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const FRAME_HEADER_BYTES: usize = 5;
-const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves OTLP/gRPC until `shutdown`; requests in flight are finished.
-pub async fn serve(
-    listener: Listener,
-    receiver: Receiver,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error> {
+pub async fn serve(listener: Listener, receiver: Receiver, shutdown: impl Future<Output = ()>) {
     let mut router = Router::new();
     for method in METHODS {
         router = router.route(method, post(export));
     }
     let router = router.fallback(unknown_method).with_state(receiver);
-    Server::builder()
-        .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .add_routes(Routes::from(router))
-        .serve_with_incoming_shutdown(Accepted(listener), shutdown)
-        .await
-}
-
-/// Connections as tonic takes them.
-struct Accepted(Listener);
-
-impl Stream for Accepted {
-    type Item = io::Result<Connection>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let accepted = self.get_mut().0.poll_accept(cx);
-        accepted.map(|accepted| accepted.map(|(connection, _)| Ok(connection)))
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = ();
-
-    fn connect_info(&self) {}
+    listen::serve(listener, router, Versions::Http2, shutdown).await;
 }
 
 async fn export(State(receiver): State<Receiver>, request: Request) -> Response<Body> {

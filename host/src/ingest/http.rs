@@ -2,7 +2,7 @@
 //!
 //! Errors are a `google.rpc.Status` in the encoding of the request; those that pass say `Retry-After`.
 
-use std::{future::Future, io};
+use std::future::Future;
 
 use axum::{
     Router,
@@ -22,7 +22,10 @@ use super::{
     service::{Format, Payload, Receiver, drain, read_body},
     status::RpcStatus,
 };
-use crate::{listen::Listener, tenant::CHALLENGE};
+use crate::{
+    listen::{self, Listener, Versions},
+    tenant::CHALLENGE,
+};
 
 /// The paths that are served. Each takes POST.
 pub const PATHS: [&str; 1] = ["/v1/traces"];
@@ -31,14 +34,8 @@ const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
 /// Serves OTLP/HTTP until `shutdown`; requests in flight are finished.
-pub async fn serve(
-    listener: Listener,
-    receiver: Receiver,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    axum::serve(listener, router(receiver))
-        .with_graceful_shutdown(shutdown)
-        .await
+pub async fn serve(listener: Listener, receiver: Receiver, shutdown: impl Future<Output = ()>) {
+    listen::serve(listener, router(receiver), Versions::Both, shutdown).await;
 }
 
 /// Returns the routes, for a server that has others too.

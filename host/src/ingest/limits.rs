@@ -21,7 +21,7 @@ pub const REQUEST_ITEMS_MAX: usize = 2_097_152;
 pub const MESSAGE_DEPTH_MAX: usize = 100;
 
 /// Memory that all requests in flight may take together; more are refused until some are done.
-pub const IN_FLIGHT_BYTES_MAX: usize = 512 << 20;
+pub const IN_FLIGHT_BYTES_MAX: usize = 256 << 20;
 
 /// What a span takes in memory that stays bytes, beside these.
 pub const SENT_SPAN_MEMORY_BYTES: usize = size_of::<SentSpan>();
@@ -40,9 +40,6 @@ pub const REFUSED_BODY_READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a client is told to wait where too much is in flight.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// Requests that one gRPC connection may have in flight.
-pub const CONCURRENT_STREAMS_MAX: u32 = 128;
 
 /// Bodies from this size on are decoded on a thread for blocking work, lest they hold up the others.
 pub const INLINE_DECODE_BYTES_MAX: usize = 128 << 10;

@@ -139,7 +139,7 @@ fn with_http<T, F: Future<Output = T>>(receiver: Receiver, client: impl FnOnce(u
         }));
         let result = client(port).await;
         stop.send(()).unwrap();
-        server.await.unwrap().unwrap();
+        server.await.unwrap();
         result
     })
 }
@@ -160,7 +160,7 @@ fn with_grpc<T, F: Future<Output = T>>(
         let connected = TraceServiceClient::connect(format!("http://127.0.0.1:{port}")).await;
         let result = client(connected.unwrap()).await;
         stop.send(()).unwrap();
-        server.await.unwrap().unwrap();
+        server.await.unwrap();
         result
     })
 }

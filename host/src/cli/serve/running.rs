@@ -13,7 +13,7 @@ use crate::{
     },
     clock::{Clock, SystemClock},
     ingest::{self, Receiver},
-    listen::{Listener, Protocols, TlsFiles},
+    listen::{self, Listener, Protocols, TlsFiles, Versions},
     live::{Live, LiveOptions, Parts},
     rule_id::RuleId,
     rules::Registry,
@@ -44,7 +44,7 @@ pub(in crate::cli) struct Running {
     pub(in crate::cli) api: SocketAddr,
     host: Arc<ServerHost>,
     stop: watch::Sender<bool>,
-    servers: JoinSet<anyhow::Result<()>>,
+    servers: JoinSet<()>,
 }
 
 /// What the API asks of the server.
@@ -163,15 +163,11 @@ impl Running {
             until(stopped),
         );
         let of_receiver = receiver.clone();
-        servers.spawn(async move { Ok(ingest::grpc::serve(grpc, of_receiver, of_grpc).await?) });
+        servers.spawn(ingest::grpc::serve(grpc, of_receiver, of_grpc));
         // The API's port takes OTLP too: that is where `import --server` sends, with the one address it knows.
         let router = api::router(host).merge(ingest::http::router(receiver.clone()));
-        servers.spawn(async move { Ok(ingest::http::serve(http, receiver, of_http).await?) });
-        servers.spawn(async move {
-            Ok(axum::serve(api, router)
-                .with_graceful_shutdown(of_api)
-                .await?)
-        });
+        servers.spawn(ingest::http::serve(http, receiver, of_http));
+        servers.spawn(listen::serve(api, router, Versions::Both, of_api));
         Ok(running)
     }
 
@@ -183,9 +179,8 @@ impl Running {
     /// Waits until a listener fails, which none does by itself.
     pub(in crate::cli) async fn failed(&mut self) -> anyhow::Error {
         match self.servers.join_next().await {
-            Some(Ok(Err(error))) => error.context("a listener failed"),
             Some(Err(error)) => anyhow!(error).context("a listener failed"),
-            Some(Ok(Ok(()))) | None => anyhow!("a listener ended"),
+            Some(Ok(())) | None => anyhow!("a listener ended"),
         }
     }
 
