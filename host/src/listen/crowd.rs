@@ -11,14 +11,17 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Waker},
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use crate::clock::{Clock as _, SystemClock};
 
 /// The connections of a port.
 #[derive(Debug)]
 pub(super) struct Crowd {
     max: usize,
-    began: Instant,
+    /// A connection is quiet by the machine's time, whatever time the host is told.
+    clock: SystemClock,
     here: Mutex<Here>,
 }
 
@@ -77,7 +80,7 @@ impl Crowd {
     pub(super) fn new(max: usize) -> Arc<Self> {
         Arc::new(Self {
             max: max.max(1),
-            began: Instant::now(),
+            clock: SystemClock::new(),
             here: Mutex::default(),
         })
     }
@@ -130,7 +133,7 @@ impl Crowd {
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn here(&self) -> MutexGuard<'_, Here> {
