@@ -38,6 +38,11 @@ pub(crate) fn tests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests")
 }
 
+/// The folder of the packs that are shipped as examples.
+pub(crate) fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/packs")
+}
+
 pub(crate) fn sandbox() -> Sandbox {
     let limits = SandboxLimits {
         instances_max: 4,
@@ -46,12 +51,13 @@ pub(crate) fn sandbox() -> Sandbox {
     Sandbox::new(PackCompiler::InProcess, limits).unwrap()
 }
 
-/// Compiles a file of rules, or each of a folder in order of their names. Returns components with their files' names.
+/// Compiles a file of rules, or each `.btr` of a folder in order of their names. Returns components with their files' names.
 pub(crate) fn packs(path: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = vec![path.to_owned()];
     if path.is_dir() {
         let entries = fs::read_dir(path).unwrap();
         files = entries.map(|entry| entry.unwrap().path()).collect();
+        files.retain(|path| path.extension().is_some_and(|ending| ending == "btr"));
         files.sort();
     }
     let of_file = |path: &PathBuf| {

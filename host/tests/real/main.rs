@@ -9,6 +9,7 @@
     reason = "clippy knows a test by its attribute, and so not what the test calls"
 )]
 
+mod agents;
 mod independent_count;
 mod input;
 mod said;
