@@ -1,4 +1,5 @@
-//! A core module to a component: the contract in `wit/` beside it, checked and wrapped by wit-component.
+//! A core module to a component: the contract in `wit/` beside it, checked and wrapped by wit-component. It cannot tell which
+//! compiler made the module.
 
 use std::sync::OnceLock;
 
@@ -19,18 +20,8 @@ const TZ_SECTION: &str = "betrace:tzdata";
 ///
 /// # Errors
 /// None that a rule can cause: an error is a mistake in `codegen`, as text.
-pub(crate) fn encode(mut module: Vec<u8>, tz: Option<&str>) -> Result<Vec<u8>, String> {
-    let metadata = metadata()?;
-    let section = wasm_encoder::CustomSection {
-        name: "component-type".into(),
-        data: metadata.into(),
-    };
-    append(&section, &mut module);
-    let encoder = ComponentEncoder::default()
-        .validate(false)
-        .module(&module)
-        .map_err(|error| format!("{error:#}"))?;
-    let mut component = { encoder }.encode().map_err(|error| format!("{error:#}"))?;
+pub(crate) fn encode(module: Vec<u8>, tz: Option<&str>) -> Result<Vec<u8>, String> {
+    let mut component = wrap(module)?;
     if let Some(version) = tz {
         let section = wasm_encoder::CustomSection {
             name: TZ_SECTION.into(),
@@ -41,6 +32,27 @@ pub(crate) fn encode(mut module: Vec<u8>, tz: Option<&str>) -> Result<Vec<u8>, S
     #[cfg(debug_assertions)]
     validate(&component)?;
     Ok(component)
+}
+
+/// Wraps a core module, of whatever language, that exports what the world `rule-pack` asks for by the canonical ABI, and
+/// imports nothing. One that names the contract itself, as the bindings of wit-bindgen do, may.
+///
+/// What comes of it is not validated: it is for a sandbox to load.
+///
+/// # Errors
+/// What the module lacks or has too much, as text.
+pub fn wrap(mut module: Vec<u8>) -> Result<Vec<u8>, String> {
+    let metadata = metadata()?;
+    let section = wasm_encoder::CustomSection {
+        name: "component-type".into(),
+        data: metadata.into(),
+    };
+    append(&section, &mut module);
+    let encoder = ComponentEncoder::default()
+        .validate(false)
+        .module(&module)
+        .map_err(|error| format!("{error:#}"))?;
+    { encoder }.encode().map_err(|error| format!("{error:#}"))
 }
 
 fn append(section: &wasm_encoder::CustomSection<'_>, bytes: &mut Vec<u8>) {
@@ -95,7 +107,7 @@ fn encode_world() -> Result<Vec<u8>, String> {
 mod tests {
     use wasmparser::{Parser, Payload};
 
-    use super::{TZ_SECTION, encode};
+    use super::{TZ_SECTION, append, encode, metadata, wrap};
     use crate::{Source, codegen, front, pattern::Tables, reads};
 
     #[test]
@@ -118,5 +130,33 @@ mod tests {
         };
         assert_eq!(version(Some("2026a")), Some(b"2026a".to_vec()));
         assert_eq!(version(None), None);
+    }
+
+    #[test]
+    fn a_module_may_name_the_contract_itself() {
+        let source = Source {
+            name: "a.btr",
+            text: b"a",
+        };
+        let mut tables = Tables::default();
+        let (pack, _) = front(&source, &mut tables).0.unwrap();
+        let mut module = codegen::emit(&pack, &reads::pack_reads(&pack), &mut tables).unwrap();
+        let without = wrap(module.clone()).unwrap();
+        let section = wasm_encoder::CustomSection {
+            name: "component-type:by-bindings".into(),
+            data: metadata().unwrap().into(),
+        };
+        append(&section, &mut module);
+        let mut validator = wasmparser::Validator::new();
+        let named = wrap(module).unwrap();
+        assert!(validator.validate_all(&named).is_ok());
+        let exports = |component: &[u8]| {
+            let name = b"betrace:rules/pack@1.0.0";
+            component
+                .windows(name.len())
+                .filter(|of| of == name)
+                .count()
+        };
+        assert_eq!(exports(&named), exports(&without));
     }
 }

@@ -22,6 +22,7 @@
 //! What it does not do: look names up in a store, or run rules.
 #![forbid(unsafe_code)]
 
+pub use component::wrap;
 pub use diagnostic::{
     Code, Color, Diagnostic, Fix, Label, Page, Severity as DiagnosticSeverity, render,
 };

@@ -28,7 +28,7 @@ pub enum LoadError {
     },
     /// A core module.
     #[error(
-        "a core module, not a component: build it for `wasm32-unknown-unknown` and wrap it with `wasm-tools component new`"
+        "a core module, not a component: build it for `wasm32-unknown-unknown` and wrap it with `betrace compile`"
     )]
     CoreModule,
     /// Ends too early.

@@ -151,6 +151,21 @@ fn what_is_no_component_would_not_be_loaded() {
 }
 
 #[test]
+fn a_core_module_that_holds_no_rules_is_told_what_it_lacks_or_has_too_much() {
+    for (text, says) in [
+        ("(module)", "failed to find export"),
+        (r#"(module (import "env" "clock" (func)))"#, "env"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("x.wasm"), wat::parse_str(text).unwrap()).unwrap();
+        betrace_in(folder.path(), &["compile", "x.wasm", "-o", "y.wasm"], b"")
+            .exits(2)
+            .says(&["`x.wasm` is no module of rules", says, "imports nothing"]);
+        assert!(!folder.path().join("y.wasm").exists());
+    }
+}
+
+#[test]
 fn warnings_are_refused_where_they_are_denied() {
     let doubtful = "trace.has(a).where(role != admin)";
     with("a.btr", doubtful, &["check", "a.btr"]).exits(0);
