@@ -1,6 +1,6 @@
 //! `cargo xtask test`.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use crate::{
     guests,
@@ -19,6 +19,12 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         );
     }
     guests::prepare(&mut steps);
+    if !has_clang() {
+        steps.skip(
+            "the rule in C",
+            "there is no clang that builds for wasm32, with wasm-ld (Debian: clang lld)",
+        );
+    }
     // Neither runner below runs the examples in the documentation. They come first, so that what the runner
     // says at its end is what the eye meets.
     steps.run(
@@ -54,6 +60,15 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     };
     steps.run(name, runner.args(args));
     steps.finish("test")
+}
+
+/// Whether `examples/c-rule` can be built; its test asks the same.
+fn has_clang() -> bool {
+    let said = |program: &str, arg: &str| Command::new(program).arg(arg).output();
+    let targets = said("clang", "--print-targets");
+    let linker = said("wasm-ld", "--version");
+    targets.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains("wasm32"))
+        && linker.is_ok_and(|said| said.status.success())
 }
 
 fn has_traffic() -> bool {

@@ -15,6 +15,7 @@ use betrace_tests::{
     generated::plain_trace,
 };
 
+mod c;
 mod decimals;
 mod host;
 mod joins;
