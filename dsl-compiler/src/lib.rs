@@ -78,6 +78,8 @@ pub struct RuleHeader {
     pub severity: Severity,
     /// What must hold, in a sentence; may be empty.
     pub summary: String,
+    /// The controls of standards that it gives evidence for.
+    pub controls: Vec<String>,
     /// The span names that it speaks of.
     pub names: Vec<String>,
 }
@@ -109,6 +111,7 @@ pub fn compile(source: &Source<'_>) -> (Option<Compiled>, Vec<Diagnostic>) {
                     signal: rule.signal,
                     severity: rule.severity,
                     summary: rule.summary,
+                    controls: rule.controls,
                     names: reads.names,
                 });
             (

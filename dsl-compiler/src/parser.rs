@@ -50,6 +50,7 @@ pub(crate) fn parse<'s>(text: &'s str, tokens: &'s [Token<'s>]) -> (File, Vec<Di
         diagnostics: Vec::new(),
         lets: Vec::new(),
         later: Vec::new(),
+        defining: None,
         aliases: Vec::new(),
         behind: pair_parentheses(tokens),
     };
@@ -108,6 +109,8 @@ struct Parser<'s> {
     lets: Vec<definition::Definition>,
     /// Names that are defined further down.
     later: Vec<&'s str>,
+    /// The name whose definition is parsed.
+    defining: Option<&'s str>,
     /// The names that `as` gives, where they are seen.
     aliases: Vec<String>,
     /// For each opening parenthesis, the token behind what closes it, or one that shows that nothing does.

@@ -82,6 +82,7 @@ impl<'s> Parser<'s> {
         }
         self.advance();
         self.expect_mark('=', "after the name")?;
+        self.defining = Some(name);
         let start = self.at;
         let computes = matches!(
             self.kind_ahead(1),
@@ -101,6 +102,7 @@ impl<'s> Parser<'s> {
         };
         // Below, it is not a definition that stands further down, whatever is wrong with it.
         self.later.retain(|later| *later != name);
+        self.defining = None;
         let comparison = parsed?;
         self.lets.push(Definition {
             name: name.to_owned(),
@@ -154,11 +156,22 @@ impl<'s> Parser<'s> {
         self.lets.iter().any(|definition| definition.name == word)
     }
 
-    /// Refuses a word that is only defined further down.
+    /// Refuses a word that is only defined further down, or by the definition in which it stands.
     pub(super) fn refuse_later(&mut self) -> Parsed<()> {
         let Some(word) = self.word().filter(|word| self.later.contains(word)) else {
             return Ok(());
         };
+        if self.defining == Some(word) {
+            let diagnostic = Diagnostic::error(
+                Code::LetOrder,
+                self.span(),
+                format!("`{word}` is used in its own definition"),
+                "this would be the `let` itself",
+            );
+            return self.refuse(diagnostic.help(format!(
+                "write `\"{word}\"` if the text is meant, or name the `let` otherwise"
+            )));
+        }
         let diagnostic = Diagnostic::error(
             Code::LetOrder,
             self.span(),
