@@ -29,6 +29,7 @@ pub mod holds;
 pub mod import;
 pub mod inspect;
 mod interrupt;
+pub mod keys;
 mod logs;
 pub mod lsp;
 pub mod new;
@@ -36,6 +37,7 @@ mod packs;
 pub mod replay;
 pub mod rules;
 pub mod serve;
+pub mod sign;
 pub mod signals;
 mod source;
 pub mod spans;
@@ -97,6 +99,9 @@ enum Command {
     Fmt(fmt::Args),
     Compile(compile::Args),
     Inspect(inspect::Args),
+    Keys(keys::Args),
+    Sign(sign::SignArgs),
+    Verify(sign::VerifyArgs),
     Test(test::Args),
     Explain(explain::Args),
     Replay(replay::Args),
@@ -153,6 +158,9 @@ fn run(command: Command, console: &mut Console) -> Outcome {
         Command::Fmt(args) => fmt::run(&args, console),
         Command::Compile(args) => compile::run(&args, console),
         Command::Inspect(args) => inspect::run(&args, console),
+        Command::Keys(args) => keys::run(&args, console),
+        Command::Sign(args) => sign::sign(&args, console),
+        Command::Verify(args) => sign::verify(&args, console),
         Command::Test(args) => test::run(&args, console),
         Command::Explain(args) => explain::run(&args, console),
         Command::Replay(args) => replay::run(&args, console),

@@ -8,6 +8,7 @@
 //! | [`judge`] | from a block and rules to verdicts: the one place |
 //! | [`rules`] | what is live, per tenant; publishing |
 //! | [`sandbox`] | runs packs where they can do no harm; the only user of wasmtime |
+//! | [`signature`] | who vouches for the bytes of a component |
 //! | [`live`] | the pipeline from a request to its verdicts, and its recovery |
 //! | [`replay`] | rules over stored history |
 //! | [`listen`] | ports, in the clear or under TLS |
@@ -29,6 +30,7 @@ pub mod rule_id;
 pub mod rules;
 pub mod sandbox;
 pub mod signal;
+pub mod signature;
 pub mod store;
 pub mod telemetry;
 pub mod tenant;

@@ -27,6 +27,7 @@ pub mod limits;
 mod load;
 mod pack;
 mod precheck;
+mod producers;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -56,6 +57,7 @@ pub use self::{
     findings::{Said, said_of},
     limits::SandboxLimits,
     pack::{PackPlan, PackPre, RuleUses},
+    producers::producers,
     tzdata::tz_version,
     want::{FixedColumn, Form, Table, TextColumn, Want, WantColumn, WantScope},
 };

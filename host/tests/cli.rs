@@ -16,6 +16,7 @@ mod cli {
     pub(crate) mod rollout;
     pub(crate) mod run;
     pub(crate) mod server;
+    pub(crate) mod signing;
     pub(crate) mod store;
     pub(crate) mod tenants;
     pub(crate) mod test_files;

@@ -13,11 +13,14 @@ use super::{
     table::one_line,
     target::{Format, one_shot_sandbox},
 };
-use crate::sandbox::{self, MessagePart, PackPre, RuleDescription};
+use crate::{
+    sandbox::{self, MessagePart, PackPre, RuleDescription},
+    signature::{KeyId, Signatures, signatures},
+};
 
 mod want;
 
-/// Say what a component holds: its rules, what they read, and whether this host would load it.
+/// Say what a component holds: its rules, what they read, who made and who signed it, and whether this host would load it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -40,7 +43,20 @@ struct Pack {
     /// The version of the IANA timezone database that the rules were compiled with, if one of them has a timezone.
     #[serde(skip_serializing_if = "Option::is_none")]
     timezones: Option<String>,
+    /// The tools that made it, as they say themselves.
+    producers: Vec<String>,
+    /// None where it is not signed.
+    signatures: Option<Signed>,
     rules: Vec<Rule>,
+}
+
+/// Its signatures, which nobody has checked: that takes a key.
+#[derive(Debug, Serialize)]
+struct Signed {
+    /// The ids of the keys; null of one that is not named.
+    keys: Vec<Option<String>>,
+    /// Whether they are of the bytes that are there.
+    fit: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,7 +94,7 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
         .load(&component)
         .with_context(|| format!("`{name}` would not be loaded"))
         .map_err(Failure::wrong)?;
-    let pack = describe(&pack, &component);
+    let pack = describe(&pack, &component, &name)?;
     match args.output {
         Format::Human => print(&pack, console)?,
         Format::Json => console.json(&pack)?,
@@ -90,13 +106,22 @@ pub fn run(args: &Args, console: &mut Console) -> Outcome {
     Ok(Exit::Fine)
 }
 
-fn describe(pack: &PackPre, component: &[u8]) -> Pack {
-    Pack {
+fn describe(pack: &PackPre, component: &[u8], name: &str) -> Result<Pack, Failure> {
+    let signatures = signatures(component)
+        .with_context(|| format!("failed to read the signatures of `{name}`"))
+        .map_err(Failure::wrong)?;
+    let named = |key: &Option<KeyId>| key.map(|key| key.to_string());
+    Ok(Pack {
         digest: pack.digest().to_string(),
         size_bytes: component.len(),
         timezones: sandbox::tz_version(component),
+        producers: sandbox::producers(component),
+        signatures: signatures.map(|Signatures { keys, fit }| Signed {
+            keys: keys.iter().map(named).collect(),
+            fit,
+        }),
         rules: pack.rules().iter().map(rule).collect(),
-    }
+    })
 }
 
 fn rule(rule: &RuleDescription) -> Rule {
@@ -126,6 +151,19 @@ fn part(part: &MessagePart) -> String {
     }
 }
 
+fn signed(signatures: &Signed) -> String {
+    let keys = signatures.keys.iter().map(|key| match key {
+        Some(key) => format!("the key {key}"),
+        None => "a key that is not named".to_owned(),
+    });
+    let keys = keys.collect::<Vec<_>>().join(", ");
+    if signatures.fit {
+        format!("says it is signed by {keys}: `betrace verify` checks it with the key")
+    } else {
+        format!("was signed by {keys}, and altered since")
+    }
+}
+
 fn print(pack: &Pack, console: &mut Console) -> io::Result<()> {
     let n_rules = pack.rules.len();
     console.line(format_args!(
@@ -135,6 +173,14 @@ fn print(pack: &Pack, console: &mut Console) -> io::Result<()> {
     if let Some(version) = &pack.timezones {
         console.line(format_args!("timezones of IANA {version}"))?;
     }
+    if !pack.producers.is_empty() {
+        console.line(format_args!("made by {}", pack.producers.join(", ")))?;
+    }
+    console.line(
+        pack.signatures
+            .as_ref()
+            .map_or_else(|| "not signed".to_owned(), signed),
+    )?;
     for rule in &pack.rules {
         let paint = console.paint();
         console.line(format_args!("\n{}", paint.bold(&rule.id)))?;

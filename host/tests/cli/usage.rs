@@ -11,7 +11,7 @@ use super::run::betrace;
 #[test]
 fn every_command_has_help_with_examples() {
     let mut pages = String::new();
-    let commands: [&[&str]; 38] = [
+    let commands: [&[&str]; 43] = [
         &[],
         &["serve"],
         &["demo"],
@@ -22,6 +22,11 @@ fn every_command_has_help_with_examples() {
         &["fmt"],
         &["compile"],
         &["inspect"],
+        &["keys"],
+        &["keys", "new"],
+        &["keys", "show"],
+        &["sign"],
+        &["verify"],
         &["test"],
         &["explain"],
         &["replay"],
