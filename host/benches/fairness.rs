@@ -121,6 +121,7 @@ impl Other {
             bytes: guest.build(),
             origin: "other.wasm".to_owned(),
             source: None,
+            reference: None,
         })
     }
 }
@@ -230,6 +231,7 @@ fn turn(other: Other) -> Vec<Duration> {
             bytes: betrace_dsl::compile(&source).0.unwrap().component,
             origin: "rule.btr".to_owned(),
             source: None,
+            reference: None,
         },
     );
     let is_there = other.pack().is_some_and(|pack| {

@@ -20,6 +20,7 @@
 //! | `/api/v1/tenants/{name}` | DELETE removes it, and all that is its |
 //! | `/api/v1/tenants/{name}/token` | POST gives it another ([`wire::RotateToken`]) |
 //! | `/api/v1/tenants/{name}/limits` | POST changes them ([`wire::ChangeLimits`]) |
+//! | `/api/v1/tenants/{name}/trust` | POST changes whose signatures it trusts ([`wire::ChangeTrust`]) |
 //! | `/api/v1/admin-token` | POST gives operators another token ([`wire::RotateToken`]) |
 //! | `/healthz` `/readyz` | GET, without a token |
 //! | `/metrics` | GET: a tenant's token reads what is labelled with the tenant, an operator's everything |

@@ -13,6 +13,7 @@ mod registry;
 mod set;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 pub use self::{
     error::RulesError,
@@ -20,4 +21,5 @@ pub use self::{
     quarantine::Quarantined,
     registry::Registry,
     set::{PublishedRule, RuleSet},
+    trust::Untrusted,
 };

@@ -69,7 +69,9 @@ pub use self::{
     judged::Judgement,
     quarantines::Quarantine,
     retention::Retired,
-    rules::{NewVersion, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord},
+    rules::{
+        NewVersion, Provenance, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord,
+    },
     signals::{SignalCursor, SignalFilter},
     tenants::{TenantRecord, TokenRecord},
 };

@@ -4,10 +4,12 @@ use std::fmt;
 
 mod limits;
 mod token;
+mod trust;
 
 pub use self::{
     limits::{Limit, LimitArg, TenantLimits},
     token::{NoRandomness, Token, TokenHash},
+    trust::{KeyName, Trust, TrustChange, TrustedKey},
 };
 
 /// Names a tenant: 1 to 64 of `a-z`, `0-9`, `-` and `_`, beginning with a letter or digit.

@@ -43,6 +43,8 @@ pub enum ErrorCode {
     TooLarge,
     /// A rule does not compile, or the host does not load it.
     InvalidRule,
+    /// A pack is not signed by a key that the tenant trusts, which it requires.
+    Untrusted,
     /// The host cannot do it just now; later it may.
     Unavailable,
     /// The host failed.
@@ -60,7 +62,7 @@ impl ErrorCode {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::InvalidRule => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::InvalidRule | Self::Untrusted => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -9,6 +9,9 @@ pub const BODY_BYTES_MAX: usize = 64 << 10;
 /// The most packs in one request.
 pub const PACKS_PER_REQUEST_MAX: usize = 1_024;
 
+/// The longest reference of a pack: the exact place that it came from.
+pub const REFERENCE_BYTES_MAX: usize = 512;
+
 /// The most signals in one answer.
 pub const SIGNALS_PER_PAGE_MAX: usize = 1_000;
 

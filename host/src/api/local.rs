@@ -190,6 +190,7 @@ impl From<RulesError> for ApiError {
                 ..
             } => Self::new(ErrorCode::Unavailable, error.to_string()),
             RulesError::Load { .. } => Self::new(ErrorCode::InvalidRule, error.to_string()),
+            RulesError::Untrusted { .. } => Self::new(ErrorCode::Untrusted, error.to_string()),
             RulesError::Claimed { .. }
             | RulesError::Twice { .. }
             | RulesError::TooMany { .. }

@@ -5,14 +5,17 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{
     error::ApiError,
     wire::{
-        ChangeLimits, CreateTenant, RotateToken, TenantList, TenantRemoved, TenantView,
-        TokenIssued, TokenView,
+        ChangeLimits, ChangeTrust, CreateTenant, KeyView, NewKey, RotateToken, TenantList,
+        TenantRemoved, TenantView, TokenIssued, TokenView, TrustView,
     },
 };
 use crate::{
     rule_id::RuleId,
+    signature::PublicKey,
     store::{Store, TenantRecord, TokenRecord},
-    tenant::{Limit, NAME_RULE, TenantId, Token, TokenName, TokenOwner},
+    tenant::{
+        KeyName, Limit, NAME_RULE, TenantId, Token, TokenName, TokenOwner, TrustChange, TrustedKey,
+    },
     time::rfc3339,
 };
 
@@ -33,6 +36,12 @@ pub trait TenantOperations: Send + Sync {
         &self,
         tenant: &TenantId,
         request: &ChangeLimits,
+    ) -> Result<TenantView, ApiError>;
+    /// Changes whose signatures a tenant trusts.
+    fn change_trust(
+        &self,
+        tenant: &TenantId,
+        request: &ChangeTrust,
     ) -> Result<TenantView, ApiError>;
     /// Removes a tenant and all that is its.
     fn remove_tenant(&self, tenant: &TenantId) -> Result<TenantRemoved, ApiError>;
@@ -80,6 +89,13 @@ impl LocalTenants {
             token_name: name.to_string(),
             token: token.as_str().to_owned(),
         }
+    }
+
+    fn view(&self, tenant: &TenantId) -> Result<TenantView, ApiError> {
+        let mut records = self.store.tenant_records()?.into_iter();
+        let record = records.find(|record| record.tenant == *tenant);
+        let record = record.ok_or_else(|| ApiError::not_found("tenant", tenant))?;
+        Ok(TenantView::from(&record))
     }
 
     fn rotate(&self, owner: &TokenOwner, request: &RotateToken) -> Result<TokenIssued, ApiError> {
@@ -138,10 +154,35 @@ impl TenantOperations for LocalTenants {
             .collect();
         self.store.set_limits(tenant, &changes)?;
         tracing::info!(by = self.who, tenant = tenant.as_str(), limits = ?changes, "limits were changed");
-        let mut records = self.store.tenant_records()?.into_iter();
-        let record = records.find(|record| record.tenant == *tenant);
-        let record = record.ok_or_else(|| ApiError::not_found("tenant", tenant))?;
-        Ok(TenantView::from(&record))
+        self.view(tenant)
+    }
+
+    fn change_trust(
+        &self,
+        tenant: &TenantId,
+        request: &ChangeTrust,
+    ) -> Result<TenantView, ApiError> {
+        let ChangeTrust {
+            add,
+            remove,
+            requires_signatures,
+        } = request;
+        let change = TrustChange {
+            add: add.iter().map(new_key).collect::<Result<_, _>>()?,
+            remove: remove
+                .iter()
+                .map(|name| key_name(name))
+                .collect::<Result<_, _>>()?,
+            requires_signatures: *requires_signatures,
+        };
+        self.store.change_trust(tenant, &change)?;
+        tracing::info!(
+            by = self.who,
+            tenant = tenant.as_str(),
+            ?change,
+            "whose signatures are trusted was changed"
+        );
+        self.view(tenant)
     }
 
     fn remove_tenant(&self, tenant: &TenantId) -> Result<TenantRemoved, ApiError> {
@@ -178,6 +219,19 @@ fn name_of(name: Option<&str>) -> Result<TokenName, ApiError> {
     }
 }
 
+fn key_name(name: &str) -> Result<KeyName, ApiError> {
+    KeyName::try_new(name)
+        .ok_or_else(|| ApiError::bad_request(format!("a key's name is {NAME_RULE}")))
+}
+
+fn new_key(key: &NewKey) -> Result<(KeyName, PublicKey), ApiError> {
+    let NewKey { name, public_key } = key;
+    let public = PublicKey::from_pem(public_key).map_err(|error| {
+        ApiError::bad_request(format!("the key `{name}` cannot be used: {error}"))
+    })?;
+    Ok((key_name(name)?, public))
+}
+
 impl From<&TenantRecord> for TenantView {
     fn from(record: &TenantRecord) -> Self {
         let TenantRecord {
@@ -186,6 +240,7 @@ impl From<&TenantRecord> for TenantView {
             limits,
             tokens,
             stored_bytes,
+            trust,
         } = record;
         let limit = |limit: Limit| (limit, limits.value(limit));
         Self {
@@ -194,6 +249,22 @@ impl From<&TenantRecord> for TenantView {
             tokens: tokens.iter().map(TokenView::from).collect(),
             limits: Limit::ALL.into_iter().map(limit).collect(),
             stored_bytes: *stored_bytes,
+            trust: TrustView {
+                requires_signatures: trust.requires_signatures,
+                keys: trust.keys.iter().map(KeyView::from).collect(),
+            },
+        }
+    }
+}
+
+impl From<&TrustedKey> for KeyView {
+    fn from(key: &TrustedKey) -> Self {
+        let TrustedKey { name, key, since } = key;
+        Self {
+            name: name.to_string(),
+            id: key.id().to_string(),
+            public_key: key.to_pem(),
+            since: rfc3339(*since),
         }
     }
 }

@@ -25,8 +25,8 @@ pub use self::{
         WitnessView,
     },
     tenants::{
-        ChangeLimits, CreateTenant, RotateToken, TenantList, TenantRemoved, TenantView,
-        TokenIssued, TokenView,
+        ChangeLimits, ChangeTrust, CreateTenant, KeyView, NewKey, RotateToken, TenantList,
+        TenantRemoved, TenantView, TokenIssued, TokenView, TrustView,
     },
     traces::{TraceList, TraceQuery, TraceSummary, TraceVerdict, TraceView},
 };

@@ -18,11 +18,11 @@ use crate::{
         OnProgress, Operations, TenantOperations,
         error::{ApiError, ErrorBody, ErrorCode},
         wire::{
-            AddHold, ApplyReport, ApplyRequest, ChangeLimits, ChangesQuery, CreateTenant,
-            HoldRemoved, HoldView, ReplayLine, ReplayReport, ReplayRequest, RotateToken,
-            RuleAction, RuleChanged, RuleCoverage, RuleDetail, RuleView, SignalChanges, SignalPage,
-            SignalQuery, SignalView, TenantList, TenantRemoved, TenantView, TokenIssued, TraceList,
-            TraceQuery, TraceView,
+            AddHold, ApplyReport, ApplyRequest, ChangeLimits, ChangeTrust, ChangesQuery,
+            CreateTenant, HoldRemoved, HoldView, ReplayLine, ReplayReport, ReplayRequest,
+            RotateToken, RuleAction, RuleChanged, RuleCoverage, RuleDetail, RuleView,
+            SignalChanges, SignalPage, SignalQuery, SignalView, TenantList, TenantRemoved,
+            TenantView, TokenIssued, TraceList, TraceQuery, TraceView,
         },
     },
     rule_id::RuleId,
@@ -365,6 +365,14 @@ impl TenantOperations for Client {
         request: &ChangeLimits,
     ) -> Result<TenantView, ApiError> {
         self.read(self.post(&format!("tenants/{tenant}/limits"), request)?)
+    }
+
+    fn change_trust(
+        &self,
+        tenant: &TenantId,
+        request: &ChangeTrust,
+    ) -> Result<TenantView, ApiError> {
+        self.read(self.post(&format!("tenants/{tenant}/trust"), request)?)
     }
 
     fn remove_tenant(&self, tenant: &TenantId) -> Result<TenantRemoved, ApiError> {

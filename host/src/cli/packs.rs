@@ -65,6 +65,7 @@ fn read_one(file: &Path, deny: DenyArgs, console: &Console) -> Result<Option<Pac
         component: Some(STANDARD.encode(component)),
         // The compiler has found it to be UTF-8.
         source: String::from_utf8(bytes).ok(),
+        reference: None,
     }))
 }
 
@@ -81,6 +82,7 @@ pub(super) fn upload(file: &Path) -> Result<PackUpload, Failure> {
         name: origin(file),
         component: None,
         source: Some(text),
+        reference: None,
     })
 }
 
@@ -89,6 +91,7 @@ fn component_of(file: &Path, bytes: &[u8]) -> PackUpload {
         name: origin(file),
         component: Some(STANDARD.encode(bytes)),
         source: None,
+        reference: None,
     }
 }
 

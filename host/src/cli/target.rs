@@ -278,6 +278,7 @@ impl From<ApiError> for Failure {
             ErrorCode::NotFound
             | ErrorCode::Conflict
             | ErrorCode::InvalidRule
+            | ErrorCode::Untrusted
             | ErrorCode::TooLarge => (Exit::Wrong, None),
             ErrorCode::BadRequest | ErrorCode::MethodNotAllowed | ErrorCode::Internal => {
                 (Exit::Usage, None)

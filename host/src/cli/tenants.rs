@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod show;
+mod trust;
 
 /// Create tenants, give them tokens and limits, and remove them.
 #[derive(Debug, clap::Args)]
@@ -43,6 +44,8 @@ enum Command {
     List(ListArgs),
     RotateToken(RotateArgs),
     Limit(LimitArgs),
+    Trust(trust::TrustArgs),
+    Distrust(trust::DistrustArgs),
     Remove(RemoveArgs),
     AdminToken(AdminTokenArgs),
 }
@@ -192,6 +195,8 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
         Command::List(args) => show::list(&args, console),
         Command::RotateToken(args) => rotate(&args, console),
         Command::Limit(args) => limit(&args, console),
+        Command::Trust(args) => trust::trust(&args, console),
+        Command::Distrust(args) => trust::distrust(&args, console),
         Command::Remove(args) => remove(&args, console),
         Command::AdminToken(args) => admin_token(&args, console),
     }

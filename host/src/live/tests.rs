@@ -94,6 +94,7 @@ impl Fixture {
             bytes,
             origin: "phi.btr".to_owned(),
             source: None,
+            reference: None,
         };
         self.registry
             .publish(tenant, vec![pack], &PublishOptions::default())

@@ -6,6 +6,8 @@ use crate::{
     store::StoreError,
 };
 
+use super::trust::Untrusted;
+
 /// Why rules were not changed, or not loaded. What was live is live.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
@@ -16,6 +18,14 @@ pub enum RulesError {
         origin: String,
         /// Why.
         source: LoadError,
+    },
+    /// The tenant requires signatures by its keys.
+    #[error("{what}: {source}")]
+    Untrusted {
+        /// Of what.
+        what: String,
+        /// What is wrong with it.
+        source: Untrusted,
     },
     /// The id is another pack's.
     #[error("rule `{id}` of `{origin}` is published by `{holder}`; pass --take-over to replace it")]

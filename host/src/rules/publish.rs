@@ -10,11 +10,11 @@ use std::{
 use crate::{
     rule_id::{Digest, RuleId, RuleMode, RuleVersion},
     sandbox::PackPre,
-    store::{NewVersion, RuleChange, RuleRecord},
+    store::{NewVersion, Provenance, RuleChange, RuleRecord},
     tenant::TenantId,
 };
 
-use super::{Registry, error::RulesError, registry::version_of};
+use super::{Registry, error::RulesError, registry::version_of, trust::signers_of};
 
 /// A pack to be published.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct NewPack {
     pub origin: String,
     /// The text that it was compiled from, where there is one.
     pub source: Option<String>,
+    /// The exact place that it came from, where there is one.
+    pub reference: Option<String>,
 }
 
 /// How to publish.
@@ -70,13 +72,16 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`RulesError::Load`], [`RulesError::Twice`], [`RulesError::Claimed`], and what the store may show.
+    /// [`RulesError::Untrusted`], [`RulesError::Load`], [`RulesError::Twice`], [`RulesError::Claimed`], and what the store may show.
     pub fn publish(
         &self,
         tenant: &TenantId,
         packs: Vec<NewPack>,
         options: &PublishOptions,
     ) -> Result<Applied, RulesError> {
+        let trust = self.store.trust(tenant)?;
+        let signed_by = packs.iter().map(|pack| signers_of(&trust, pack));
+        let signed_by = signed_by.collect::<Result<Vec<_>, _>>()?;
         let mut loaded = Vec::with_capacity(packs.len());
         for pack in packs {
             let load = self.sandbox.load(&pack.bytes);
@@ -100,7 +105,7 @@ impl Registry {
             return Ok(would_apply(&loaded, &records, options.mode, rule_set));
         }
         let mut changes = Vec::new();
-        for (pack, pre) in &loaded {
+        for ((pack, pre), signed_by) in loaded.iter().zip(&signed_by) {
             self.store.put_pack(pre.digest(), &pack.bytes)?;
             changes.extend((0..).zip(pre.rules()).map(|(index, rule)| {
                 RuleChange::Publish(NewVersion {
@@ -108,9 +113,14 @@ impl Registry {
                     digest: pre.digest(),
                     index,
                     origin: pack.origin.clone(),
-                    source: pack.source.clone(),
+                    // No signature is of the text that comes beside a component.
+                    source: pack.source.clone().filter(|_| !trust.requires_signatures),
                     mode: options.mode,
                     published_by: options.published_by.clone(),
+                    provenance: Provenance {
+                        reference: pack.reference.clone(),
+                        signed_by: signed_by.clone(),
+                    },
                 })
             }));
         }

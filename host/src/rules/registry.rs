@@ -108,7 +108,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`RulesError::Unknown`], [`RulesError::NoVersion`], [`RulesError::NothingBefore`], and as
+    /// [`RulesError::Unknown`], [`RulesError::NoVersion`], [`RulesError::NothingBefore`], [`RulesError::Untrusted`], and as
     /// [`Registry::publish`].
     pub fn roll_back(
         &self,
@@ -136,6 +136,7 @@ impl Registry {
                 (None, None) => return Err(RulesError::Unknown { id: id.clone() }),
             };
             let version = version_of(record, to)?;
+            self.refuse_untrusted(tenant, version)?;
             // It must load before it is made live.
             self.load_version(version)?;
             Ok(RuleChange::RollBack { id: id.clone(), to })
@@ -150,7 +151,9 @@ impl Registry {
     pub fn enable(&self, tenant: &TenantId, id: &RuleId) -> Result<Applied, RulesError> {
         self.change(tenant, id, |record| {
             if let Some(live) = record.live {
-                self.load_version(version_of(record, live)?)?;
+                let version = version_of(record, live)?;
+                self.refuse_untrusted(tenant, version)?;
+                self.load_version(version)?;
                 self.lift_quarantine(tenant, id, live)?;
             }
             Ok(RuleChange::Enable { id: id.clone() })

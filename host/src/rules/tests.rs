@@ -1,5 +1,7 @@
 //! Publishing over a real store.
 
+mod trust;
+
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -77,6 +79,7 @@ fn pack(origin: &str, ids: &[&str], edition: u32) -> NewPack {
         bytes: guest.build(),
         origin: origin.into(),
         source: Some(format!("edition {edition}")),
+        reference: None,
     }
 }
 
@@ -155,6 +158,7 @@ fn a_change_that_fails_in_one_part_changes_nothing() {
         bytes: b"not a pack".to_vec(),
         origin: "broken.wasm".into(),
         source: None,
+        reference: None,
     };
     let error = home
         .publish(vec![pack("p", &["a"], 2), broken])

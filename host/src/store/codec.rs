@@ -162,6 +162,11 @@ impl<'a> Reader<'a> {
             .map_err(|_| "it ends early".to_owned())
     }
 
+    /// Whether nothing follows: what a later program wrote may have more than what an earlier one did.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn u8(&mut self) -> Result<u8, Malformed> {
         let [byte] = self.array()?;
         Ok(byte)

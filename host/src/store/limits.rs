@@ -79,6 +79,9 @@ pub(super) const TENANTS_MAX: u64 = 10_000;
 /// The most tokens that one tenant, or all operators together, have at once.
 pub(super) const TOKENS_PER_OWNER_MAX: usize = 16;
 
+/// The most keys that a tenant trusts: each signature of an upload is compared with each of them.
+pub(super) const KEYS_PER_TENANT_MAX: usize = 16;
+
 /// The entries of one table that one commit removes: some 10 ms of work.
 pub(super) const REMOVED_PER_COMMIT: usize = 1_000;
 

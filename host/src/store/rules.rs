@@ -13,7 +13,7 @@ use bytes::Bytes;
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 pub use self::records::{
-    NewVersion, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord,
+    NewVersion, Provenance, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord,
 };
 use self::records::{RuleState, read_rule_set, read_version, rule_set_value, version_value};
 pub(super) use self::{examine::examine, remove::remove_all};

@@ -7,6 +7,7 @@ mod directory;
 mod examine;
 mod remove;
 mod tokens;
+mod trust;
 mod value;
 
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     clock::UnixNanos,
-    tenant::{Access, Limit, TenantId, TenantLimits, Token, TokenName, TokenOwner},
+    tenant::{Access, Limit, TenantId, TenantLimits, Token, TokenName, TokenOwner, Trust},
 };
 
 /// Tenant -> when it was first seen, in nanoseconds.
@@ -48,6 +49,8 @@ pub struct TenantRecord {
     pub tokens: Vec<TokenRecord>,
     /// The bytes of its blocks.
     pub stored_bytes: u64,
+    /// Whose signatures it trusts.
+    pub trust: Trust,
 }
 
 /// Notes a tenant within a transaction that writes something of it.
@@ -90,6 +93,7 @@ impl Store {
                 limits: self.limits(&tenant),
                 tokens: self.tokens(&owner)?,
                 stored_bytes: self.stored_bytes(&tenant),
+                trust: self.trust(&tenant)?,
                 tenant,
             })
         };

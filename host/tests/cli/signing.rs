@@ -144,3 +144,53 @@ fn openssl_knows_the_keys_and_makes_some() {
     folder.run("sign a.wasm --key three.key").exits(0);
     folder.run("verify a.wasm --key three.pub").exits(0);
 }
+
+#[test]
+fn a_tenant_that_requires_signatures_takes_nothing_else() {
+    let folder = Folder::new();
+    let none = folder.run("tenants trust default --require-signatures --data data");
+    none.exits(2).says(&["would trust no key"]);
+    folder
+        .run("tenants trust default --key one.key --data data")
+        .exits(2)
+        .says(&["it is a private key"]);
+    let trust = "tenants trust default --key one.key.pub --require-signatures --data data";
+    let trusts = folder
+        .run(trust)
+        .exits(0)
+        .says(&["takes only what is signed"]);
+    assert!(trusts.stdout.contains("\none  "), "{}", trusts.stdout);
+    for (what, word) in [
+        ("a.btr", "`a.btr`: it is rule text"),
+        ("a.wasm", "`a.wasm`: it is not signed"),
+    ] {
+        let apply = folder.run(&format!("rules apply {what} --data data"));
+        apply.exits(2).says(&[word, "`betrace sign`", "`one`"]);
+    }
+    folder.run("sign a.wasm --key one.key").exits(0);
+    folder.run("rules apply a.wasm --data data").exits(0);
+    let history = folder.run("rules history a --data data -o json").exits(0);
+    let history: serde_json::Value = serde_json::from_str(&history.stdout).unwrap();
+    assert_eq!(history[0]["signed_by"], serde_json::json!(["one"]));
+    let shown = folder.run("rules show a --data data").exits(0).stdout;
+    assert!(shown.contains("  signed by  one\n"), "{shown}");
+    folder
+        .run("tenants distrust default one --data data")
+        .exits(2)
+        .says(&["would trust no key"]);
+    let other = "tenants trust default --key two.key.pub --name second --data data";
+    folder.run(other).exits(0);
+    folder
+        .run("tenants distrust default one --data data")
+        .exits(0);
+    folder
+        .run("rules apply a.wasm --data data --take-over")
+        .exits(2)
+        .says(&["it is signed by the key", "alone", "`second`"]);
+    let left = folder
+        .run("tenants trust default --data data -o json")
+        .exits(0);
+    let left: serde_json::Value = serde_json::from_str(&left.stdout).unwrap();
+    assert_eq!(left["requires_signatures"], true);
+    assert_eq!(left["keys"][0]["name"], "second");
+}

@@ -11,7 +11,7 @@ use super::run::betrace;
 #[test]
 fn every_command_has_help_with_examples() {
     let mut pages = String::new();
-    let commands: [&[&str]; 43] = [
+    let commands: [&[&str]; 45] = [
         &[],
         &["serve"],
         &["demo"],
@@ -51,6 +51,8 @@ fn every_command_has_help_with_examples() {
         &["tenants", "list"],
         &["tenants", "rotate-token"],
         &["tenants", "limit"],
+        &["tenants", "trust"],
+        &["tenants", "distrust"],
         &["tenants", "remove"],
         &["tenants", "admin-token"],
         &["bench"],

@@ -177,6 +177,7 @@ impl Host {
             bytes,
             origin,
             source: None,
+            reference: None,
         });
         registry
             .publish(&tenant(), packs.collect(), &PublishOptions::default())

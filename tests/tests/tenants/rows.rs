@@ -213,7 +213,13 @@ fn tenants() -> Vec<Row> {
         "/api/v1/tenants/{name}/token",
         "/api/v1/tenants/{name}/limits",
     );
+    let trust = "/api/v1/tenants/{name}/trust";
     let set = r#"{"limits":{"rules":9}}"#;
+    // The key of RFC 8410.
+    let key = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+    let release = serde_json::json!({ "add": [{ "name": "release", "public_key": key }] });
+    let release = release.to_string();
+    let no_key = r#"{"add":[{"name":"release","public_key":"none"}]}"#;
     let another = r#"{"token_name":"another"}"#;
     let on = |route, name: &str, what: &str, body: &str| {
         post(route, format!("{all}/{name}/{what}"), Operator, body)
@@ -230,6 +236,9 @@ fn tenants() -> Vec<Row> {
         on(token, "nobody", "token", another).operator_gets(404),
         on(limits, "acme", "limits", set),
         on(limits, "nobody", "limits", set).operator_gets(404),
+        on(trust, "acme", "trust", &release),
+        on(trust, "acme", "trust", no_key).operator_gets(400),
+        on(trust, "nobody", "trust", &release).operator_gets(404),
         remove("nobody").operator_gets(404),
         // Created by a row above.
         remove("initech"),

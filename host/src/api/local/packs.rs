@@ -5,7 +5,10 @@ use betrace_dsl::{Color, Source, render};
 
 use super::{ApiError, ErrorCode};
 use crate::{
-    api::{limits::PACKS_PER_REQUEST_MAX, wire::PackUpload},
+    api::{
+        limits::{PACKS_PER_REQUEST_MAX, REFERENCE_BYTES_MAX},
+        wire::PackUpload,
+    },
     rules::NewPack,
 };
 
@@ -39,7 +42,16 @@ fn read_one(upload: &PackUpload) -> Result<NewPack, ApiError> {
         name,
         component,
         source,
+        reference,
     } = upload;
+    if reference
+        .as_ref()
+        .is_some_and(|text| text.len() > REFERENCE_BYTES_MAX)
+    {
+        return Err(ApiError::bad_request(format!(
+            "the reference of `{name}` is longer than {REFERENCE_BYTES_MAX} bytes"
+        )));
+    }
     let bytes = match (component, source) {
         (Some(component), _) => STANDARD.decode(component).map_err(|error| {
             ApiError::bad_request(format!("the component of `{name}` is not base64: {error}"))
@@ -55,6 +67,7 @@ fn read_one(upload: &PackUpload) -> Result<NewPack, ApiError> {
         bytes,
         origin: name.clone(),
         source: source.clone(),
+        reference: reference.clone(),
     })
 }
 

@@ -35,6 +35,8 @@ impl Local {
             published_by: version.published_by.clone(),
             mode: version.mode,
             live: record.live == Some(version.version),
+            signed_by: version.provenance.signed_by.clone(),
+            reference: version.provenance.reference.clone(),
         });
         let cells = self.rooms.store.coverage(&self.tenant, Some(id))?;
         Ok(RuleDetail {

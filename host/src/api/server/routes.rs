@@ -95,6 +95,12 @@ pub(super) fn routes() -> Vec<(Route, MethodRouter<Shared>)> {
         ),
         on(
             "POST",
+            "/api/v1/tenants/{name}/trust",
+            Operator,
+            post(tenants::change_trust),
+        ),
+        on(
+            "POST",
             "/api/v1/admin-token",
             Operator,
             post(tenants::admin_token),

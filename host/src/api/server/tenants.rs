@@ -6,7 +6,7 @@ use super::{Body, caller::Operator};
 use crate::{
     api::{
         error::ApiError,
-        wire::{ChangeLimits, CreateTenant, RotateToken},
+        wire::{ChangeLimits, ChangeTrust, CreateTenant, RotateToken},
     },
     tenant::TenantId,
 };
@@ -43,6 +43,17 @@ pub(super) async fn change_limits(
     let tenant = tenant(&name)?;
     operator
         .ask(move |tenants| tenants.change_limits(&tenant, &request))
+        .await
+}
+
+pub(super) async fn change_trust(
+    operator: Operator,
+    Path(name): Path<String>,
+    Body(request): Body<ChangeTrust>,
+) -> Result<Response, ApiError> {
+    let tenant = tenant(&name)?;
+    operator
+        .ask(move |tenants| tenants.change_trust(&tenant, &request))
         .await
 }
 

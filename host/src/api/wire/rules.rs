@@ -69,6 +69,12 @@ pub struct RuleVersionView {
     pub mode: RuleMode,
     /// Whether it is the version that judges.
     pub live: bool,
+    /// The names of the trusted keys that had signed it when it was published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signed_by: Vec<String>,
+    /// The exact place that it came from, where whoever published it said one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// A pack to publish or to replay.
@@ -83,6 +89,10 @@ pub struct PackUpload {
     /// The text of the rules, kept to be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// The exact place that it came from, as `oci://REGISTRY/REPOSITORY@sha256:…`: for the history, which says it as it is
+    /// said here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// Packs to publish, all or none.

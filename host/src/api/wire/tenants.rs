@@ -28,6 +28,31 @@ pub struct TenantView {
     pub limits: BTreeMap<Limit, Option<u64>>,
     /// The bytes of its blocks.
     pub stored_bytes: u64,
+    /// Whose signatures it trusts.
+    #[serde(default)]
+    pub trust: TrustView,
+}
+
+/// Whose signatures a tenant trusts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustView {
+    /// Whether it takes only what is signed by one of the keys.
+    pub requires_signatures: bool,
+    /// The keys, by name.
+    pub keys: Vec<KeyView>,
+}
+
+/// A key that a tenant trusts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyView {
+    /// Its name.
+    pub name: String,
+    /// Its id, as signatures say it.
+    pub id: String,
+    /// The key, as PEM.
+    pub public_key: String,
+    /// Since when it is trusted.
+    pub since: String,
 }
 
 /// What is known of a token.
@@ -93,6 +118,31 @@ impl std::fmt::Debug for TokenIssued {
 pub struct ChangeLimits {
     /// By name.
     pub limits: BTreeMap<Limit, Option<u64>>,
+}
+
+/// A change of whom a tenant trusts; all of it or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeTrust {
+    /// Keys to trust.
+    #[serde(default)]
+    pub add: Vec<NewKey>,
+    /// The names of keys to trust no longer.
+    #[serde(default)]
+    pub remove: Vec<String>,
+    /// Whether to take only what is signed by one of the keys; as it is where it is not said.
+    #[serde(default)]
+    pub requires_signatures: Option<bool>,
+}
+
+/// A key to trust.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// Its name.
+    pub name: String,
+    /// The public key, as PEM.
+    pub public_key: String,
 }
 
 /// A tenant was removed, and all that was its.

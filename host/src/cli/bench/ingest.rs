@@ -131,6 +131,7 @@ impl Pipeline {
             bytes: compile(&Question::source(&Question::ALL))?,
             origin: "bench.btr".to_owned(),
             source: None,
+            reference: None,
         };
         let options = PublishOptions::default();
         registry

@@ -273,6 +273,7 @@ fn pack(name: &str, source: &str) -> PackUpload {
         name: name.to_owned(),
         component: None,
         source: Some(source.to_owned()),
+        reference: None,
     }
 }
 

@@ -84,6 +84,7 @@ fn print_rule(detail: &RuleDetail, console: &mut Console) -> io::Result<()> {
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
+    let shown = versions.iter().find(|shown| shown.version == rule.version);
     let lines = [
         ("version", format!("{} ({state})", rule.version)),
         ("signal", format!("{} ({})", rule.signal, rule.severity)),
@@ -92,6 +93,18 @@ fn print_rule(detail: &RuleDetail, console: &mut Console) -> io::Result<()> {
         ("labels", labels.join(", ")),
         ("digest", rule.digest.clone()),
         ("published", rule.published_at.clone()),
+        (
+            "signed by",
+            shown
+                .map(|shown| shown.signed_by.join(", "))
+                .unwrap_or_default(),
+        ),
+        (
+            "from",
+            shown
+                .and_then(|shown| shown.reference.clone())
+                .unwrap_or_default(),
+        ),
         ("verdicts", verdicts(coverage)),
         ("cost", cost(&rule.cost)),
         (
@@ -173,7 +186,16 @@ pub(super) fn history(args: &ShowArgs, console: &mut Console) -> Outcome {
 }
 
 fn print_versions(versions: &[RuleVersionView], console: &mut Console) -> io::Result<()> {
-    let mut table = Table::new(&["VERSION", "LIVE", "MODE", "PUBLISHED", "BY", "DIGEST"]);
+    let mut table = Table::new(&[
+        "VERSION",
+        "LIVE",
+        "MODE",
+        "PUBLISHED",
+        "BY",
+        "SIGNED BY",
+        "DIGEST",
+        "FROM",
+    ]);
     for version in versions {
         table.row(vec![
             version.version.to_string(),
@@ -181,7 +203,9 @@ fn print_versions(versions: &[RuleVersionView], console: &mut Console) -> io::Re
             version.mode.name().to_owned(),
             version.published_at.clone(),
             version.published_by.clone(),
+            version.signed_by.join(", "),
             version.digest.clone(),
+            version.reference.clone().unwrap_or_default(),
         ]);
     }
     table.print(console)

@@ -48,6 +48,7 @@ fn publish(host: &Fixture, tenant: &TenantId, text: &str, mode: RuleMode) {
         bytes: betrace_dsl::compile(&source).0.unwrap().component,
         origin: format!("{mode:?}.btr"),
         source: Some(text.to_owned()),
+        reference: None,
     };
     let options = PublishOptions {
         mode,

@@ -45,6 +45,7 @@ pub(super) fn eager_rule(id: &str, edition: u32, does: &str) -> NewPack {
         bytes: guest.build(),
         origin: "eager.wasm".to_owned(),
         source: None,
+        reference: None,
     }
 }
 

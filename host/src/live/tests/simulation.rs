@@ -193,6 +193,7 @@ fn play(seed: u64) {
         bytes: compiled(RULES),
         origin: "rules.btr".to_owned(),
         source: None,
+        reference: None,
     };
     let options = PublishOptions::default();
     process

@@ -19,6 +19,15 @@ pub struct RuleRecord {
     pub versions: Vec<RuleVersionRecord>,
 }
 
+/// Where the bytes of a version came from, beyond the name of a file; what is known of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// The exact place, by digest: `oci://REGISTRY/REPOSITORY@sha256:...`.
+    pub reference: Option<String>,
+    /// The names of the keys that its tenant trusted, and that had signed it, when it was published.
+    pub signed_by: Vec<String>,
+}
+
 /// One version of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleVersionRecord {
@@ -38,6 +47,8 @@ pub struct RuleVersionRecord {
     pub published_at: UnixNanos,
     /// By whom.
     pub published_by: String,
+    /// Where it came from, and who had signed it.
+    pub provenance: Provenance,
 }
 
 /// A version to be published.
@@ -57,6 +68,8 @@ pub struct NewVersion {
     pub mode: RuleMode,
     /// By whom.
     pub published_by: String,
+    /// Where it came from, and who had signed it.
+    pub provenance: Provenance,
 }
 
 /// One change of what is live.
@@ -167,6 +180,7 @@ pub(super) fn version_value(new: &NewVersion, published_at: UnixNanos) -> Vec<u8
         source,
         mode,
         published_by,
+        provenance,
     } = new;
     let mut writer = Writer::new();
     writer
@@ -178,6 +192,9 @@ pub(super) fn version_value(new: &NewVersion, published_at: UnixNanos) -> Vec<u8
         .u8(*mode as u8)
         .u64(published_at.0)
         .text(published_by);
+    if *provenance != Provenance::default() {
+        write_provenance(provenance, &mut writer);
+    }
     writer.finish()
 }
 
@@ -200,6 +217,34 @@ pub(super) fn read_version(
         mode,
         published_at: UnixNanos(reader.u64()?),
         published_by: reader.text()?.to_owned(),
+        provenance: read_provenance(reader)?,
+    })
+}
+
+/// At the end of a version, and only where there is something to say: the first stores have none.
+fn write_provenance(provenance: &Provenance, writer: &mut Writer) {
+    let Provenance {
+        reference,
+        signed_by,
+    } = provenance;
+    writer
+        .text(reference.as_deref().unwrap_or_default())
+        .varint(signed_by.len() as u64);
+    for name in signed_by {
+        writer.text(name);
+    }
+}
+
+fn read_provenance(reader: &mut Reader<'_>) -> Result<Provenance, Malformed> {
+    if reader.is_at_end() {
+        return Ok(Provenance::default());
+    }
+    let reference = reader.text()?.to_owned();
+    let n_keys = reader.count()?;
+    let signed_by = (0..n_keys).map(|_| Ok(reader.text()?.to_owned()));
+    Ok(Provenance {
+        reference: (!reference.is_empty()).then_some(reference),
+        signed_by: signed_by.collect::<Result<_, Malformed>>()?,
     })
 }
 

@@ -13,6 +13,7 @@ fn publish(id: &str, digest: u8) -> RuleChange {
         origin: "a.btr".into(),
         source: digest.is_multiple_of(2).then(|| "phi.access".into()),
         published_by: "me".into(),
+        provenance: Provenance::default(),
     })
 }
 

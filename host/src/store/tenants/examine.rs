@@ -3,7 +3,12 @@
 use hashbrown::HashSet;
 
 use super::{
-    LIMITS, TENANTS, remove::LEAVING, tenant_of, tokens::TOKENS, value::read_limits,
+    LIMITS, TENANTS,
+    remove::LEAVING,
+    tenant_of,
+    tokens::TOKENS,
+    trust::{KEYS, SIGNED_ONLY, read_row},
+    value::read_limits,
     value::read_token,
 };
 use crate::{
@@ -49,5 +54,19 @@ pub(in crate::store) fn examine(catalog: &DbFile, findings: &mut Findings) -> Ha
         tenant_of(file, "tenants_leaving", name)?;
         Ok(())
     });
+    each_row(catalog, KEYS, (Area::Tenants, findings), |key, value| {
+        tenant_of(file, "tenant_keys", key.0)?;
+        read_row(file, key, value)?;
+        Ok(())
+    });
+    each_row(
+        catalog,
+        SIGNED_ONLY,
+        (Area::Tenants, findings),
+        |name, ()| {
+            tenant_of(file, "tenants_signed_only", name)?;
+            Ok(())
+        },
+    );
     known
 }

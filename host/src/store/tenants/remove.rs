@@ -12,7 +12,11 @@
 
 use redb::{Key, ReadableTable as _, Table, TableDefinition, Value, WriteTransaction};
 
-use super::{LIMITS, TENANTS, tenant_of, tokens::TOKENS};
+use super::{
+    LIMITS, TENANTS, tenant_of,
+    tokens::TOKENS,
+    trust::{KEYS, SIGNED_ONLY},
+};
 use crate::{
     store::{
         Store, blocks, costs, coverage,
@@ -49,6 +53,9 @@ impl Store {
         catalog.write(|txn| {
             txn.open_table(LEAVING)?.insert(tenant.as_str(), ())?;
             txn.open_table(LIMITS)?.remove(tenant.as_str())?;
+            txn.open_table(SIGNED_ONLY)?.remove(tenant.as_str())?;
+            let mut keys = txn.open_table(KEYS)?;
+            keys.retain(|(of, _), _| of != tenant.as_str())?;
             let mut tokens = txn.open_table(TOKENS)?;
             for (hash, of, _) in super::tokens::read_all(&tokens, catalog.name())? {
                 if of == owner {

@@ -3,7 +3,11 @@ use std::time::Duration;
 mod removal;
 
 use super::*;
-use crate::store::tests::{TempStore, tenant};
+use crate::{
+    signature::PublicKey,
+    store::tests::{TempStore, tenant},
+    tenant::{KeyName, TrustChange},
+};
 
 fn name(name: &str) -> TokenName {
     TokenName::try_new(name).unwrap()
@@ -141,4 +145,70 @@ fn so_many_tokens_and_no_more() {
     }
     assert!(matches!(rotate(99), Err(StoreError::Tokens { .. })));
     rotate(0).unwrap();
+}
+
+#[test]
+fn keys_are_trusted_by_name_and_outlive_the_process() {
+    let temp = TempStore::new();
+    let store = temp.open();
+    create(&store, "acme");
+    let acme = tenant("acme");
+    let key = |n: u8| PublicKey([n; 32]);
+    let change = |add: &[(&str, u8)], remove: &[&str], requires: Option<bool>| {
+        let of = |name: &str| KeyName::try_new(name).unwrap();
+        let change = TrustChange {
+            add: add.iter().map(|(name, n)| (of(name), key(*n))).collect(),
+            remove: remove.iter().map(|name| of(name)).collect(),
+            requires_signatures: requires,
+        };
+        store.change_trust(&acme, &change)
+    };
+    let refused = |changed: Result<Trust, StoreError>, word: &str| {
+        let before = store.trust(&acme).unwrap();
+        let error = changed.unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+        assert_eq!(store.trust(&acme).unwrap(), before);
+    };
+    refused(change(&[], &[], Some(true)), "would trust no key");
+    change(&[("release", 1), ("audit", 2)], &[], Some(true)).unwrap();
+    // The same again changes nothing.
+    change(&[("release", 1)], &[], None).unwrap();
+    refused(
+        change(&[("release", 3)], &[], None),
+        "another key of the name `release`",
+    );
+    refused(change(&[], &["nobody"], None), "no key `nobody`");
+    refused(
+        change(&[], &["release", "audit"], None),
+        "would trust no key",
+    );
+    let many: Vec<String> = (0..crate::store::limits::KEYS_PER_TENANT_MAX)
+        .map(|n| format!("k{n}"))
+        .collect();
+    let many: Vec<(&str, u8)> = many.iter().map(|name| (name.as_str(), 9)).collect();
+    refused(change(&many, &[], None), "more than 16 keys");
+    change(&many[2..], &[], None).unwrap();
+    change(
+        &[],
+        &many[2..].iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        None,
+    )
+    .unwrap();
+    let unknown = store.change_trust(&tenant("other"), &TrustChange::default());
+    assert!(matches!(unknown, Err(StoreError::UnknownTenant { .. })));
+    assert_eq!(store.trust(&tenant("acm")).unwrap(), Trust::default());
+    drop(store);
+    let store = temp.open();
+    let trust = store.trust(&acme).unwrap();
+    assert!(trust.requires_signatures);
+    let names: Vec<&str> = trust.keys.iter().map(|key| key.name.as_str()).collect();
+    assert_eq!(
+        (names, trust.keys[1].key),
+        (vec!["audit", "release"], key(1))
+    );
+    // Before the first start of a server there is no other way to name its one tenant.
+    store
+        .change_trust(&TenantId::default_tenant(), &TrustChange::default())
+        .unwrap();
+    assert_eq!(store.tenants().unwrap(), [acme, TenantId::default_tenant()]);
 }

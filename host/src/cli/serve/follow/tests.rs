@@ -11,8 +11,9 @@ use crate::{
     rule_id::RuleMode,
     rules::Registry,
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
+    signature::{SecretKey, sign},
     store::Store,
-    tenant::TenantId,
+    tenant::{KeyName, TenantId, TrustChange},
 };
 
 /// A store, and a folder that is followed.
@@ -192,6 +193,7 @@ fn what_others_publish_is_not_the_folders_to_take_out() {
             name: "theirs.btr".into(),
             component: None,
             source: Some("rule theirs { match { x } }".into()),
+            reference: None,
         }],
         dry_run: false,
         take_over: false,
@@ -201,4 +203,29 @@ fn what_others_publish_is_not_the_folders_to_take_out() {
     home.write("a.btr", "rule b { match { x } }");
     home.publishes(&["b 1", "theirs 1"]);
     assert!(has_published(&local(&home.rooms, "any")).unwrap());
+}
+
+#[test]
+fn a_folder_of_a_tenant_that_requires_signatures_is_held_to_them() {
+    let mut home = Home::new();
+    let (key, _) = SecretKey::generate().unwrap();
+    let change = TrustChange {
+        add: vec![(KeyName::try_new("release").unwrap(), key.public())],
+        remove: Vec::new(),
+        requires_signatures: Some(true),
+    };
+    let tenant = TenantId::default_tenant();
+    home.rooms.store.change_trust(&tenant, &change).unwrap();
+    home.write("a.btr", "rule a { match { y } }");
+    home.refuses("it is rule text");
+    let source = betrace_dsl::Source {
+        name: "a.btr",
+        text: b"rule a { match { y } }",
+    };
+    let component = betrace_dsl::compile(&source).0.unwrap().component;
+    fs::remove_file(home.folder.join("a.btr")).unwrap();
+    fs::write(home.folder.join("a.wasm"), &component).unwrap();
+    home.refuses("it is not signed");
+    fs::write(home.folder.join("a.wasm"), sign(&component, &key).unwrap()).unwrap();
+    home.publishes(&["a 2"]);
 }

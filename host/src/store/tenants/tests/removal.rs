@@ -11,7 +11,7 @@ use crate::{
     live::tests::{Fixture, RULE, span},
     rule_id::{RuleId, RuleVersion},
     rules::RulesError,
-    store::Quarantine,
+    store::{Provenance, Quarantine},
     verdict::Reason,
 };
 
@@ -69,6 +69,12 @@ fn fill(host: &Fixture, tenant: &TenantId, rules: &str) {
         since: UnixNanos(1),
     };
     host.store.put_quarantine(tenant, &quarantine).unwrap();
+    let trusts = TrustChange {
+        add: vec![(KeyName::try_new("release").unwrap(), PublicKey([1; 32]))],
+        remove: Vec::new(),
+        requires_signatures: Some(true),
+    };
+    host.store.change_trust(tenant, &trusts).unwrap();
     assert!(!host.store.costs(tenant).unwrap().is_empty());
 }
 
@@ -179,6 +185,7 @@ fn a_pack_that_another_tenant_published_too_stays() {
             source: None,
             mode: crate::rule_id::RuleMode::Live,
             published_by: "t".into(),
+            provenance: Provenance::default(),
         };
         let change = crate::store::RuleChange::Publish(version);
         store.publish(tenant, vec![change]).unwrap();
