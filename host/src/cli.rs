@@ -33,7 +33,10 @@ pub mod keys;
 mod logs;
 pub mod lsp;
 pub mod new;
+pub(crate) mod oci;
 mod packs;
+pub mod pull;
+pub mod push;
 pub mod replay;
 pub mod rules;
 pub mod serve;
@@ -102,6 +105,8 @@ enum Command {
     Keys(keys::Args),
     Sign(sign::SignArgs),
     Verify(sign::VerifyArgs),
+    Push(push::Args),
+    Pull(pull::Args),
     Test(test::Args),
     Explain(explain::Args),
     Replay(replay::Args),
@@ -161,6 +166,8 @@ fn run(command: Command, console: &mut Console) -> Outcome {
         Command::Keys(args) => keys::run(&args, console),
         Command::Sign(args) => sign::sign(&args, console),
         Command::Verify(args) => sign::verify(&args, console),
+        Command::Push(args) => push::run(&args, console),
+        Command::Pull(args) => pull::run(&args, console),
         Command::Test(args) => test::run(&args, console),
         Command::Explain(args) => explain::run(&args, console),
         Command::Replay(args) => replay::run(&args, console),

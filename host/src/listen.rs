@@ -33,7 +33,7 @@ mod tls;
 use crowd::{Crowd, Place, Waits};
 use limits::{ConnectionLimits, FILES_BESIDE_CONNECTIONS, PORTS};
 pub use serve::{Versions, serve};
-pub use tls::{Protocols, TlsError, TlsFiles};
+pub use tls::{Protocols, TlsError, TlsFiles, use_ring};
 
 /// Connections that may wait to be taken by their server.
 const WAITING_MAX: usize = 64;

@@ -57,6 +57,7 @@ pub use self::{
     findings::{Said, said_of},
     limits::SandboxLimits,
     pack::{PackPlan, PackPre, RuleUses},
+    precheck::PACK_INTERFACE,
     producers::producers,
     tzdata::tz_version,
     want::{FixedColumn, Form, Table, TextColumn, Want, WantColumn, WantScope},

@@ -30,4 +30,5 @@ pub mod fuzz;
 )]
 pub mod generated;
 pub mod guests;
+pub mod registry;
 pub mod server;

@@ -13,12 +13,12 @@ use std::{
     fs,
     io::Write as _,
     path::Path,
-    process::{Command, ExitCode, Stdio},
+    process::{Command, ExitCode},
 };
 
 use crate::{
     say,
-    steps::{Steps, cargo, root},
+    steps::{Steps, cargo, root, succeeds},
 };
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -209,11 +209,6 @@ fn unpack(packages: &Path, unpacked: &Path) -> Result<(), String> {
     } else {
         Err("Debian's packages of one hold no sources of the standard library".into())
     }
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    let status = command.stdout(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
 }
 
 fn shown(path: &Path) -> String {

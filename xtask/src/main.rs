@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod fuzz;
 mod guests;
+mod registry;
 mod steps;
 mod test;
 

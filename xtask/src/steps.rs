@@ -87,6 +87,12 @@ pub(crate) fn is_installed(name: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// Whether a command ends well; what it prints on stdout is not shown.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    let status = command.stdout(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
 /// The workspace's root.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -3,7 +3,7 @@
 use std::process::{Command, ExitCode};
 
 use crate::{
-    guests,
+    guests, registry,
     steps::{Steps, cargo, is_installed, root},
 };
 
@@ -19,6 +19,7 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         );
     }
     guests::prepare(&mut steps);
+    registry::prepare(&mut steps);
     if !has_clang() {
         steps.skip(
             "the rule in C",

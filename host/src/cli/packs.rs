@@ -9,7 +9,12 @@ use std::{
 use anyhow::{Context, anyhow};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{console::Console, exit::Failure, source::DenyArgs};
+use super::{
+    console::Console,
+    exit::Failure,
+    oci::{Place, Pulled, Registry, RegistryArgs},
+    source::DenyArgs,
+};
 use crate::api::{limits::PACKS_PER_REQUEST_MAX, wire::PackUpload};
 
 /// The largest file that is read as rules; the compiler and the loader have tighter bounds of their own.
@@ -49,6 +54,33 @@ pub(super) fn read(
             files.len()
         ))),
     }
+}
+
+/// As [`read`], of places in registries too; what a tag stands for at this moment is said and kept.
+pub(super) fn read_or_pull(
+    paths: &[PathBuf],
+    deny: DenyArgs,
+    registry: &RegistryArgs,
+    console: &Console,
+) -> Result<Vec<PackUpload>, Failure> {
+    let (places, files): (Vec<_>, Vec<_>) = paths
+        .iter()
+        .cloned()
+        .partition(|path| Place::is_meant(path));
+    let mut packs = read(&files, deny, console)?;
+    for place in places {
+        let place = Place::parse(&place.to_string_lossy())?;
+        let (shown, repository) = (place.to_string(), place.repository());
+        let Pulled { component, pinned } = Registry::open(place, registry)?.pull(console)?;
+        console.note(format_args!("{shown} is {pinned}"));
+        packs.push(PackUpload {
+            name: repository,
+            component: Some(STANDARD.encode(component)),
+            source: None,
+            reference: Some(pinned),
+        });
+    }
+    Ok(packs)
 }
 
 /// Reads one file; `None` where it does not compile, which has then been said.

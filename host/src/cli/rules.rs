@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::{
     console::Console,
     exit::{Exit, Failure, Outcome},
+    oci::RegistryArgs,
     source::DenyArgs,
     target::{Format, TargetArgs},
 };
@@ -75,9 +76,10 @@ Examples:
   betrace rules apply hipaa.btr
   betrace rules apply rules/ vendor.wasm --dry-run    what would fire, and what would stop firing
   betrace rules apply hipaa.btr --dry-run --from 7d -o json
-  betrace rules apply new.btr --shadow                judge by it, and deliver nothing")]
+  betrace rules apply new.btr --shadow                judge by it, and deliver nothing
+  betrace rules apply oci://ghcr.io/acme/hipaa:1.4.0  what the tag is now, pinned in the history")]
 pub struct ApplyArgs {
-    /// Rules (.btr, .wasm), or folders of them.
+    /// Rules (.btr, .wasm), folders of them, or places in registries (oci://...).
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Say what would change, and change nothing: the rules are checked and replayed over the last
@@ -99,6 +101,8 @@ pub struct ApplyArgs {
     /// How to print.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
+    #[command(flatten)]
+    registry: RegistryArgs,
     #[command(flatten)]
     target: TargetArgs,
 }

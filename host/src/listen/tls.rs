@@ -118,6 +118,11 @@ impl TlsFiles {
     }
 }
 
+/// Has clients that take whatever cryptography the process was given do with that of the ports. May be called again.
+pub fn use_ring() {
+    let _was_given_before = ring::default_provider().install_default();
+}
+
 fn read(what: &'static str, file: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(file).map_err(|source| TlsError::Unreadable {
         what,

@@ -29,7 +29,7 @@ use super::{
 };
 
 /// The interface that a pack exports.
-pub(super) const PACK_INTERFACE: &str = "betrace:rules/pack@1.0.0";
+pub const PACK_INTERFACE: &str = "betrace:rules/pack@1.0.0";
 /// What stands before the version in [`PACK_INTERFACE`].
 const PACK_NAME: &str = "betrace:rules/pack@";
 

@@ -11,7 +11,7 @@ use super::run::betrace;
 #[test]
 fn every_command_has_help_with_examples() {
     let mut pages = String::new();
-    let commands: [&[&str]; 45] = [
+    let commands: [&[&str]; 47] = [
         &[],
         &["serve"],
         &["demo"],
@@ -27,6 +27,8 @@ fn every_command_has_help_with_examples() {
         &["keys", "show"],
         &["sign"],
         &["verify"],
+        &["push"],
+        &["pull"],
         &["test"],
         &["explain"],
         &["replay"],

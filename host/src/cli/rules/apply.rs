@@ -37,7 +37,7 @@ struct Said<'a> {
 }
 
 pub(super) fn run(args: &ApplyArgs, console: &mut Console) -> Outcome {
-    let packs = packs::read(&args.paths, args.deny, console)?;
+    let packs = packs::read_or_pull(&args.paths, args.deny, &args.registry, console)?;
     let target = args.target.open_or_make()?;
     let request = ApplyRequest {
         packs,
