@@ -24,15 +24,18 @@ mod codec;
 mod compact;
 mod costs;
 mod coverage;
+pub(crate) mod disk;
 mod doctor;
 mod error;
 mod file;
+mod ground;
 mod holds;
 mod inbox;
 mod index;
 mod judged;
 mod limits;
 mod lock;
+mod opening;
 mod overlay;
 mod quarantines;
 mod retention;
@@ -51,10 +54,12 @@ use tokio::sync::watch;
 
 use self::{
     blocks::BlockFiles,
-    file::{DbFile, FileKind, TEMPORARY},
+    disk::{Disk, FileSystem},
+    file::{DbFile, TEMPORARY},
+    ground::Ground,
     index::Index,
-    limits::{CATALOG_CACHE_BYTES, INBOX_CACHE_BYTES},
-    lock::{DirLock, LOCK_FILE},
+    lock::DirLock,
+    opening::{damaged_pages, refuse_what_is_no_store, remove_temporary, small_files},
 };
 pub use self::{
     blocks::{Candidates, Listing, Superseded},
@@ -88,6 +93,7 @@ pub struct Store {
 
 struct Inner {
     dir: PathBuf,
+    ground: Ground,
     clock: Arc<dyn Clock>,
     inbox: Inbox,
     catalog: DbFile,
@@ -149,47 +155,55 @@ impl Store {
     /// [`StoreError::InUse`], [`StoreError::OtherVersion`], [`StoreError::NotAStore`],
     /// [`StoreError::Missing`], and what reading the catalog may show.
     pub fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let disk: Arc<dyn Disk> = Arc::new(FileSystem);
+        Self::open_on(&disk, dir, clock)
+    }
+
+    /// As [`Self::open`], with the files on a disk. The folder itself and its lock are the operating system's in any case.
+    pub(crate) fn open_on(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
         let name = dir.display().to_string();
         fs::create_dir_all(dir).map_err(|e| StoreError::io(&name, "make", e))?;
-        refuse_what_is_no_store(dir)?;
+        refuse_what_is_no_store(disk, dir)?;
         let lock = DirLock::take(dir)?;
-        remove_temporary(dir)?;
+        remove_temporary(disk, dir)?;
         let catalog_path = dir.join(CATALOG_FILE);
         let inbox_path = dir.join(INBOX_FILE);
-        let mut damaged = damaged_pages(&[&catalog_path, &inbox_path]);
-        // The catalog is made last: once it is there, so is everything else.
-        let (inbox, catalog) = if catalog_path.exists() {
-            let catalog = DbFile::open(&catalog_path, FileKind::Catalog, CATALOG_CACHE_BYTES)?;
-            let inbox = DbFile::open(&inbox_path, FileKind::Inbox, INBOX_CACHE_BYTES)?;
-            (inbox, catalog)
-        } else {
-            let inbox = if inbox_path.exists() {
-                DbFile::open(&inbox_path, FileKind::Inbox, INBOX_CACHE_BYTES)?
-            } else {
-                DbFile::create(&inbox_path, FileKind::Inbox, INBOX_CACHE_BYTES)?
-            };
-            let catalog = DbFile::create(&catalog_path, FileKind::Catalog, CATALOG_CACHE_BYTES)?;
-            (inbox, catalog)
-        };
+        let mut damaged = damaged_pages(disk, &[&catalog_path, &inbox_path]);
+        let ground = Ground::new(disk);
+        let (inbox, catalog) = small_files(&ground, &inbox_path, &catalog_path)?;
         let last_change = signals::last_change(&catalog)?;
         let directory = tenants::SharedDirectory::open(&catalog)?;
         let judged = judged::judged_blocks(&catalog)?;
         let list = blocks::read_list(&catalog, &judged)?;
-        let numbers: Vec<u32> = names(dir)?.iter().filter_map(|n| blocks_file(n)).collect();
+        let numbers: Vec<u32> = names(disk, dir)?
+            .iter()
+            .filter_map(|n| blocks_file(n))
+            .collect();
         damaged.extend(list.damaged);
         for error in &damaged {
             tracing::error!(error = %error, "the store is damaged: `betrace doctor` says more");
         }
         // What a damaged catalog does not name may be what it lost: then nothing is dropped as never listed, or retired.
         let last_listed = damaged.is_empty().then_some(list.last);
-        let block_files =
-            BlockFiles::open(dir, &numbers, &list.last_in_file, list.last, last_listed)?;
+        let block_files = BlockFiles::open(
+            &ground,
+            dir,
+            &numbers,
+            &list.last_in_file,
+            list.last,
+            last_listed,
+        )?;
         if damaged.is_empty() {
             compact::drop_retired(&catalog, &block_files)?;
         }
         let store = Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
+                ground,
                 clock,
                 inbox: Inbox::start(inbox)?,
                 catalog,
@@ -229,6 +243,12 @@ impl Store {
         &self.inner.damaged
     }
 
+    /// Returns why the store has to be opened again, as soon as it has: an operation on one of its files failed. Nothing is
+    /// written to that file any more, and it may not be possible to read it.
+    pub fn failed(&self) -> watch::Receiver<Option<StoreError>> {
+        self.inner.ground.failed()
+    }
+
     /// Returns what was acknowledged and is not yet in blocks.
     pub fn inbox(&self) -> &Inbox {
         &self.inner.inbox
@@ -243,48 +263,6 @@ impl fmt::Debug for Store {
     }
 }
 
-/// Reads the small files whole, so that an index page which leads astray does not do so unnoticed: values have checksums of
-/// ours, and what is between them has only those of the database, which it does not look at by itself.
-fn damaged_pages(paths: &[&Path]) -> Vec<StoreError> {
-    let there = paths.iter().filter(|path| path.exists());
-    there
-        .filter_map(|path| DbFile::check_pages(path).err())
-        .collect()
-}
-
-/// A mistyped directory is not to be written to.
-fn refuse_what_is_no_store(dir: &Path) -> Result<(), StoreError> {
-    if dir.join(CATALOG_FILE).exists() {
-        return Ok(());
-    }
-    for name in names(dir)? {
-        if blocks_file(&name).is_some() {
-            return Err(StoreError::Missing {
-                file: dir.join(CATALOG_FILE).display().to_string(),
-            });
-        }
-        // Every new file system has a `lost+found`.
-        let known = [LOCK_FILE, INBOX_FILE, "lost+found"].contains(&name.as_str());
-        if !known && !is_temporary(&name) {
-            return Err(StoreError::NotAStore {
-                dir: dir.to_owned(),
-                found: name,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Removes files that a crash left half made.
-fn remove_temporary(dir: &Path) -> Result<(), StoreError> {
-    for name in names(dir)?.into_iter().filter(|name| is_temporary(name)) {
-        let path = dir.join(&name);
-        fs::remove_file(&path)
-            .map_err(|e| StoreError::io(&path.display().to_string(), "remove", e))?;
-    }
-    Ok(())
-}
-
 /// Returns the number of a file of blocks.
 fn blocks_file(name: &str) -> Option<u32> {
     let number = name.strip_prefix("blocks-")?.strip_suffix(".redb")?;
@@ -297,18 +275,9 @@ fn is_temporary(name: &str) -> bool {
     })
 }
 
-fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
-    let io = |e| StoreError::io(&dir.display().to_string(), "list", e);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io)? {
-        names.push(
-            entry
-                .map_err(io)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned(),
-        );
-    }
+fn names(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Vec<String>, StoreError> {
+    let names = disk.names(dir);
+    let mut names = names.map_err(|e| StoreError::io(&dir.display().to_string(), "list", e))?;
     names.sort_unstable();
     Ok(names)
 }

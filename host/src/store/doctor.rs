@@ -18,6 +18,7 @@ use std::{path::Path, sync::Arc};
 pub use self::finding::{Area, Finding, Findings};
 use super::{
     CATALOG_FILE, INBOX_FILE, blocks, blocks_file,
+    disk::{Disk, FileSystem},
     error::StoreError,
     file::{DbFile, FileKind},
     inbox, judged,
@@ -87,10 +88,12 @@ pub trait Attending {
 ///
 /// [`StoreError::InUse`], and where the directory itself cannot be read. What is wrong with files is a finding.
 pub fn examine(dir: &Path, attending: &mut dyn Attending) -> Result<Examination, StoreError> {
-    let names = names(dir)?;
+    let disk: Arc<dyn Disk> = Arc::new(FileSystem);
+    let names = names(&disk, dir)?;
     let _lock = DirLock::take(dir)?;
     let mut examining = Examining {
         dir,
+        disk,
         examination: Examination::default(),
         attending,
         done_bytes: 0,
@@ -101,7 +104,7 @@ pub fn examine(dir: &Path, attending: &mut dyn Attending) -> Result<Examination,
     };
     for name in names.iter().filter(of_store) {
         // Each byte is looked at twice: as a page, and as what it means.
-        examining.total_bytes += 2 * size_of(dir, name);
+        examining.total_bytes += 2 * examining.size_of(name);
     }
     let numbers: Vec<u32> = names.iter().filter_map(|name| blocks_file(name)).collect();
     examining.run(&numbers);
@@ -110,6 +113,7 @@ pub fn examine(dir: &Path, attending: &mut dyn Attending) -> Result<Examination,
 
 struct Examining<'a> {
     dir: &'a Path,
+    disk: Arc<dyn Disk>,
     examination: Examination,
     attending: &'a mut dyn Attending,
     done_bytes: u64,
@@ -192,8 +196,8 @@ impl Examining<'_> {
     fn file(&mut self, name: &str, kind: FileKind) -> Option<DbFile> {
         let path = self.dir.join(name);
         let findings = &mut self.examination.findings;
-        findings.check(Area::Pages, DbFile::check_pages(&path));
-        let opened = DbFile::open_unchanged(&path, kind);
+        findings.check(Area::Pages, DbFile::check_pages(&self.disk, &path));
+        let opened = DbFile::open_unchanged(&self.disk, &path, kind);
         let area = match &opened {
             Err(StoreError::OtherVersion { .. }) => Area::Version,
             Ok(_) | Err(_) => Area::File,
@@ -201,22 +205,22 @@ impl Examining<'_> {
         let opened = findings.check(area, opened);
         self.examination.files.push(ExaminedFile {
             name: name.to_owned(),
-            size_bytes: size_of(self.dir, name),
+            size_bytes: self.size_of(name),
             opens: opened.is_some(),
         });
-        let half = self.done_bytes + size_of(self.dir, name);
+        let half = self.done_bytes + self.size_of(name);
         self.attending.progress(half, self.total_bytes);
         opened
     }
 
+    fn size_of(&self, name: &str) -> u64 {
+        self.disk.size_bytes(&self.dir.join(name)).unwrap_or(0)
+    }
+
     fn done(&mut self, name: &str) {
-        self.done_bytes += 2 * size_of(self.dir, name);
+        self.done_bytes += 2 * self.size_of(name);
         self.attending.progress(self.done_bytes, self.total_bytes);
     }
-}
-
-fn size_of(dir: &Path, name: &str) -> u64 {
-    std::fs::metadata(dir.join(name)).map_or(0, |metadata| metadata.len())
 }
 
 #[cfg(test)]

@@ -3,15 +3,19 @@
 //! A file is made under a temporary name and renamed once it is whole. Commits are two-phase, so that
 //! nothing that a sender chooses can pass for a commit, and carry what a quick repair needs, so that
 //! opening after a crash does not read the file. After a failed write nothing more is written until
-//! the process starts again, and fsync is not retried: after a failed fsync the kernel may have
-//! dropped what it could not write.
+//! the file is opened again, and fsync is not retried: after a failed fsync the kernel may have
+//! dropped what it could not write. Opening again is safe: what a commit rests on was synced before the
+//! header that names it was written, and opening writes the header again.
+
+mod unchanged;
 
 use std::{
-    fs::{self, File},
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use redb::{
@@ -20,10 +24,11 @@ use redb::{
 };
 
 use super::{
+    disk::Disk,
     doctor::{Area, Findings},
     error::StoreError,
-    limits::{FORMAT, UNCHANGED_CACHE_BYTES},
-    overlay::Overlay,
+    ground::Ground,
+    limits::{BLOCKS_CACHE_BYTES, CATALOG_CACHE_BYTES, FORMAT, INBOX_CACHE_BYTES},
 };
 
 /// What a file says of itself: its format and its kind.
@@ -42,6 +47,17 @@ pub(super) enum FileKind {
     Catalog = 2,
     /// Chunks of blocks and postings.
     Blocks = 3,
+}
+
+impl FileKind {
+    /// Returns what the database may keep in memory of such a file.
+    fn cache_bytes(self) -> usize {
+        match self {
+            Self::Inbox => INBOX_CACHE_BYTES,
+            Self::Catalog => CATALOG_CACHE_BYTES,
+            Self::Blocks => BLOCKS_CACHE_BYTES,
+        }
+    }
 }
 
 /// What goes wrong within a transaction: ours, or the database's before it is known of which file.
@@ -80,28 +96,33 @@ impl From<StoreError> for Fault {
 pub(super) struct DbFile {
     name: String,
     path: PathBuf,
+    kind: FileKind,
+    ground: Ground,
     db: Database,
     stopped: OnceLock<String>,
+    /// Whether reading failed, after which the database reads nothing more.
+    unreadable: AtomicBool,
 }
 
 impl DbFile {
     /// Makes a file that does not exist, whole or not at all.
-    pub(super) fn create(
-        path: &Path,
-        kind: FileKind,
-        cache_bytes: usize,
-    ) -> Result<Self, StoreError> {
+    pub(super) fn create(ground: &Ground, path: &Path, kind: FileKind) -> Result<Self, StoreError> {
+        let disk = ground.disk();
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(TEMPORARY);
         let temporary = PathBuf::from(temporary);
         let name = path.display().to_string();
-        if temporary.exists() {
-            fs::remove_file(&temporary).map_err(|e| StoreError::io(&name, "remove", e))?;
+        let io = |doing| {
+            let name = name.clone();
+            move |source| StoreError::io(&name, doing, source)
+        };
+        if disk.has(&temporary) {
+            disk.remove(&temporary).map_err(io("remove"))?;
         }
-        let file = Self::over(name, path, || {
-            Database::builder()
-                .set_cache_size(cache_bytes)
-                .create(&temporary)
+        let mut builder = Database::builder();
+        builder.set_cache_size(kind.cache_bytes());
+        let file = Self::over(ground, path, kind, || {
+            disk.database(&builder, &temporary, true)
         })?;
         file.write(|txn| {
             let mut meta = txn.open_table(META)?;
@@ -109,67 +130,26 @@ impl DbFile {
             meta.insert("kind", kind as u64)?;
             Ok(())
         })?;
-        fs::rename(&temporary, path).map_err(|e| StoreError::io(&file.name, "rename", e))?;
+        disk.rename(&temporary, path).map_err(io("rename"))?;
         path.parent()
-            .map_or(Ok(()), sync_dir)
-            .map_err(|e| StoreError::io(&file.name, "make", e))?;
+            .map_or(Ok(()), |dir| disk.sync_dir(dir))
+            .map_err(io("make"))?;
         Ok(file)
     }
 
     /// Opens a file that exists.
-    pub(super) fn open(
-        path: &Path,
-        kind: FileKind,
-        cache_bytes: usize,
-    ) -> Result<Self, StoreError> {
-        let name = path.display().to_string();
-        if !path.exists() {
-            return Err(StoreError::Missing { file: name });
-        }
-        let file = Self::over(name, path, || {
-            Database::builder().set_cache_size(cache_bytes).open(path)
-        })?;
-        file.check_kind(kind)?;
+    pub(super) fn open(ground: &Ground, path: &Path, kind: FileKind) -> Result<Self, StoreError> {
+        let disk = ground.disk();
+        refuse_missing(disk, path)?;
+        let mut builder = Database::builder();
+        builder.set_cache_size(kind.cache_bytes());
+        let file = Self::over(ground, path, kind, || disk.database(&builder, path, false))?;
+        file.check_kind()?;
         Ok(file)
-    }
-
-    /// Opens a file that exists without ever changing it: what is written stays in memory.
-    pub(super) fn open_unchanged(path: &Path, kind: FileKind) -> Result<Self, StoreError> {
-        let name = path.display().to_string();
-        if !path.exists() {
-            return Err(StoreError::Missing { file: name });
-        }
-        let file = Self::over(name, path, || over_unchanged(path))?;
-        file.check_kind(kind)?;
-        Ok(file)
-    }
-
-    /// Compares each page in use with its checksum, by reading the whole file, which is not changed. A file that was not
-    /// closed is as good as one that was.
-    pub(super) fn check_pages(path: &Path) -> Result<(), StoreError> {
-        let name = path.display().to_string();
-        if !path.exists() {
-            return Err(StoreError::Missing { file: name });
-        }
-        let damaged = |what: String| StoreError::Database {
-            file: name.clone(),
-            what: format!("pages of it are not what was written ({what})"),
-        };
-        match no_panic(|| Ok(over_unchanged(path)?.check_integrity()?)) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(damaged("the database would repair it".to_owned())),
-            Err(fault) => {
-                let error = store_error(&name, "read", fault);
-                if let StoreError::Database { what, .. } = error {
-                    return Err(damaged(what));
-                }
-                Err(error)
-            }
-        }
     }
 
     /// Refuses what is of another format or kind.
-    fn check_kind(&self, kind: FileKind) -> Result<(), StoreError> {
+    fn check_kind(&self) -> Result<(), StoreError> {
         let found = self.read(|txn| {
             let meta = match txn.open_table(META) {
                 Ok(meta) => meta,
@@ -192,7 +172,7 @@ impl DbFile {
                 found: format,
                 expected: FORMAT,
             }),
-            Some((_, found)) if found != kind as u64 => {
+            Some((_, found)) if found != self.kind as u64 => {
                 Err(other("another file of a store, under a wrong name"))
             }
             Some(_) => Ok(()),
@@ -200,16 +180,21 @@ impl DbFile {
     }
 
     fn over(
-        name: String,
+        ground: &Ground,
         path: &Path,
+        kind: FileKind,
         open: impl FnOnce() -> Result<Database, DatabaseError>,
     ) -> Result<Self, StoreError> {
+        let name = path.display().to_string();
         match no_panic(|| Ok(open()?)) {
             Ok(db) => Ok(Self {
                 name,
                 path: path.to_owned(),
+                kind,
+                ground: ground.clone(),
                 db,
                 stopped: OnceLock::new(),
+                unreadable: AtomicBool::new(false),
             }),
             Err(fault) => Err(store_error(&name, "open", fault)),
         }
@@ -222,8 +207,9 @@ impl DbFile {
 
     /// Returns the size of the file.
     pub(super) fn size_bytes(&self) -> Result<u64, StoreError> {
-        fs::metadata(&self.path)
-            .map(|metadata| metadata.len())
+        self.ground
+            .disk()
+            .size_bytes(&self.path)
             .map_err(|e| StoreError::io(&self.name, "look at", e))
     }
 
@@ -241,10 +227,26 @@ impl DbFile {
         &self,
         read: impl FnOnce() -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        no_panic(read).map_err(|fault| store_error(&self.name, "read", fault))
+        no_panic(read).map_err(|fault| {
+            let is_last = matches!(
+                fault,
+                Fault::Db(redb::Error::Io(_) | redb::Error::PreviousIo)
+            );
+            let error = store_error(&self.name, "read", fault);
+            if is_last {
+                self.unreadable.store(true, Ordering::Release);
+                match self.kind {
+                    FileKind::Inbox | FileKind::Catalog => self.ground.fail(&error),
+                    // One of many, which is opened again by itself; if it is the one that is written, writing fails.
+                    FileKind::Blocks => {}
+                }
+            }
+            error
+        })
     }
 
-    /// Writes within one transaction. Returns once it is durable; after an error nothing of it is.
+    /// Writes within one transaction. Returns once it is durable. After an error of the database nobody knows whether it is
+    /// before the file is opened again: the last fsync may have failed half way.
     pub(super) fn write<T>(
         &self,
         write: impl FnOnce(&WriteTransaction) -> Result<T, Fault>,
@@ -269,37 +271,30 @@ impl DbFile {
             if stops {
                 // The first failure is the one to tell of; a second caller may have told it.
                 self.stopped.get_or_init(|| error_text(&error));
+                self.ground.fail(&error);
             }
             error
         })
+    }
+
+    /// Whether reading failed, and will until the file is opened again.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.unreadable.load(Ordering::Acquire)
     }
 
     /// Returns why nothing is written any more, if so.
     pub(super) fn stopped(&self) -> Option<&str> {
         self.stopped.get().map(String::as_str)
     }
+}
 
-    #[cfg(test)]
-    pub(super) fn with_backend(backend: impl redb::StorageBackend) -> Self {
-        Self {
-            name: "memory".to_owned(),
-            path: PathBuf::new(),
-            db: Database::builder().create_with_backend(backend).unwrap(),
-            stopped: OnceLock::new(),
-        }
+fn refuse_missing(disk: &Arc<dyn Disk>, path: &Path) -> Result<(), StoreError> {
+    if disk.has(path) {
+        return Ok(());
     }
-}
-
-fn over_unchanged(path: &Path) -> Result<Database, DatabaseError> {
-    let file = Overlay::open(path).map_err(redb::StorageError::from)?;
-    Database::builder()
-        .set_cache_size(UNCHANGED_CACHE_BYTES)
-        .create_with_backend(file)
-}
-
-/// Makes the names in a directory durable.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+    Err(StoreError::Missing {
+        file: path.display().to_string(),
+    })
 }
 
 /// The database answers some damage to its pages by a panic ("may panic if it was corrupted outside

@@ -5,9 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::{self, Read as _, Seek as _, SeekFrom},
-    path::Path,
+    io,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -22,7 +20,7 @@ pub(super) struct Overlay(Mutex<Pages>);
 
 #[derive(Debug)]
 struct Pages {
-    file: File,
+    file: Box<dyn StorageBackend>,
     /// The bytes that the file has to give; less than it has where it was made shorter.
     of_file: u64,
     len: u64,
@@ -30,9 +28,8 @@ struct Pages {
 }
 
 impl Overlay {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let len = file.metadata()?.len();
+    pub(super) fn over(file: Box<dyn StorageBackend>) -> io::Result<Self> {
+        let len = file.len()?;
         Ok(Self(Mutex::new(Pages {
             file,
             of_file: len,
@@ -48,12 +45,11 @@ impl Overlay {
 
 impl Pages {
     /// Reads what the file has, and zeros after it.
-    fn read_file(&mut self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    fn read_file(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let there = self.of_file.saturating_sub(offset);
         let there = usize::try_from(there).unwrap_or(usize::MAX).min(out.len());
         if let Some((from_file, after)) = out.split_at_mut_checked(there) {
-            self.file.seek(SeekFrom::Start(offset))?;
-            self.file.read_exact(from_file)?;
+            self.file.read(offset, from_file)?;
             after.fill(0);
         }
         Ok(())
@@ -152,6 +148,7 @@ impl StorageBackend for Overlay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::disk::{Disk as _, FileSystem};
 
     #[test]
     fn what_is_written_is_read_and_the_file_stays_as_it_was() {
@@ -159,7 +156,7 @@ mod tests {
         let path = folder.path().join("f");
         let original: Vec<u8> = (0..10_000).map(|i| (i % 251) as u8).collect();
         std::fs::write(&path, &original).unwrap();
-        let overlay = Overlay::open(&path).unwrap();
+        let overlay = Overlay::over(FileSystem.look_at(&path).unwrap()).unwrap();
         let mut expected = original.clone();
         for (offset, n) in [(0, 10), (4_090, 20), (8_000, 2_000), (9_990, 10)] {
             overlay.write(offset as u64, &vec![0xee; n]).unwrap();

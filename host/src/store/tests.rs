@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use redb::TableDefinition;
 
-use super::*;
+use super::{lock::LOCK_FILE, *};
 use crate::{
     clock::{ManualClock, UnixNanos},
     rule_id::RuleId,
@@ -44,11 +44,19 @@ impl TempStore {
             clock: self.clock.clone(),
         };
         fs::create_dir(copy.path()).unwrap();
-        for name in names(&self.path()).unwrap() {
+        for name in names_in(&self.path()) {
             fs::copy(self.path().join(&name), copy.path().join(&name)).unwrap();
         }
         copy
     }
+}
+
+fn names_in(dir: &Path) -> Vec<String> {
+    names(&file_system(), dir).unwrap()
+}
+
+pub(super) fn file_system() -> Arc<dyn Disk> {
+    Arc::new(FileSystem)
 }
 
 pub(super) fn tenant(name: &str) -> TenantId {
@@ -142,7 +150,7 @@ fn a_directory_of_something_else_is_left_alone() {
     fs::write(temp.path().join("thesis.tex"), "x").unwrap();
     let error = temp.try_open().unwrap_err();
     assert!(error.to_string().contains("it has `thesis.tex`"), "{error}");
-    assert_eq!(names(&temp.path()).unwrap(), ["thesis.tex"]);
+    assert_eq!(names_in(&temp.path()), ["thesis.tex"]);
 }
 
 #[test]
@@ -181,7 +189,7 @@ fn a_store_whose_making_was_cut_short_is_made_anew() {
     .unwrap();
     drop(temp.open());
     assert_eq!(
-        names(&temp.path()).unwrap(),
+        names_in(&temp.path()),
         [LOCK_FILE, CATALOG_FILE, INBOX_FILE]
     );
 }

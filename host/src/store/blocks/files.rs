@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -14,11 +13,9 @@ use crate::{
     clock::UnixNanos,
     store::{
         error::StoreError,
-        file::{DbFile, Fault, FileKind, open_if_there, sync_dir},
-        limits::{
-            BLOCKS_CACHE_BYTES, BLOCKS_COMMIT_BYTES_MAX, BLOCKS_FILE_AGE_MAX,
-            BLOCKS_FILE_BYTES_MAX, NUMBER_MAX,
-        },
+        file::{DbFile, Fault, FileKind, open_if_there},
+        ground::Ground,
+        limits::{BLOCKS_COMMIT_BYTES_MAX, BLOCKS_FILE_AGE_MAX, BLOCKS_FILE_BYTES_MAX, NUMBER_MAX},
     },
 };
 
@@ -32,6 +29,7 @@ const NEXT_SEQ: &str = "next_seq";
 /// The files of blocks of a store.
 #[derive(Debug)]
 pub(in crate::store) struct BlockFiles {
+    ground: Ground,
     dir: PathBuf,
     state: Mutex<State>,
 }
@@ -55,6 +53,7 @@ impl BlockFiles {
     /// Opens the newest file and drops from it what was never listed: what has a sequence number above the last of the
     /// list, unless that is in doubt (`last_listed` is none then). `listed` has the files that hold listed blocks.
     pub(in crate::store) fn open(
+        ground: &Ground,
         dir: &Path,
         numbers: &[u32],
         listed: &BTreeMap<u32, u64>,
@@ -74,7 +73,7 @@ impl BlockFiles {
         };
         if state.last_number > 0 {
             let path = path_of(dir, state.last_number);
-            let file = DbFile::open(&path, FileKind::Blocks, BLOCKS_CACHE_BYTES)?;
+            let file = DbFile::open(ground, &path, FileKind::Blocks)?;
             let (made_at, next_seq) = file.read(|txn| {
                 let notes = open_if_there(txn, NOTES)?;
                 let note = |key| -> Result<u64, Fault> {
@@ -105,6 +104,7 @@ impl BlockFiles {
             });
         }
         Ok(Self {
+            ground: ground.clone(),
             dir: dir.to_owned(),
             state: Mutex::new(state),
         })
@@ -119,10 +119,14 @@ impl BlockFiles {
             return Ok(Arc::clone(&current.file));
         }
         if let Some(file) = state.open.get(&number) {
-            return Ok(Arc::clone(file));
+            if !file.is_unreadable() {
+                return Ok(Arc::clone(file));
+            }
+            state.open.remove(&number);
         }
         let path = path_of(&self.dir, number);
-        let file = Arc::new(DbFile::open(&path, FileKind::Blocks, BLOCKS_CACHE_BYTES)?);
+        let file = DbFile::open(&self.ground, &path, FileKind::Blocks)?;
+        let file = Arc::new(file);
         state.open.insert(number, Arc::clone(&file));
         Ok(file)
     }
@@ -143,7 +147,7 @@ impl BlockFiles {
                 }
                 let number = state.last_number + 1;
                 let path = path_of(&self.dir, number);
-                let file = DbFile::create(&path, FileKind::Blocks, BLOCKS_CACHE_BYTES)?;
+                let file = DbFile::create(&self.ground, &path, FileKind::Blocks)?;
                 file.write(|txn| {
                     txn.open_table(NOTES)?.insert(MADE_AT, now.0)?;
                     Ok(())
@@ -168,14 +172,16 @@ impl BlockFiles {
         state.open.remove(&number);
         let path = path_of(&self.dir, number);
         let name = path.display().to_string();
-        fs::remove_file(&path).map_err(|e| StoreError::io(&name, "remove", e))?;
-        sync_dir(&self.dir).map_err(|e| StoreError::io(&name, "remove", e))
+        let removed = self.ground.disk().remove(&path);
+        removed
+            .and_then(|()| self.ground.disk().sync_dir(&self.dir))
+            .map_err(|e| StoreError::io(&name, "remove", e))
     }
 
     /// Returns the numbers of all files that are there.
     pub(in crate::store) fn numbers(&self) -> Vec<u32> {
         let last = self.state().last_number;
-        let is_there = |number: &u32| path_of(&self.dir, *number).exists();
+        let is_there = |number: &u32| self.ground.disk().has(&path_of(&self.dir, *number));
         (1..=last).filter(is_there).collect()
     }
 

@@ -22,7 +22,11 @@ use crate::{
     replay::{ReplayOptions, Replaying, replay},
     rules::Registry,
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
-    store::{Store, limits::FINDINGS_MAX, tests::TempStore},
+    store::{
+        Store,
+        limits::FINDINGS_MAX,
+        tests::{TempStore, file_system},
+    },
     tenant::TenantId,
 };
 
@@ -179,6 +183,7 @@ impl Bench {
     fn in_use(&self, file: &str) -> Vec<usize> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");
+        let disk = file_system();
         let pages = self.files[file].chunks(WINDOW_BYTES).enumerate();
         let mut in_use = Vec::new();
         for (number, page) in pages.skip(PAGE_BYTES / WINDOW_BYTES) {
@@ -189,7 +194,7 @@ impl Bench {
             let mut bytes = self.files[file].clone();
             bytes[number * WINDOW_BYTES + first] ^= 1;
             fs::write(&path, bytes).unwrap();
-            if DbFile::check_pages(&path).is_err() {
+            if DbFile::check_pages(&disk, &path).is_err() {
                 let there = (0..page.len()).filter(there);
                 in_use.extend(there.map(|at| number * WINDOW_BYTES + at));
             }

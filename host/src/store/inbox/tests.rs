@@ -4,9 +4,13 @@ use super::*;
 use crate::{
     clock::UnixNanos,
     store::{
+        disk::{
+            Disk,
+            crash::{CrashDisk, Fault, Op},
+        },
         file::FileKind,
-        limits::INBOX_CACHE_BYTES,
-        tests::{TempStore, tenant},
+        ground::Ground,
+        tests::{TempStore, file_system, tenant},
     },
 };
 
@@ -122,9 +126,9 @@ fn a_damaged_piece_hides_only_its_frames_and_is_named() {
         .collect();
     drop(store);
     let file = DbFile::open(
+        &Ground::new(&file_system()),
         &temp.path().join("inbox.redb"),
         FileKind::Inbox,
-        INBOX_CACHE_BYTES,
     )
     .unwrap();
     file.write(|txn| {
@@ -149,90 +153,30 @@ fn a_damaged_piece_hides_only_its_frames_and_is_named() {
 
 #[test]
 fn after_a_failed_write_nothing_is_acknowledged_any_more() {
-    let disk = failing::Disk::default();
-    let file = DbFile::with_backend(disk.clone());
-    let inbox = Inbox::start(file).unwrap();
-    submit(&inbox, &[frame("a", 10)]);
-    disk.fail_from_now_on();
-    let syncs = disk.syncs();
-    let (tx, rx) = mpsc::channel();
-    let done: Done = Box::new(move |outcome| tx.send(outcome).unwrap());
-    inbox.submit(frame("a", 20), done).unwrap();
-    let error = rx.recv().unwrap().unwrap_err();
-    assert!(matches!(error, StoreError::Io { .. }), "{error}");
-    assert!(disk.syncs() <= syncs + 1, "fsync is not retried");
-    disk.mend();
-    let syncs = disk.syncs();
-    let refused = inbox.submit(frame("a", 30), Box::new(drop)).unwrap_err();
-    assert!(
-        matches!(&refused, InboxRefused::Stopped { why } if why.contains("disk is gone")),
-        "{refused}"
-    );
-    assert_eq!(disk.syncs(), syncs);
-}
-
-/// A disk in memory that can be made to fail.
-mod failing {
-    use std::{
-        io,
-        sync::{
-            Arc,
-            atomic::{AtomicBool, AtomicU64, Ordering},
-        },
-    };
-
-    use redb::{StorageBackend, backends::InMemoryBackend};
-
-    #[derive(Clone, Debug, Default)]
-    pub(super) struct Disk {
-        inner: Arc<InMemoryBackend>,
-        fails: Arc<AtomicBool>,
-        syncs: Arc<AtomicU64>,
-    }
-
-    impl Disk {
-        pub(super) fn fail_from_now_on(&self) {
-            self.fails.store(true, Ordering::SeqCst);
-        }
-
-        pub(super) fn mend(&self) {
-            self.fails.store(false, Ordering::SeqCst);
-        }
-
-        pub(super) fn syncs(&self) -> u64 {
-            self.syncs.load(Ordering::SeqCst)
-        }
-
-        fn works(&self) -> io::Result<()> {
-            if self.fails.load(Ordering::SeqCst) {
-                return Err(io::Error::other("the disk is gone"));
-            }
-            Ok(())
-        }
-    }
-
-    impl StorageBackend for Disk {
-        fn len(&self) -> io::Result<u64> {
-            self.inner.len()
-        }
-
-        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-            self.inner.read(offset, out)
-        }
-
-        fn set_len(&self, len: u64) -> io::Result<()> {
-            self.inner.set_len(len)
-        }
-
-        fn sync_data(&self) -> io::Result<()> {
-            self.syncs.fetch_add(1, Ordering::SeqCst);
-            self.works()
-        }
-
-        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-            self.works()?;
-            self.inner.write(offset, data)
-        }
+    for op in [Op::Write, Op::Sync] {
+        let crash = CrashDisk::new(1);
+        let disk: Arc<dyn Disk> = Arc::new(crash.clone());
+        let path = "data/inbox.redb".as_ref();
+        let file = DbFile::create(&Ground::new(&disk), path, FileKind::Inbox).unwrap();
+        let inbox = Inbox::start(file).unwrap();
+        submit(&inbox, &[frame("a", 10)]);
+        crash.plan(Fault::Lasting(op), 0);
+        let syncs = crash.n_tried(Op::Sync);
+        let (tx, rx) = mpsc::channel();
+        let done: Done = Box::new(move |outcome| tx.send(outcome).unwrap());
+        inbox.submit(frame("a", 20), done).unwrap();
+        let error = rx.recv().unwrap().unwrap_err();
+        assert!(matches!(error, StoreError::Io { .. }), "{error}");
+        let syncs = crash.n_tried(Op::Sync) - syncs;
+        assert!(syncs <= 1, "fsync is not retried");
+        crash.mend();
+        let tried = Op::ALL.map(|op| crash.n_tried(op));
+        let refused = inbox.submit(frame("a", 30), Box::new(drop)).unwrap_err();
+        assert!(
+            matches!(&refused, InboxRefused::Stopped { why } if why.contains("os error 5")),
+            "{refused}"
+        );
+        assert_eq!(Op::ALL.map(|op| crash.n_tried(op)), tried);
     }
 }
 

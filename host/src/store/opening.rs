@@ -1,0 +1,79 @@
+//! The steps of opening a store that come before anything is read of it.
+
+use std::{path::Path, sync::Arc};
+
+use super::{
+    CATALOG_FILE, INBOX_FILE, blocks_file,
+    disk::Disk,
+    error::StoreError,
+    file::{DbFile, FileKind},
+    ground::Ground,
+    is_temporary,
+    lock::LOCK_FILE,
+    names,
+};
+
+/// Opens the inbox and the catalog; makes them where they are not. The catalog is made last: once it is there, so is
+/// everything else.
+pub(super) fn small_files(
+    ground: &Ground,
+    inbox: &Path,
+    catalog: &Path,
+) -> Result<(DbFile, DbFile), StoreError> {
+    let has = |path| ground.disk().has(path);
+    if has(catalog) {
+        let catalog = DbFile::open(ground, catalog, FileKind::Catalog)?;
+        return Ok((DbFile::open(ground, inbox, FileKind::Inbox)?, catalog));
+    }
+    let inbox = if has(inbox) {
+        DbFile::open(ground, inbox, FileKind::Inbox)?
+    } else {
+        DbFile::create(ground, inbox, FileKind::Inbox)?
+    };
+    Ok((inbox, DbFile::create(ground, catalog, FileKind::Catalog)?))
+}
+
+/// Reads the small files whole, so that an index page which leads astray does not do so unnoticed: values have checksums of
+/// ours, and what is between them has only those of the database, which it does not look at by itself.
+pub(super) fn damaged_pages(disk: &Arc<dyn Disk>, paths: &[&Path]) -> Vec<StoreError> {
+    let there = paths.iter().filter(|path| disk.has(path));
+    there
+        .filter_map(|path| DbFile::check_pages(disk, path).err())
+        .collect()
+}
+
+/// A mistyped directory is not to be written to.
+pub(super) fn refuse_what_is_no_store(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), StoreError> {
+    if disk.has(&dir.join(CATALOG_FILE)) {
+        return Ok(());
+    }
+    for name in names(disk, dir)? {
+        if blocks_file(&name).is_some() {
+            return Err(StoreError::Missing {
+                file: dir.join(CATALOG_FILE).display().to_string(),
+            });
+        }
+        // Every new file system has a `lost+found`.
+        let known = [LOCK_FILE, INBOX_FILE, "lost+found"].contains(&name.as_str());
+        if !known && !is_temporary(&name) {
+            return Err(StoreError::NotAStore {
+                dir: dir.to_owned(),
+                found: name,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Removes files that a crash left half made.
+pub(super) fn remove_temporary(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), StoreError> {
+    for name in names(disk, dir)?
+        .into_iter()
+        .filter(|name| is_temporary(name))
+    {
+        let path = dir.join(&name);
+        disk.remove(&path)
+            .map_err(|e| StoreError::io(&path.display().to_string(), "remove", e))?;
+    }
+    Ok(())
+}
