@@ -38,13 +38,14 @@ mod verdicts;
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use tokio::sync::watch;
 
 use crate::{
     assemble::{Arrival, AssembleOptions, Assembler},
@@ -104,7 +105,8 @@ struct Shared {
     forgetting: Mutex<()>,
     to_assembly: Mutex<Option<Sender<Message>>>,
     stopping: Arc<AtomicBool>,
-    failed: OnceLock<String>,
+    /// Why the pipeline stopped, where that is not the store's failure.
+    failed: watch::Sender<Option<String>>,
 }
 
 /// What the assembly thread hears.
@@ -124,7 +126,7 @@ enum Message {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
-            .field("failed", &self.failed)
+            .field("failed", &self.failed())
             .finish_non_exhaustive()
     }
 }
@@ -267,8 +269,18 @@ impl Live {
     }
 
     /// Returns why spans are refused; `None` where they are not.
-    pub fn failed(&self) -> Option<&str> {
-        self.shared.failed.get().map(String::as_str)
+    pub fn failed(&self) -> Option<String> {
+        self.shared.failed()
+    }
+
+    /// Waits until [`Self::failed`] says why. Only what opens the store again, and starts anew, helps then.
+    pub async fn until_failed(&self) {
+        let (mut store, mut own) = (self.shared.store.failed(), self.shared.failed.subscribe());
+        // Neither ends before this: what is waited for is borrowed from here.
+        tokio::select! {
+            _ = store.wait_for(Option::is_some) => {}
+            _ = own.wait_for(Option::is_some) => {}
+        }
     }
 
     /// Stops: what is listed is judged up to the block at hand, what is open stays in the inbox for the next start.
@@ -300,7 +312,7 @@ impl Drop for Watch {
             let name = thread::current().name().unwrap_or("unnamed").to_owned();
             tracing::error!(thread = name, "a thread of the pipeline panicked");
             let why = format!("the thread `{name}` panicked");
-            let _first = self.0.failed.set(why);
+            self.0.set_failed(why);
         }
     }
 }
@@ -326,7 +338,7 @@ impl Shared {
             forgetting: Mutex::default(),
             to_assembly: Mutex::new(Some(to_assembly)),
             stopping: Arc::default(),
-            failed: OnceLock::new(),
+            failed: watch::Sender::new(None),
         };
         (Arc::new(shared), from_inbox)
     }
@@ -357,8 +369,23 @@ impl Shared {
     }
 
     fn fail(&self, error: &dyn std::error::Error) {
-        tracing::error!(error = %Chain(error), "the pipeline stopped: spans are refused until a restart");
-        let _first = self.failed.set(error.to_string());
+        tracing::error!(error = %Chain(error), "the pipeline stopped: spans are refused until it is started again");
+        self.set_failed(Chain(error).to_string());
+    }
+
+    fn set_failed(&self, why: String) {
+        // The first failure is the one to tell of.
+        self.failed.send_if_modified(|failed| {
+            let is_first = failed.is_none();
+            failed.get_or_insert(why);
+            is_first
+        });
+    }
+
+    /// Returns why spans are refused; `None` where they are not.
+    fn failed(&self) -> Option<String> {
+        let own = self.failed.borrow().clone();
+        own.or_else(|| Some(Chain(self.store.failed().borrow().as_ref()?).to_string()))
     }
 }
 

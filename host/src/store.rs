@@ -52,6 +52,8 @@ use std::{
 
 use tokio::sync::watch;
 
+#[cfg(test)]
+pub(crate) use self::doctor::examine_on;
 use self::{
     blocks::BlockFiles,
     disk::{Disk, FileSystem},

@@ -15,6 +15,9 @@ use crate::{
     trace::SentSpan,
 };
 
+/// What clients are told of a store that failed; why, and of which file, is for the log and for operators.
+const NOTHING_STORED: &str = "nothing can be stored at the moment";
+
 /// Where ingest hands spans to.
 #[derive(Clone, Debug)]
 pub struct LiveSink(Arc<Shared>);
@@ -77,8 +80,8 @@ impl LiveSink {
         records: Vec<SentSpan>,
     ) -> Result<oneshot::Receiver<Result<(), Refused>>, Refused> {
         let shared = &self.0;
-        if let Some(why) = shared.failed.get() {
-            return Err(stopped(why));
+        if shared.failed().is_some() {
+            return Err(stopped(NOTHING_STORED));
         }
         if shared.stopping.load(Ordering::Acquire) {
             return Err(stopped("it is shutting down"));
@@ -174,7 +177,7 @@ impl LiveSink {
                     Err(error) => {
                         shared.pending.forget(load);
                         shared.fail(&error);
-                        Err(stopped(&error.to_string()))
+                        Err(stopped(NOTHING_STORED))
                     }
                 };
                 // Whoever hears the answer may close the store and open it again.
@@ -191,7 +194,7 @@ impl LiveSink {
                 shared.pending.forget(load);
                 match refused {
                     InboxRefused::Full => full("the inbox is full"),
-                    InboxRefused::Stopped { why } => stopped(&why),
+                    InboxRefused::Stopped { why: _ } => stopped(NOTHING_STORED),
                 }
             })?;
         Ok(answered)

@@ -89,11 +89,20 @@ pub trait Attending {
 /// [`StoreError::InUse`], and where the directory itself cannot be read. What is wrong with files is a finding.
 pub fn examine(dir: &Path, attending: &mut dyn Attending) -> Result<Examination, StoreError> {
     let disk: Arc<dyn Disk> = Arc::new(FileSystem);
-    let names = names(&disk, dir)?;
+    examine_on(&disk, dir, attending)
+}
+
+/// As [`examine`], of files on a disk.
+pub(crate) fn examine_on(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+    attending: &mut dyn Attending,
+) -> Result<Examination, StoreError> {
+    let names = names(disk, dir)?;
     let _lock = DirLock::take(dir)?;
     let mut examining = Examining {
         dir,
-        disk,
+        disk: Arc::clone(disk),
         examination: Examination::default(),
         attending,
         done_bytes: 0,

@@ -108,7 +108,7 @@ impl Host for ServerHost {
     }
 
     fn ready(&self) -> Result<(), String> {
-        self.live.failed().map_or(Ok(()), |why| Err(why.to_owned()))
+        self.live.failed().map_or(Ok(()), Err)
     }
 
     fn metrics(&self, of: Option<&TenantId>) -> String {
