@@ -74,6 +74,7 @@ pub use self::{
     inbox::{Done, Frame, FrameId, Inbox, InboxRefused},
     index::ListedBlock,
     judged::Judgement,
+    opening::Found,
     quarantines::Quarantine,
     retention::Retired,
     rules::{
@@ -103,6 +104,7 @@ struct Inner {
     index: Index,
     directory: tenants::SharedDirectory,
     damaged: Vec<StoreError>,
+    found: Found,
     /// Entries of blocks that were merged, whose chunks are still in their file.
     retired: Mutex<Vec<compact::RetiredBlock>>,
     /// The blocks that retention took last.
@@ -119,7 +121,16 @@ struct Inner {
     removal_lock: Mutex<()>,
     signal_changes: watch::Sender<u64>,
     // Given up last.
-    _lock: DirLock,
+    lock: DirLock,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A file that failed is not closed, but left to the next who opens it.
+        if self.ground.failed().borrow().is_none() {
+            self.lock.close();
+        }
+    }
 }
 
 impl Inner {
@@ -170,8 +181,8 @@ impl Store {
         let name = dir.display().to_string();
         fs::create_dir_all(dir).map_err(|e| StoreError::io(&name, "make", e))?;
         refuse_what_is_no_store(disk, dir)?;
-        let lock = DirLock::take(dir)?;
-        remove_temporary(disk, dir)?;
+        let mut lock = DirLock::take(dir)?;
+        let half_made = remove_temporary(disk, dir)?;
         let catalog_path = dir.join(CATALOG_FILE);
         let inbox_path = dir.join(INBOX_FILE);
         let mut damaged = damaged_pages(disk, &[&catalog_path, &inbox_path]);
@@ -202,6 +213,12 @@ impl Store {
         if damaged.is_empty() {
             compact::drop_retired(&catalog, &block_files)?;
         }
+        let found = Found {
+            left_open: lock.was_left_open(),
+            half_made,
+            repaired: ground.repaired(),
+        };
+        lock.open();
         let store = Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
@@ -213,6 +230,7 @@ impl Store {
                 index: list.index,
                 directory,
                 damaged,
+                found,
                 retired: Mutex::default(),
                 gone: Mutex::default(),
                 blocks_lock: Mutex::new(()),
@@ -220,7 +238,7 @@ impl Store {
                 tenants_lock: Mutex::new(()),
                 removal_lock: Mutex::new(()),
                 signal_changes: watch::Sender::new(last_change),
-                _lock: lock,
+                lock,
             }),
         };
         if store.inner.damaged.is_empty() {
@@ -243,6 +261,11 @@ impl Store {
     /// of the list of blocks, which are passed over.
     pub fn damaged(&self) -> &[StoreError] {
         &self.inner.damaged
+    }
+
+    /// Returns how the store was found when it was opened.
+    pub fn found(&self) -> &Found {
+        &self.inner.found
     }
 
     /// Returns why the store has to be opened again, as soon as it has: an operation on one of its files failed. Nothing is
@@ -285,4 +308,4 @@ fn names(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Vec<String>, StoreError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

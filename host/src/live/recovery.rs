@@ -9,7 +9,7 @@ use super::{Chain, LiveError, Sealer, Shared};
 use crate::{
     assemble::Arrival,
     ingest,
-    store::{Frame, FrameId},
+    store::{Found, Frame, FrameId},
 };
 
 /// Which part of what is open is sealed when there is no room.
@@ -53,10 +53,39 @@ impl Shared {
             self.assembler()
                 .readmit(&frame.tenant, records, arrival, |_| 0);
         }
-        if n_frames > 0 {
-            tracing::info!(requests = n_frames, spans = n_spans, "read from the inbox");
-        }
+        self.tell_what_was_found(n_frames, n_spans);
         Ok(())
+    }
+
+    /// Says how the store was left, and what of it is taken up again.
+    fn tell_what_was_found(&self, requests: u64, spans: u64) {
+        let Found {
+            left_open,
+            half_made,
+            repaired,
+        } = self.store.found();
+        let traces = self.assembler().stats().open_traces;
+        let unjudged_blocks = self.store.n_unjudged();
+        if *left_open {
+            tracing::warn!(
+                requests,
+                spans,
+                traces,
+                unjudged_blocks,
+                ?half_made,
+                ?repaired,
+                "the store was not closed by its last process: what was acknowledged is taken up again"
+            );
+        } else {
+            tracing::info!(
+                requests,
+                spans,
+                traces,
+                unjudged_blocks,
+                ?repaired,
+                "the store is open, as it was closed"
+            );
+        }
     }
 
     fn make_room(&self, sealer: &Sealer, frame: &Frame, n_spans: usize) -> Result<(), LiveError> {

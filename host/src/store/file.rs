@@ -143,6 +143,9 @@ impl DbFile {
         refuse_missing(disk, path)?;
         let mut builder = Database::builder();
         builder.set_cache_size(kind.cache_bytes());
+        let (of_callback, name) = (ground.clone(), path.display().to_string());
+        // Not called where the last commit has what a quick repair needs, as all of ours have.
+        builder.set_repair_callback(move |_| of_callback.note_repaired(&name));
         let file = Self::over(ground, path, kind, || disk.database(&builder, path, false))?;
         file.check_kind()?;
         Ok(file)

@@ -4,7 +4,7 @@
 //! then differ from what is on the disk, and one file from the others: whoever has the store open is to close it, and
 //! open it again.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -15,6 +15,7 @@ use super::{disk::Disk, error::StoreError};
 pub(super) struct Ground {
     disk: Arc<dyn Disk>,
     failed: watch::Sender<Option<StoreError>>,
+    repaired: Arc<Mutex<Vec<String>>>,
 }
 
 impl Ground {
@@ -22,6 +23,7 @@ impl Ground {
         Self {
             disk: Arc::clone(disk),
             failed: watch::Sender::new(None),
+            repaired: Arc::default(),
         }
     }
 
@@ -41,5 +43,19 @@ impl Ground {
     /// Returns the first failure, and hears of it.
     pub(super) fn failed(&self) -> watch::Receiver<Option<StoreError>> {
         self.failed.subscribe()
+    }
+
+    /// Notes that a file had to be read whole, to be repaired.
+    pub(super) fn note_repaired(&self, file: &str) {
+        let mut repaired = self.repaired.lock().unwrap_or_else(PoisonError::into_inner);
+        if !repaired.iter().any(|other| other == file) {
+            repaired.push(file.to_owned());
+        }
+    }
+
+    /// Returns the files that had to be repaired.
+    pub(super) fn repaired(&self) -> Vec<String> {
+        let repaired = self.repaired.lock().unwrap_or_else(PoisonError::into_inner);
+        repaired.clone()
     }
 }

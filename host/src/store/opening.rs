@@ -13,6 +13,17 @@ use super::{
     names,
 };
 
+/// How a store was found when it was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Whether who had it last did not close it: the process was killed, the machine lost power, or the disk failed.
+    pub left_open: bool,
+    /// Files that were being made then, and hold nothing: they were removed.
+    pub half_made: Vec<String>,
+    /// Files that had to be read whole to be repaired. None, where this program wrote them.
+    pub repaired: Vec<String>,
+}
+
 /// Opens the inbox and the catalog; makes them where they are not. The catalog is made last: once it is there, so is
 /// everything else.
 pub(super) fn small_files(
@@ -65,15 +76,17 @@ pub(super) fn refuse_what_is_no_store(disk: &Arc<dyn Disk>, dir: &Path) -> Resul
     Ok(())
 }
 
-/// Removes files that a crash left half made.
-pub(super) fn remove_temporary(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), StoreError> {
-    for name in names(disk, dir)?
-        .into_iter()
-        .filter(|name| is_temporary(name))
-    {
-        let path = dir.join(&name);
+/// Removes files that a crash left half made, and returns their names.
+pub(super) fn remove_temporary(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+) -> Result<Vec<String>, StoreError> {
+    let mut names = names(disk, dir)?;
+    names.retain(|name| is_temporary(name));
+    for name in &names {
+        let path = dir.join(name);
         disk.remove(&path)
             .map_err(|e| StoreError::io(&path.display().to_string(), "remove", e))?;
     }
-    Ok(())
+    Ok(names)
 }

@@ -87,6 +87,39 @@ fn what_a_killed_process_leaves_opens() {
     temp.killed().open();
 }
 
+#[test]
+fn the_next_to_open_a_store_knows_whether_it_was_closed() {
+    let temp = TempStore::new();
+    assert_eq!(*temp.open().found(), Found::default(), "it was made");
+    let store = temp.open();
+    assert_eq!(*store.found(), Found::default(), "it was closed");
+    let killed = temp.killed();
+    fs::write(killed.path().join("blocks-1.redb.new"), "half").unwrap();
+    // Whoever only looks at it leaves it as it is.
+    let counts = examine(&killed.path(), &mut Nobody).unwrap().counts;
+    assert_eq!(counts.blocks, 0);
+    let expected = Found {
+        left_open: true,
+        half_made: vec!["blocks-1.redb.new".to_owned()],
+        repaired: Vec::new(),
+    };
+    assert_eq!(*killed.open().found(), expected);
+    assert_eq!(*killed.open().found(), Found::default());
+    drop(store);
+    assert_eq!(*temp.open().found(), Found::default());
+}
+
+/// Who examines looks at what came of it alone.
+pub(crate) struct Nobody;
+
+impl Attending for Nobody {
+    fn progress(&mut self, _done: u64, _total: u64) {}
+
+    fn pack(&mut self, _digest: crate::rule_id::Digest, _pack: &[u8]) -> Option<String> {
+        None
+    }
+}
+
 /// Writes what a file says its format is.
 fn set_format(path: &Path, format: u64) {
     let db = redb::Database::open(path).unwrap();

@@ -3,17 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::{
-    rule_id::Digest,
-    store::{
-        Attending,
-        disk::{
-            Disk,
-            crash::{CrashDisk, End},
-        },
-        examine_on,
-    },
-};
+use crate::store::{disk::crash::End, examine_on, tests::Nobody};
 
 /// How often a process is started on a disk that fails before somebody mends it.
 const STARTS_MAX: u64 = 6;
@@ -145,17 +135,6 @@ impl Machine {
             Err(refused) => panic!("{refused}"),
         }
         accepted.is_ok()
-    }
-}
-
-/// Who examines looks at what came of it alone.
-struct Nobody;
-
-impl Attending for Nobody {
-    fn progress(&mut self, _done: u64, _total: u64) {}
-
-    fn pack(&mut self, _digest: Digest, _pack: &[u8]) -> Option<String> {
-        None
     }
 }
 
