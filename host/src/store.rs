@@ -39,6 +39,7 @@ mod opening;
 mod overlay;
 mod quarantines;
 mod retention;
+mod room;
 mod rules;
 mod signals;
 mod tenants;
@@ -77,6 +78,7 @@ pub use self::{
     opening::Found,
     quarantines::Quarantine,
     retention::Retired,
+    room::Room,
     rules::{
         NewVersion, Provenance, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord,
     },

@@ -96,7 +96,8 @@ pub(super) fn compact_until_stopped(
 }
 
 fn compact(shared: &Shared, merging: &Merging, which: Which) {
-    while !shared.is_stopping() {
+    // It gives room back later, and takes it now.
+    while !shared.is_stopping() && shared.store.lacks_room().is_none() {
         match compact_once(&shared.store, merging, which) {
             Ok(0) => return,
             Ok(n_blocks) => tracing::debug!(blocks = n_blocks, ?which, "merged blocks"),

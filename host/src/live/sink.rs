@@ -18,6 +18,8 @@ use crate::{
 /// What clients are told of a store that failed; why, and of which file, is for the log and for operators.
 const NOTHING_STORED: &str = "nothing can be stored at the moment";
 
+const DISK_FULL: &str = "the disk is nearly full";
+
 /// Where ingest hands spans to.
 #[derive(Clone, Debug)]
 pub struct LiveSink(Arc<Shared>);
@@ -82,6 +84,9 @@ impl LiveSink {
         let shared = &self.0;
         if shared.failed().is_some() {
             return Err(stopped(NOTHING_STORED));
+        }
+        if !shared.has_room() {
+            return Err(stopped(DISK_FULL));
         }
         if shared.stopping.load(Ordering::Acquire) {
             return Err(stopped("it is shutting down"));

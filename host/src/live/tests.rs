@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message as _;
 
+mod disk;
 mod failures;
 pub(crate) mod format;
 mod lanes;
@@ -27,7 +28,10 @@ use crate::{
     rules::{NewPack, PublishOptions, RulesError},
     sandbox::{PackCompiler, SandboxLimits},
     signal::{Signal, SignalStatus},
-    store::SignalFilter,
+    store::{
+        SignalFilter,
+        disk::{Disk, crash::CrashDisk},
+    },
     verdict::Verdict,
 };
 
@@ -50,8 +54,20 @@ impl Fixture {
 
     fn open_with(folder: &Path, options: LiveOptions) -> Self {
         let clock = ManualClock::new(UnixNanos(1_772_366_400_000_000_000));
+        let store = Store::open(folder, Arc::new(clock.clone())).unwrap();
+        Self::over(store, clock, options)
+    }
+
+    /// As [`Self::open`], with the files on a disk that can be made to fail.
+    fn open_on(disk: &CrashDisk, folder: &Path) -> Self {
+        let clock = ManualClock::new(UnixNanos(1_772_366_400_000_000_000));
+        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+        let store = Store::open_on(&disk, folder, Arc::new(clock.clone())).unwrap();
+        Self::over(store, clock, LiveOptions::default())
+    }
+
+    fn over(store: Store, clock: ManualClock, options: LiveOptions) -> Self {
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let store = Store::open(folder, Arc::clone(&shared)).unwrap();
         let sandbox =
             Arc::new(Sandbox::new(PackCompiler::InProcess, SandboxLimits::default()).unwrap());
         let registry = Arc::new(Registry::open(store.clone(), Arc::clone(&sandbox)).unwrap());

@@ -12,6 +12,8 @@ use std::{
 
 use redb::{Builder, Database, DatabaseError, StorageBackend, backends::FileBackend};
 
+use super::room::Room;
+
 #[cfg(test)]
 pub(crate) mod crash;
 
@@ -42,6 +44,9 @@ pub(crate) trait Disk: fmt::Debug + Send + Sync {
 
     /// Makes the names in a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Returns how much room there is where a folder lies.
+    fn room(&self, dir: &Path) -> io::Result<Room>;
 
     /// Whether a file is there.
     fn has(&self, path: &Path) -> bool {
@@ -92,6 +97,14 @@ impl Disk for FileSystem {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
+    }
+
+    fn room(&self, dir: &Path) -> io::Result<Room> {
+        let found = rustix::fs::statvfs(dir)?;
+        Ok(Room {
+            free: found.f_bavail.saturating_mul(found.f_frsize),
+            total: found.f_blocks.saturating_mul(found.f_frsize),
+        })
     }
 }
 

@@ -103,6 +103,13 @@ pub(super) const HOLD_BY_BYTES_MAX: usize = 256;
 /// The most findings about a store that are kept; the others are counted. One bad disk can damage every block.
 pub(super) const FINDINGS_MAX: usize = 1_000;
 
+/// What of the disk is kept for what was acknowledged before: to become blocks and verdicts, some times the bytes that may
+/// be open, and to be removed. Spans are refused with less left.
+pub(super) const DISK_RESERVE_BYTES: u64 = 256 << 20;
+
+/// Of a small disk only this part is kept.
+pub(super) const DISK_RESERVE_DIVISOR: u64 = 20;
+
 /// What a file that is only looked at may keep in memory.
 pub(super) const UNCHANGED_CACHE_BYTES: usize = 16 << 20;
 

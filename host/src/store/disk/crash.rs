@@ -25,7 +25,7 @@ use redb::{Builder, Database, DatabaseError, StorageBackend};
 
 use self::content::Content;
 use super::Disk;
-use crate::random::Random;
+use crate::{random::Random, store::room::Room};
 
 /// What is done to a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,11 @@ pub(crate) enum Fault {
     Death,
 }
 
+const MUCH_ROOM: Room = Room {
+    free: 1 << 40,
+    total: 1 << 40,
+};
+
 /// Clones are the same disk.
 #[derive(Clone)]
 pub(crate) struct CrashDisk(Arc<Mutex<State>>);
@@ -75,6 +80,8 @@ struct State {
     fault: Option<(Fault, u64)>,
     /// How many pages may come to be used; any number where it does not say.
     pages_left: Option<u64>,
+    /// How much room the disk says that it has.
+    told_room: Room,
     /// Which process may use the disk: handles of those before it are dead.
     process: u64,
     is_dead: bool,
@@ -92,6 +99,7 @@ impl CrashDisk {
             names_since_sync: vec![BTreeMap::new()],
             fault: None,
             pages_left: None,
+            told_room: MUCH_ROOM,
             process: 0,
             is_dead: false,
             tried: [0; Op::ALL.len()],
@@ -109,10 +117,16 @@ impl CrashDisk {
         self.state().pages_left = Some(pages_left);
     }
 
+    /// Has the disk say that so much of it is left, whatever is.
+    pub(crate) fn tell_free(&self, free: u64) {
+        self.state().told_room.free = free;
+    }
+
     /// Nothing goes wrong any more, and there is room.
     pub(crate) fn mend(&self) {
         let mut state = self.state();
         (state.fault, state.pages_left) = (None, None);
+        state.told_room = MUCH_ROOM;
     }
 
     /// How many operations of a kind were tried.
@@ -280,6 +294,10 @@ impl Disk for CrashDisk {
         state.goes_well(Op::Names)?;
         state.names_since_sync = vec![state.names.clone()];
         Ok(())
+    }
+
+    fn room(&self, _dir: &Path) -> io::Result<Room> {
+        Ok(self.state().told_room)
     }
 }
 
