@@ -48,6 +48,14 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Returns what failed, with its causes, in one line.
+    pub fn why(&self) -> String {
+        match self {
+            Self::Error { error, .. } => format!("{error:#}"),
+            Self::ReaderGone => "nobody reads".to_owned(),
+        }
+    }
+
     /// A rule or an input is wrong.
     pub fn wrong(error: impl Into<anyhow::Error>) -> Self {
         Self::with(Exit::Wrong, error)

@@ -4,38 +4,53 @@ mod config;
 pub mod folders;
 mod follow;
 mod running;
+mod server;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::anyhow;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use super::{
     console::Console,
     exit::{Exit, Failure, Outcome},
     logs, packs,
     source::DenyArgs,
-    target::store_help,
 };
-use crate::{
-    store::{Store, StoreError},
-    time::DurationArg,
-};
+use crate::{store::Store, time::DurationArg};
 
 use config::Config;
 use folders::RulesFolder;
-use follow::{Follower, Following, Looked};
 pub(super) use running::{Running, Settings};
+use server::{Rules, Server};
 
-/// How long clients may take to let go of their connections when the server stops.
-const DRAIN_MAX: Duration = Duration::from_secs(8);
+/// How long clients may take to let go of their connections when the server stops. With what comes after it a server has
+/// ended 10 s after it was told to.
+const DRAIN_MAX: Duration = Duration::from_secs(6);
+
+/// How long clients may take to let go when the store has failed: they are refused anyway.
+const FAILED_DRAIN_MAX: Duration = Duration::from_secs(1);
+
+/// After how long a store that failed is opened again; twice as long each time.
+const REOPEN_AFTER: Duration = Duration::from_secs(1);
+
+/// After how long a store that failed is opened again at most.
+const REOPEN_AFTER_MAX: Duration = Duration::from_secs(30);
+
+/// A store that went well for so long is opened again as if it failed for the first time.
+const WELL_AFTER: Duration = Duration::from_mins(2);
 
 /// Take in OTLP, judge each trace by the published rules, keep both, and answer for them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Prints one line `ready grpc=ADDR http=ADDR api=ADDR` on stdout when it accepts. SIGTERM and Ctrl-C
 end it cleanly; after anything else it picks up where it was, without losing what it acknowledged.
-BETRACE_LOG says what is logged on stderr: error, warn, info (the default), debug.
+When the disk fails or is full it refuses spans, so that clients send again, says so on /readyz, and
+takes them as soon as it can. BETRACE_LOG says what is logged on stderr: error, warn, info (the
+default), debug.
 
 Examples:
   betrace serve --data ./betrace-data
@@ -110,7 +125,9 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
             read,
         });
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // A thread of its own, so that the last traces are sent though nothing is waited for here any more.
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| Failure::usage(anyhow!(error)))?;
@@ -125,47 +142,109 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
     served
 }
 
-/// A folder of rules, and whether they compile.
-struct Rules {
-    of: RulesFolder,
-    read: Result<(), Failure>,
-}
-
 async fn serve(settings: Settings, rules: Vec<Rules>, console: &mut Console) -> Outcome {
     // Heard from the first moment on: a start may take long.
-    let mut terminate =
-        signal(SignalKind::terminate()).map_err(|error| Failure::usage(anyhow!(error)))?;
-    let mut running = Running::start(settings).await.map_err(not_started)?;
-    let mut following = Vec::with_capacity(rules.len());
-    for rules in rules {
-        following.push(running.follow(rules).await?);
-    }
-    let Running {
-        grpc, http, api, ..
-    } = &running;
+    let mut told = Told::listen()?;
+    let folders: Vec<RulesFolder> = rules.iter().map(|rules| rules.of.clone()).collect();
+    let mut server = Server::start(settings.clone(), rules).await?;
+    let [grpc, http, api] = server.addresses();
     console.line(format_args!("ready grpc={grpc} http={http} api={api}"))?;
     console.flush()?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-        error = running.failed() => return Err(Failure::usage(error)),
+    // Ports that were picked stay what they are.
+    let settings = Settings {
+        grpc,
+        http,
+        api,
+        ..settings
+    };
+    let mut pause = Pause::default();
+    loop {
+        let begun = tokio::time::Instant::now();
+        tokio::select! {
+            () = told.heard() => break,
+            failed = server.failed() => failed?,
+        }
+        server.end(FAILED_DRAIN_MAX).await.map_err(Failure::usage)?;
+        let again = || settings.clone();
+        server = tokio::select! {
+            () = told.heard() => return Ok(Exit::Fine),
+            server = start_again(again, &folders, pause.after(begun.elapsed())) => server,
+        };
     }
-    // Nothing is published while the server stops.
-    drop(following);
-    running.stop().await.map_err(Failure::usage)?;
+    server.end(DRAIN_MAX).await.map_err(Failure::usage)?;
     Ok(Exit::Fine)
 }
 
-/// Says what to do about a store that is damaged. One in use is another server's, which the message says.
-fn not_started(error: anyhow::Error) -> Failure {
-    let help = match error.downcast_ref::<StoreError>() {
-        Some(StoreError::InUse { .. }) | None => None,
-        Some(error) => store_help(error),
-    };
-    let failure = Failure::usage(error);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
+/// Opens the store again, which failed, and accepts as before; tries until that goes well.
+async fn start_again(
+    settings: impl Fn() -> Settings,
+    folders: &[RulesFolder],
+    mut pause: Pause,
+) -> Server {
+    loop {
+        tokio::time::sleep(pause.0).await;
+        let rules = folders.iter().cloned().map(Rules::again).collect();
+        match Server::start(settings(), rules).await {
+            Ok(server) => {
+                tracing::info!("the store is open again");
+                return server;
+            }
+            Err(failure) => {
+                pause = pause.longer();
+                let wait_s = pause.0.as_secs();
+                tracing::error!(error = %failure.why(), wait_s, "the store cannot be opened again");
+            }
+        }
+    }
+}
+
+/// How long it is waited before a store that failed is opened again: longer each time, unless it went well for a while.
+#[derive(Clone, Copy, Debug)]
+struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(REOPEN_AFTER)
+    }
+}
+
+impl Pause {
+    /// Returns the pause after a server that went well for so long.
+    fn after(&mut self, went_well: Duration) -> Self {
+        let next = *self;
+        *self = next.longer();
+        if went_well >= WELL_AFTER {
+            *self = Self::default();
+            return *self;
+        }
+        next
+    }
+
+    fn longer(self) -> Self {
+        Self((self.0 * 2).min(REOPEN_AFTER_MAX))
+    }
+}
+
+/// Who may tell a server to end.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Told {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::usage(anyhow!(error)));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn heard(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 
@@ -173,33 +252,4 @@ fn not_started(error: anyhow::Error) -> Failure {
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "expected an IP address and a port, like 127.0.0.1:4317 or [::1]:0".to_owned())
-}
-
-impl Running {
-    /// Publishes the rules of a folder, and follows it from then on. Where they cannot be published the ones that the
-    /// folder had before stay live; where there were none, that is an error.
-    async fn follow(&self, rules: Rules) -> Result<Following, Failure> {
-        let operations = self.operations(rules.of.tenant.clone(), follow::PUBLISHER);
-        let begin = move || -> Result<Following, Failure> {
-            let Rules {
-                of: RulesFolder { tenant: _, folder },
-                read,
-            } = rules;
-            follow::check_tenant(&operations)?;
-            let had_rules = follow::has_published(&operations)?;
-            let mut follower = Follower::new(folder.clone(), operations);
-            let published = read.and_then(|()| follower.publish().map_err(Failure::wrong));
-            let looked = match published {
-                Ok(applied) => Looked::Published(applied),
-                Err(Failure::Error { error, .. }) if had_rules => {
-                    Looked::Refused(format!("{error:#}"))
-                }
-                Err(failure) => return Err(failure),
-            };
-            follow::tell(&folder, &looked);
-            Following::start(follower).map_err(|error| Failure::usage(anyhow!(error)))
-        };
-        let begun = tokio::task::spawn_blocking(begin).await;
-        begun.map_err(|error| Failure::usage(anyhow!(error)))?
-    }
 }

@@ -1,6 +1,6 @@
 //! A server, wired: the one place where all rooms meet.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -108,7 +108,7 @@ impl Host for ServerHost {
     }
 
     fn ready(&self) -> Result<(), String> {
-        self.live.failed().map_or(Ok(()), Err)
+        self.live.refuses().map_or(Ok(()), Err)
     }
 
     fn metrics(&self, of: Option<&TenantId>) -> String {
@@ -176,22 +176,29 @@ impl Running {
         Local::new(self.host.rooms.clone(), tenant, who.to_owned())
     }
 
-    /// Waits until a listener fails, which none does by itself.
-    pub(in crate::cli) async fn failed(&mut self) -> anyhow::Error {
-        match self.servers.join_next().await {
+    /// Waits until the store has failed, or the pipeline: it is to be started anew. A listener that ends is an error;
+    /// none does by itself.
+    pub(in crate::cli) async fn failed(&mut self) -> anyhow::Result<()> {
+        let ended = tokio::select! {
+            () = self.host.live.until_failed() => return Ok(()),
+            ended = self.servers.join_next() => ended,
+        };
+        Err(match ended {
             Some(Err(error)) => anyhow!(error).context("a listener failed"),
             Some(Ok(())) | None => anyhow!("a listener ended"),
-        }
+        })
     }
 
     /// Stops accepting, answers what was asked, and closes the store.
-    pub(in crate::cli) async fn stop(mut self) -> anyhow::Result<()> {
+    pub(in crate::cli) async fn stop(self) -> anyhow::Result<()> {
+        self.stop_within(super::DRAIN_MAX).await
+    }
+
+    /// As [`Self::stop`]; clients have so long to let go of their connections.
+    pub(in crate::cli) async fn stop_within(mut self, drain_max: Duration) -> anyhow::Result<()> {
         self.stop.send_replace(true);
         let drained = async { while self.servers.join_next().await.is_some() {} };
-        if tokio::time::timeout(super::DRAIN_MAX, drained)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(drain_max, drained).await.is_err() {
             tracing::warn!("some clients did not let go of their connections");
             self.servers.shutdown().await;
         }
