@@ -15,6 +15,7 @@
 mod assembly;
 mod compaction;
 mod error;
+mod failure;
 mod faults;
 mod import;
 mod judging;
@@ -60,6 +61,7 @@ use crate::{
 
 use compaction::{Merging, compact_until_stopped};
 pub use error::LiveError;
+use failure::{Chain, Watch};
 pub use import::{ImportStopped, Importer};
 pub use judging::Judging;
 use lanes::Lanes;
@@ -105,6 +107,8 @@ struct Shared {
     forgetting: Mutex<()>,
     to_assembly: Mutex<Option<Sender<Message>>>,
     stopping: Arc<AtomicBool>,
+    /// Whether the last request was refused since there is little room.
+    is_full: AtomicBool,
     /// Why the pipeline stopped, where that is not the store's failure.
     failed: watch::Sender<Option<String>>,
 }
@@ -268,21 +272,6 @@ impl Live {
         }
     }
 
-    /// Returns why spans are refused; `None` where they are not.
-    pub fn failed(&self) -> Option<String> {
-        self.shared.failed()
-    }
-
-    /// Waits until [`Self::failed`] says why. Only what opens the store again, and starts anew, helps then.
-    pub async fn until_failed(&self) {
-        let (mut store, mut own) = (self.shared.store.failed(), self.shared.failed.subscribe());
-        // Neither ends before this: what is waited for is borrowed from here.
-        tokio::select! {
-            _ = store.wait_for(Option::is_some) => {}
-            _ = own.wait_for(Option::is_some) => {}
-        }
-    }
-
     /// Stops: what is listed is judged up to the block at hand, what is open stays in the inbox for the next start.
     pub fn stop(&self) {
         self.shared.stopping.store(true, Ordering::Release);
@@ -300,20 +289,6 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// A thread that ends by a panic stops the pipeline: what it no longer does is not to go unnoticed.
-struct Watch(Arc<Shared>);
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            let name = thread::current().name().unwrap_or("unnamed").to_owned();
-            tracing::error!(thread = name, "a thread of the pipeline panicked");
-            let why = format!("the thread `{name}` panicked");
-            self.0.set_failed(why);
-        }
     }
 }
 
@@ -338,6 +313,7 @@ impl Shared {
             forgetting: Mutex::default(),
             to_assembly: Mutex::new(Some(to_assembly)),
             stopping: Arc::default(),
+            is_full: AtomicBool::new(false),
             failed: watch::Sender::new(None),
         };
         (Arc::new(shared), from_inbox)
@@ -366,40 +342,5 @@ impl Shared {
             // Cannot be full: `pending` admits no more than it holds.
             let _kept_in_the_inbox = sender.try_send(message);
         }
-    }
-
-    fn fail(&self, error: &dyn std::error::Error) {
-        tracing::error!(error = %Chain(error), "the pipeline stopped: spans are refused until it is started again");
-        self.set_failed(Chain(error).to_string());
-    }
-
-    fn set_failed(&self, why: String) {
-        // The first failure is the one to tell of.
-        self.failed.send_if_modified(|failed| {
-            let is_first = failed.is_none();
-            failed.get_or_insert(why);
-            is_first
-        });
-    }
-
-    /// Returns why spans are refused; `None` where they are not.
-    fn failed(&self) -> Option<String> {
-        let own = self.failed.borrow().clone();
-        own.or_else(|| Some(Chain(self.store.failed().borrow().as_ref()?).to_string()))
-    }
-}
-
-/// An error with its causes, in one line.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
     }
 }

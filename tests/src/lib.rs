@@ -2,7 +2,7 @@
 //!
 //! | for | here |
 //! |---|---|
-//! | the binary as its users drive it | `server`, `client` |
+//! | the binary as its users drive it | `server`, `client`, `load` |
 //! | the compiler against its oracle | `generated`, `contract`, `agreement` |
 //! | rules in Rust, built | `guests` |
 //! | fuzzing | `fuzz` |
@@ -31,4 +31,5 @@ pub mod fuzz;
 pub mod generated;
 pub mod guests;
 pub mod registry;
+pub mod load;
 pub mod server;

@@ -64,7 +64,16 @@ impl Server {
     ///
     /// Where it ends without one.
     pub fn start(data: &Path, more: &[&str]) -> Result<Self> {
-        let mut child = Command::new(binary()?)
+        Self::start_by(Command::new(binary()?), data, more)
+    }
+
+    /// As [`Self::start`], by a command that runs the binary with the arguments that it is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn start_by(mut command: Command, data: &Path, more: &[&str]) -> Result<Self> {
+        let mut child = command
             .args([
                 "serve",
                 "--grpc",
@@ -118,6 +127,20 @@ impl Server {
             None => get,
         };
         Ok(get.call()?)
+    }
+
+    /// Returns the number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Errors
+    ///
+    /// Where the system does not say.
+    pub fn is_running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
     }
 
     /// Kills it as a power cut would: it gets no chance to do anything.

@@ -1,5 +1,6 @@
 //! The project's tooling, so that a fresh machine needs nothing but cargo:
-//! `cargo xtask check`, `cargo xtask test`, `cargo xtask guests`, `cargo xtask bench`, `cargo xtask fuzz`.
+//! `cargo xtask check`, `cargo xtask test`, `cargo xtask guests`, `cargo xtask bench`, `cargo xtask fuzz`,
+//! `cargo xtask nightly`.
 
 use std::{
     io::{self, Write},
@@ -11,6 +12,7 @@ mod check;
 mod fuzz;
 mod guests;
 mod registry;
+mod nightly;
 mod steps;
 mod test;
 
@@ -22,7 +24,8 @@ usage: cargo xtask COMMAND
   guests  finds or makes the toolchain for rules in Rust, and builds those that the tests need; `test` begins with it
   bench   runs the benches (arguments after -- go to them); `bench duckdb` compares replays with DuckDB, where python3
           and its package are there
-  fuzz    runs each fuzz target for 60 s, or as many as are given, where cargo-fuzz is installed";
+  fuzz    runs each fuzz target for 60 s, or as many as are given, where cargo-fuzz is installed
+  nightly plays 10000 seeds of the simulation and kills the server 200 times, or as often as is given";
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         "guests" => guests::run(),
         "bench" => bench::run(&rest),
         "fuzz" => fuzz::run(&rest),
+        "nightly" => nightly::run(&rest),
         "" | "help" | "--help" | "-h" => {
             say(USAGE);
             ExitCode::SUCCESS
