@@ -9,8 +9,8 @@
 //! committed it, and its entry goes when every trace that rests on it is in a listed block. A start reads what is left
 //! in the inbox before it accepts anything, and judges what is listed and unjudged.
 //!
-//! A failure to write the store stops the pipeline, and says so: spans are refused from then on, and what was
-//! acknowledged is read again by the next start.
+//! A failure of the store stops the pipeline, and says so: spans are refused from then on, and what was acknowledged is
+//! read again by the next start, which a server makes by itself.
 
 mod assembly;
 mod compaction;

@@ -30,6 +30,6 @@ pub mod fuzz;
 )]
 pub mod generated;
 pub mod guests;
-pub mod registry;
 pub mod load;
+pub mod registry;
 pub mod server;

@@ -11,8 +11,8 @@ mod bench;
 mod check;
 mod fuzz;
 mod guests;
-mod registry;
 mod nightly;
+mod registry;
 mod steps;
 mod test;
 
