@@ -107,6 +107,8 @@ pub trait Host: Send + Sync + fmt::Debug {
     fn tenants(&self, who: String) -> Arc<dyn TenantOperations>;
     /// Whether requests are answered and spans taken in; `Err` says what is not ready.
     fn ready(&self) -> Result<(), String>;
+    /// Whether the server is told to end: what takes long is to end early then.
+    fn is_ending(&self) -> bool;
     /// Returns the metrics in the Prometheus text format: all of them, or those of one tenant. May block.
     fn metrics(&self, of: Option<&TenantId>) -> String;
 }

@@ -29,7 +29,7 @@ use server::{Rules, Server};
 
 /// How long clients may take to let go of their connections when the server stops. With what comes after it a server has
 /// ended 10 s after it was told to.
-const DRAIN_MAX: Duration = Duration::from_secs(6);
+const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// How long clients may take to let go when the store has failed: they are refused anyway.
 const FAILED_DRAIN_MAX: Duration = Duration::from_secs(1);

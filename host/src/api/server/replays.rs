@@ -1,7 +1,7 @@
 //! A replay as a request: its answer is lines of JSON, how far it is and at last what it found.
 //!
 //! What is wrong before the first line is an HTTP status; after it, an `error` line. A client that goes
-//! away stops its replay at the next line.
+//! away stops its replay at the next line, and so does a server that is told to end: its report is then partial.
 
 use std::{convert::Infallible, ops::ControlFlow, sync::Arc};
 
@@ -18,7 +18,7 @@ use tokio_stream::{StreamExt, once, wrappers::ReceiverStream};
 
 use super::{Body, caller::Caller};
 use crate::api::{
-    Operations,
+    Host, Operations,
     error::{ApiError, ErrorCode},
     limits::{REPLAY_LINES_QUEUED_MAX, REPLAYS_MAX},
     wire::{ReplayLine, ReplayRequest},
@@ -35,9 +35,9 @@ pub(super) async fn replay(
         ));
     };
     let (lines, mut receiver) = mpsc::channel(REPLAY_LINES_QUEUED_MAX);
-    let operations = caller.operations;
+    let (operations, host) = (caller.operations, Arc::clone(&caller.shared.host));
     // Detached: it ends with the replay, or with its reader.
-    let _running = spawn_blocking(move || run(&*operations, &request, &lines, place));
+    let _running = spawn_blocking(move || run((&*operations, &*host), &request, &lines, place));
     let first = match receiver.recv().await {
         // Its causes are logged already.
         Some(ReplayLine::Error(error)) => return Err(error),
@@ -51,7 +51,7 @@ pub(super) async fn replay(
 }
 
 fn run(
-    operations: &dyn Operations,
+    (operations, host): (&dyn Operations, &dyn Host),
     request: &ReplayRequest,
     lines: &mpsc::Sender<ReplayLine>,
     _place: OwnedSemaphorePermit,
@@ -61,7 +61,12 @@ fn run(
         Err(_gone) => ControlFlow::Break(()),
     };
     let result = operations.replay(request, &mut |progress| {
-        send(ReplayLine::Progress(progress))
+        let sent = send(ReplayLine::Progress(progress));
+        if host.is_ending() {
+            ControlFlow::Break(())
+        } else {
+            sent
+        }
     });
     let _gone = send(match result {
         Ok(report) => ReplayLine::Report(report),

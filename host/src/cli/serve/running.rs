@@ -1,6 +1,15 @@
 //! A server, wired: the one place where all rooms meet.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context, anyhow};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -52,6 +61,7 @@ struct ServerHost {
     rooms: Rooms,
     live: Arc<Live>,
     telemetry: Arc<Telemetry>,
+    ending: AtomicBool,
 }
 
 impl fmt::Debug for ServerHost {
@@ -109,6 +119,10 @@ impl Host for ServerHost {
 
     fn ready(&self) -> Result<(), String> {
         self.live.refuses().map_or(Ok(()), Err)
+    }
+
+    fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
     }
 
     fn metrics(&self, of: Option<&TenantId>) -> String {
@@ -196,6 +210,7 @@ impl Running {
 
     /// As [`Self::stop`]; clients have so long to let go of their connections.
     pub(in crate::cli) async fn stop_within(mut self, drain_max: Duration) -> anyhow::Result<()> {
+        self.host.ending.store(true, Ordering::Relaxed);
         self.stop.send_replace(true);
         let drained = async { while self.servers.join_next().await.is_some() {} };
         if tokio::time::timeout(drain_max, drained).await.is_err() {
@@ -292,5 +307,6 @@ fn open(settings: &Settings) -> anyhow::Result<Arc<ServerHost>> {
         rooms,
         live,
         telemetry,
+        ending: AtomicBool::new(false),
     }))
 }
