@@ -194,7 +194,11 @@ impl Running {
     /// none does by itself.
     pub(in crate::cli) async fn failed(&mut self) -> anyhow::Result<()> {
         let ended = tokio::select! {
-            () = self.host.live.until_failed() => return Ok(()),
+            () = self.host.live.until_failed() => {
+                let why = self.host.live.failed().unwrap_or_default();
+                tracing::error!(error = why, "the store is closed and opened again");
+                return Ok(());
+            }
             ended = self.servers.join_next() => ended,
         };
         Err(match ended {
