@@ -196,8 +196,11 @@ impl BlockFiles {
         let size = |number| {
             let path = path_of(&self.dir, number);
             let name = path.display().to_string();
-            let size = fs::metadata(&path).map_err(|e| StoreError::io(&name, "measure", e))?;
-            Ok((number, size.len()))
+            let size = self.ground.disk().size_bytes(&path);
+            Ok((
+                number,
+                size.map_err(|e| StoreError::io(&name, "measure", e))?,
+            ))
         };
         closed.map(size).collect()
     }
