@@ -8,8 +8,8 @@
 //! file ─── the same decoding, one request at a time
 //! ```
 //!
-//! A request that cannot be read is refused whole, with what is wrong; a span that cannot be used is refused alone and
-//! counted in `partial_success`. No bytes, however wrong, panic or allocate beyond [`limits`].
+//! A request of which nothing can be read is refused whole, with what is wrong; a span that cannot be read or used is
+//! refused alone and counted in `partial_success`. No bytes, however wrong, panic or allocate beyond [`limits`].
 //!
 //! What becomes of spans is not known here.
 
@@ -28,6 +28,7 @@ pub mod http;
 mod inflate;
 mod json;
 pub mod limits;
+mod salvage;
 mod service;
 mod status;
 #[cfg(test)]

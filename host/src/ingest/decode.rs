@@ -1,6 +1,7 @@
 //! From an OTLP request to spans that are fit to be assembled.
 //!
-//! A request that cannot be read is refused whole. A span whose ids cannot be used is refused alone, and counted.
+//! A span that cannot be read, or whose ids cannot be used, is refused alone, and counted. A request of which no span can
+//! be read is refused whole.
 
 use std::fmt;
 
@@ -10,7 +11,8 @@ use prost::Message;
 use thiserror::Error;
 
 use super::{
-    limits::{REQUEST_ITEMS_MAX, REQUEST_SPANS_MAX},
+    limits::{MESSAGE_DEPTH_MAX, REQUEST_ITEMS_MAX, REQUEST_SPANS_MAX},
+    salvage::{Lost, Salvaged, salvage},
     walk::{Stop, walk},
     wire::{self, Cost},
 };
@@ -43,6 +45,12 @@ pub enum RejectReason {
     SpanId,
     /// It is neither absent nor an id.
     ParentSpanId,
+    /// A text of it, of its resource or scope is not UTF-8.
+    NotUtf8,
+    /// Its values, or those of its resource or scope, are nested deeper than [`MESSAGE_DEPTH_MAX`].
+    TooDeep,
+    /// It, its resource or scope is otherwise not what the specification has.
+    Unreadable,
 }
 
 impl fmt::Display for RejectReason {
@@ -51,6 +59,9 @@ impl fmt::Display for RejectReason {
             Self::TraceId => "trace id is not 16 bytes, or is all zero",
             Self::SpanId => "span id is not 8 bytes, or is all zero",
             Self::ParentSpanId => "parent span id is not 8 bytes",
+            Self::NotUtf8 => "a text is not UTF-8",
+            Self::TooDeep => "values are nested too deeply",
+            Self::Unreadable => "it cannot be read",
         })
     }
 }
@@ -91,10 +102,22 @@ impl Decoded {
     }
 
     pub(super) fn reject(&mut self, reason: RejectReason) {
-        match self.rejected.iter_mut().find(|r| r.reason == reason) {
-            Some(rejected) => rejected.spans += 1,
-            None => self.rejected.push(Rejected { spans: 1, reason }),
+        self.reject_many(Rejected { spans: 1, reason });
+    }
+
+    pub(super) fn reject_many(&mut self, more: Rejected) {
+        match self.rejected.iter_mut().find(|r| r.reason == more.reason) {
+            Some(rejected) => rejected.spans += more.spans,
+            None => self.rejected.push(more),
         }
+    }
+
+    /// Adds what was refused elsewhere of the same request.
+    fn and(mut self, other: &Self) -> Self {
+        for rejected in &other.rejected {
+            self.reject_many(*rejected);
+        }
+        self
     }
 }
 
@@ -108,15 +131,36 @@ pub(super) fn decode_within(
     otlp: &Bytes,
     admit: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Option<Decoded>, DecodeError> {
-    match walk(otlp, admit) {
-        Ok(decoded) => Ok(Some(decoded)),
-        Err(Stop::NoRoom) => Ok(None),
-        Err(Stop::Unusual) => decode_unusual(otlp, admit),
+    let too_deep = match walk(otlp, admit) {
+        Ok(decoded) => return Ok(Some(decoded)),
+        Err(Stop::NoRoom) => return Ok(None),
+        Err(Stop::TooDeep) => true,
+        Err(Stop::Unusual | Stop::NotUtf8) => false,
+    };
+    let error = match decode_unusual(otlp, admit) {
+        Err(DecodeError::Malformed { .. }) if too_deep => DecodeError::Malformed {
+            what: format!("its messages are nested more than {MESSAGE_DEPTH_MAX} deep"),
+        },
+        Err(error @ DecodeError::Malformed { .. }) => error,
+        done => return done,
+    };
+    match salvage(otlp, admit) {
+        Ok(Salvaged { otlp, rejected }) => {
+            let kept = match walk(&otlp, admit) {
+                Ok(kept) => Some(kept),
+                Err(Stop::NoRoom) => None,
+                Err(Stop::Unusual | Stop::NotUtf8 | Stop::TooDeep) => decode_unusual(&otlp, admit)?,
+            };
+            Ok(kept.map(|kept| kept.and(&rejected)))
+        }
+        Err(Lost::Unreadable) => Err(error),
+        Err(Lost::NoRoom) => Ok(None),
+        Err(Lost::Refused(error)) => Err(error),
     }
 }
 
 /// Decodes with `prost`, which says what is wrong; where nothing is, what it writes is walked.
-fn decode_unusual(
+pub(super) fn decode_unusual(
     otlp: &Bytes,
     admit: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Option<Decoded>, DecodeError> {
@@ -132,7 +176,9 @@ fn decode_unusual(
     match walk(&plain, admit) {
         Ok(decoded) => Ok(Some(decoded)),
         Err(Stop::NoRoom) => Ok(None),
-        Err(Stop::Unusual) => Err(malformed("it cannot be read".into())),
+        Err(Stop::Unusual | Stop::NotUtf8 | Stop::TooDeep) => {
+            Err(malformed("it cannot be read".into()))
+        }
     }
 }
 

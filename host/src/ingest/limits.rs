@@ -16,6 +16,12 @@ pub const REQUEST_SPANS_MAX: usize = 262_144;
 /// Attributes, events, links, array elements, resources and scopes of one request, together.
 pub const REQUEST_ITEMS_MAX: usize = 2_097_152;
 
+/// What JSON of which spans cannot be read takes in memory while the others are read, in copies of its text.
+pub const SALVAGE_TEXT_COPIES: usize = 4;
+
+/// What protobuf of which spans cannot be read takes: what is kept is copied into its scope, its resource, and the request.
+pub const SALVAGE_COPIES: usize = 3;
+
 /// Levels of protobuf messages within one another; that of `prost`, which decodes them. JSON is held to 128 levels by
 /// `serde_json`, which come to fewer here, since a message takes at least one level of JSON and a list another.
 pub const MESSAGE_DEPTH_MAX: usize = 100;

@@ -14,13 +14,13 @@ use tokio::time::timeout;
 use super::{
     Sink, Submission,
     admission::{Admission, Reservation},
-    decode::{self, Decoded},
+    decode::{self, DecodeError, Decoded, RejectReason, Rejected},
     error::IngestError,
     inflate::{Encoding, inflate},
-    json,
+    json::{self, SalvagedJson},
     limits::{
         BODY_READ_TIMEOUT, IN_FLIGHT_BYTES_MAX, INLINE_DECODE_BYTES_MAX, REFUSED_BODY_READ_TIMEOUT,
-        REQUEST_BODY_BYTES_MAX,
+        REQUEST_BODY_BYTES_MAX, SALVAGE_TEXT_COPIES,
     },
 };
 use crate::tenant::{TenantId, bearer};
@@ -189,16 +189,35 @@ fn read(payload: Payload, held: &mut Reservation) -> Result<(Bytes, Decoded), In
             inflate(encoding, &payload.body, |bytes| held.grow(bytes))?.into()
         }
     };
-    let otlp = match payload.format {
-        Format::Protobuf => plain,
-        Format::Json => {
-            // Text and messages come to about as much as the JSON that spells them out.
-            if !held.grow(plain.len() * 2) {
-                return Err(IngestError::Overloaded);
-            }
-            json::decode_json(&plain)?.encode_to_vec().into()
-        }
+    let (otlp, n_unreadable) = match payload.format {
+        Format::Protobuf => (plain, 0),
+        Format::Json => from_json(&plain, held)?,
     };
     let decoded = decode::decode_within(&otlp, &mut |bytes| held.grow(bytes))?;
-    Ok((otlp, decoded.ok_or(IngestError::Overloaded)?))
+    let mut decoded = decoded.ok_or(IngestError::Overloaded)?;
+    if n_unreadable > 0 {
+        decoded.reject_many(Rejected {
+            spans: n_unreadable,
+            reason: RejectReason::Unreadable,
+        });
+    }
+    Ok((otlp, decoded))
+}
+
+/// Returns the request as protobuf, and how many spans of it cannot be read.
+fn from_json(text: &[u8], held: &mut Reservation) -> Result<(Bytes, u64), IngestError> {
+    // Text and messages come to about as much as the JSON that spells them out.
+    if !held.grow(text.len() * 2) {
+        return Err(IngestError::Overloaded);
+    }
+    let error = match json::decode_json(text) {
+        Ok(request) => return Ok((request.encode_to_vec().into(), 0)),
+        Err(error @ DecodeError::Malformed { .. }) => error,
+        Err(error @ DecodeError::TooMany { .. }) => return Err(error.into()),
+    };
+    if !held.grow(text.len() * SALVAGE_TEXT_COPIES) {
+        return Err(IngestError::Overloaded);
+    }
+    let SalvagedJson { otlp, n_unreadable } = json::salvage_json(text)?.ok_or(error)?;
+    Ok((otlp.encode_to_vec().into(), n_unreadable))
 }

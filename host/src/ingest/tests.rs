@@ -338,7 +338,10 @@ fn what_a_request_holds_and_how_deep_is_limited() {
     let otlp = nested(deepest);
     assert!(lies_in(&otlp, &decode(&otlp).unwrap().records[0].message));
     let error = decode(&nested(deepest + 1)).unwrap_err().to_string();
-    assert!(error.ends_with("it is not protobuf"), "{error}");
+    assert!(
+        error.ends_with("its messages are nested more than 100 deep"),
+        "{error}"
+    );
 }
 
 /// Checks what is told of a body that is not taken, and that it says not to come again.

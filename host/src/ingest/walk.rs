@@ -28,6 +28,10 @@ use check::{Header, Items};
 pub(super) enum Stop {
     /// The request is wrong, or right in a way of its own.
     Unusual,
+    /// A text is not UTF-8: `prost` would refuse it too.
+    NotUtf8,
+    /// Messages are nested deeper than `prost` reads them.
+    TooDeep,
     /// There is no room for its spans.
     NoRoom,
 }
@@ -198,5 +202,5 @@ fn check_text(bytes: &[u8]) -> Walked {
 }
 
 fn text(bytes: &[u8]) -> Walked<&str> {
-    std::str::from_utf8(bytes).map_err(|_| Stop::Unusual)
+    std::str::from_utf8(bytes).map_err(|_| Stop::NotUtf8)
 }

@@ -172,7 +172,7 @@ impl Items {
 
     /// Checks an attribute, below which `depth` levels may follow with it.
     fn key_value(&mut self, message: &[u8], depth: usize) -> Walked {
-        let depth = depth.checked_sub(1).ok_or(Stop::Unusual)?;
+        let depth = depth.checked_sub(1).ok_or(Stop::TooDeep)?;
         self.count(1);
         let mut value = None;
         for field in Fields::of(message) {
@@ -191,7 +191,7 @@ impl Items {
     }
 
     fn any_value(&mut self, message: &[u8], depth: usize) -> Walked {
-        let depth = depth.checked_sub(1).ok_or(Stop::Unusual)?;
+        let depth = depth.checked_sub(1).ok_or(Stop::TooDeep)?;
         self.count(1);
         let mut value = None;
         for field in Fields::of(message) {
@@ -206,7 +206,7 @@ impl Items {
             }
             Some((1, Wire::Bytes(bytes))) => check_text(bytes),
             Some((number @ (5 | 6), Wire::Bytes(message))) => {
-                let depth = depth.checked_sub(1).ok_or(Stop::Unusual)?;
+                let depth = depth.checked_sub(1).ok_or(Stop::TooDeep)?;
                 self.count(1);
                 for field in Fields::of(message) {
                     match field? {
