@@ -1,5 +1,7 @@
 //! The attributes of a block, decoded one column at a time, or at some rows.
 
+use std::sync::OnceLock;
+
 use super::{
     AttributeColumn, AttributeScope, Block, BlockError,
     attribute::kind,
@@ -17,6 +19,8 @@ pub(super) struct ShapeSets {
     ends: Vec<u32>,
     /// Numbers of columns, in the order in which rows of the shape give them.
     columns: Vec<u32>,
+    /// The same by column, made when one is first asked for.
+    shapes_with: OnceLock<Vec<Vec<u32>>>,
 }
 
 /// Which attributes the rows of a table have.
@@ -35,10 +39,33 @@ impl ShapeSets {
 
     /// Returns for each shape whether it has a column.
     fn with(&self, column: u32) -> Vec<bool> {
-        let shapes = 0..self.ends.len();
-        shapes
-            .map(|shape| self.of_shape(shape).contains(&column))
-            .collect()
+        let mut has = vec![false; self.ends.len()];
+        let shapes = self.shapes_with.get_or_init(|| self.invert());
+        for &shape in shapes.get(column as usize).into_iter().flatten() {
+            if let Some(has) = has.get_mut(shape as usize) {
+                *has = true;
+            }
+        }
+        has
+    }
+
+    /// Lists the shapes of each column. To look for each column in each shape would cost a span of 100,000 attributes
+    /// 10^10 steps.
+    fn invert(&self) -> Vec<Vec<u32>> {
+        let n_columns = self
+            .columns
+            .iter()
+            .max()
+            .map_or(0, |last| *last as usize + 1);
+        let mut shapes_with = vec![Vec::new(); n_columns];
+        for shape in 0..self.ends.len() {
+            for &column in self.of_shape(shape) {
+                if let Some(with) = shapes_with.get_mut(column as usize) {
+                    with.push(shape as u32);
+                }
+            }
+        }
+        shapes_with
     }
 }
 
@@ -320,7 +347,7 @@ impl Block {
 }
 
 /// The cell of a decoded column.
-pub(super) type AttributeCell = std::sync::OnceLock<Box<AttributeColumn>>;
+pub(super) type AttributeCell = OnceLock<Box<AttributeColumn>>;
 
 /// A column as it is stored.
 struct StoredColumn<'a> {
@@ -359,5 +386,9 @@ fn parse_shapes(list: &[u32], n_columns: usize) -> Option<ShapeSets> {
         ends.push(columns.len() as u32);
         rest = after;
     }
-    all_below(&columns, n_columns as u32).then_some(ShapeSets { ends, columns })
+    all_below(&columns, n_columns as u32).then_some(ShapeSets {
+        ends,
+        columns,
+        shapes_with: OnceLock::new(),
+    })
 }
