@@ -55,8 +55,11 @@ pub(super) fn salvage(otlp: &[u8], admit: &mut dyn FnMut(usize) -> bool) -> Resu
     };
     let mut kept = Vec::new();
     for field in Fields::of(otlp) {
-        if let (1, Wire::Bytes(message)) = field? {
-            salvage.group(message, Level::Resource, &mut kept)?;
+        match field? {
+            (1, Wire::Bytes(message)) => salvage.group(message, Level::Resource, &mut kept)?,
+            // How many spans it was to have is not known.
+            (1, _) => salvage.reject(RejectReason::Unreadable)?,
+            _ => {}
         }
     }
     if salvage.n_kept == 0 {
@@ -101,12 +104,13 @@ impl Salvage<'_> {
             return self.reject_all(message, level, reason);
         }
         for field in Fields::of(message) {
-            let (CHILDREN, Wire::Bytes(child)) = field? else {
-                continue;
-            };
-            match level {
-                Level::Resource => self.group(child, Level::Scope, &mut kept)?,
-                Level::Scope => self.span(child, &mut kept)?,
+            match (field?, level) {
+                ((CHILDREN, Wire::Bytes(child)), Level::Resource) => {
+                    self.group(child, Level::Scope, &mut kept)?;
+                }
+                ((CHILDREN, Wire::Bytes(child)), Level::Scope) => self.span(child, &mut kept)?,
+                ((CHILDREN, _), _) => self.reject(RejectReason::Unreadable)?,
+                _ => {}
             }
         }
         let number = match level {

@@ -305,6 +305,9 @@ impl Lanes {
 
     /// Hands groups to threads that have nothing to do. Returns whether the fast lane has something to do afterwards.
     pub(super) fn hand_out(&mut self) -> bool {
+        // Whoever sealed a block counted it after it was listed, and it may have been judged in between: what is shown is
+        // put right here, since who seals wakes this thread last.
+        self.judging.show_how_many_wait();
         let now = self.judging.now();
         let mut waiting = if self.has_failed {
             Vec::new()

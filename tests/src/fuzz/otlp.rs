@@ -16,7 +16,8 @@ use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
-/// A request gives the same spans as `opentelemetry-proto` reads, and the block that these make, or both refuse it.
+/// A request gives the same spans as `opentelemetry-proto` reads, and the block that these make, or both refuse it; of one
+/// that it refuses we may take what can be read, if we say that not all of it can.
 /// Returns how many spans it gave.
 ///
 /// Beyond what `opentelemetry-proto` refuses are groups, which are of before proto3, and the limits of ingest.
@@ -25,7 +26,12 @@ pub fn decode_otlp(bytes: &[u8]) -> usize {
     let theirs = ExportTraceServiceRequest::decode(bytes);
     let (ours, theirs) = match (ours, theirs) {
         (Ok(ours), Ok(theirs)) => (ours, theirs),
-        (Ok(_), Err(error)) => panic!("only they refuse it: {error}"),
+        (Ok(ours), Err(error)) => {
+            // Spans that cannot be read alone are refused alone here.
+            let n_told_of = ours.records.len() as u64 + ours.n_rejected();
+            assert!(n_told_of > 0, "only they refuse it: {error}");
+            return ours.records.len();
+        }
         (Err(_), Err(_)) => return 0,
         (Err(error), Ok(_)) => {
             let limit = match &error {
