@@ -22,7 +22,6 @@ pub mod client;
     reason = "a test stops at the first surprise"
 )]
 pub mod contract;
-#[expect(clippy::panic, reason = "a test stops at the first surprise")]
 pub mod fuzz;
 #[expect(
     clippy::indexing_slicing,

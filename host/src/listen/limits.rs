@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Connections of one port. With one more, the one that has been quiet for longest goes. Fewer where the process may not
-/// open as many files; see [`super::crowd`].
+/// open as many files.
 pub const CONNECTIONS_MAX: usize = 4_096;
 
 /// Files that a process needs beside its connections: the store, rules, what is compiled.
