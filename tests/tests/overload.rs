@@ -11,9 +11,10 @@ use std::{
     net::{SocketAddr, TcpStream},
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use betrace::clock::{Clock as _, SystemClock};
 use betrace_tests::{
     client::{request, span},
     server::Server,
@@ -29,11 +30,12 @@ const HEALTHY_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long one answer of the health route took.
 fn health(api: SocketAddr) -> Duration {
-    let asked = Instant::now();
+    let clock = SystemClock::new();
+    let asked = clock.monotonic();
     let get = ureq::get(format!("http://{api}/healthz"));
     let answer = get.config().timeout_global(Some(10 * HEALTHY_WITHIN));
     assert_eq!(answer.build().call().unwrap().status(), 200);
-    asked.elapsed()
+    clock.monotonic().saturating_sub(asked)
 }
 
 /// Opens as many files as the system lets this process.
@@ -107,9 +109,11 @@ async fn send_at_once(grpc: SocketAddr, traces: std::ops::Range<u128>) -> Sent {
     for trace in traces {
         tasks.spawn(async move {
             let client = TraceServiceClient::connect(format!("http://{grpc}")).await;
-            let began = Instant::now();
+            let clock = SystemClock::new();
+            let began = clock.monotonic();
             let answer = client.unwrap().export(large(trace)).await;
-            (trace, began.elapsed(), answer)
+            let took = clock.monotonic().saturating_sub(began);
+            (trace, took, answer)
         });
     }
     let mut sent = Sent::default();
