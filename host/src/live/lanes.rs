@@ -6,8 +6,8 @@
 //! ```
 //!
 //! One thread decides whose blocks are judged where, and records what comes of it; it judges nothing, so that it is
-//! there when a block is listed. What the slow lane says is recorded late, see [`Late`]. All commits are its own: a thread of low priority that held a lock of the store while the
-//! processors are busy would hold up everybody.
+//! there when a block is listed. What the slow lane says is recorded late, see [`Late`]. All commits are its own: a thread
+//! of low priority that held a lock of the store while the processors are busy would hold up everybody.
 
 use std::{
     sync::{
