@@ -43,7 +43,6 @@ impl Judging {
         for group in &groups {
             self.quarantine(&group.tenant, group.rule_set.rules(), &group.costs)?;
         }
-        self.show_how_many_wait();
         Ok(judgements.len())
     }
 
