@@ -21,6 +21,7 @@ mod call;
 mod compile;
 mod describe;
 mod engine;
+mod epoch;
 mod error;
 mod findings;
 pub mod limits;
@@ -63,11 +64,12 @@ pub use self::{
     want::{FixedColumn, Form, Table, TextColumn, Want, WantColumn, WantScope},
 };
 
-use self::{call::Spend, turnstile::Turnstile};
+use self::{call::Spend, epoch::Epoch, turnstile::Turnstile};
 
 /// The engine, its clock, and the packs that are loaded. One for a process.
 pub struct Sandbox {
     engine: Engine,
+    epoch: Epoch,
     compiler: PackCompiler,
     limits: SandboxLimits,
     turnstile: Turnstile,
@@ -87,8 +89,10 @@ impl Sandbox {
     ///
     /// [`SandboxError`] where the machine has no room for the instances, or no thread.
     pub fn new(compiler: PackCompiler, limits: SandboxLimits) -> Result<Self, SandboxError> {
+        let engine = engine::host_engine(&limits)?;
         Ok(Self {
-            engine: engine::host_engine(&limits)?,
+            epoch: Epoch::start(&engine)?,
+            engine,
             compiler,
             limits,
             turnstile: Turnstile::new(limits.instances_max),
@@ -118,6 +122,7 @@ impl Sandbox {
     ) -> Result<Answer, CallError> {
         let n_spans = batch.trace_ends.last().map_or(0, |end| *end as usize);
         let spend = Spend::of_call(&self.limits, rules.len(), n_spans, budget);
+        let _often = budget.give_way.map(|_| self.epoch.tick_by_tick());
         self.turnstile
             .enter(|| call::evaluate(&self.engine, pack, rules, batch, &spend))
     }

@@ -29,6 +29,8 @@ pub struct Allowance<'a> {
     pub processor: Option<Duration>,
     /// Asked before each call: whether to give up.
     pub is_stopped: &'a dyn Fn() -> bool,
+    /// See [`CallBudget::give_way`].
+    pub give_way: Option<fn()>,
 }
 
 impl Allowance<'_> {
@@ -36,6 +38,7 @@ impl Allowance<'_> {
     pub const NO_END: Allowance<'static> = Allowance {
         processor: None,
         is_stopped: &|| false,
+        give_way: None,
     };
 }
 
@@ -43,6 +46,7 @@ impl fmt::Debug for Allowance<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Allowance")
             .field("processor", &self.processor)
+            .field("give_way", &self.give_way)
             .finish_non_exhaustive()
     }
 }
@@ -91,7 +95,11 @@ impl<'a> Meter<'a> {
         let n_spans = batch.trace_ends.last().map_or(0, |end| *end as usize);
         let fuel = limits.fuel(rules.len(), n_spans);
         let fuel_max = self.left(before)?;
-        let budget = CallBudget { fuel_max, ..budget };
+        let budget = CallBudget {
+            fuel_max,
+            give_way: self.allowance.give_way,
+            ..budget
+        };
         let answer = self.sandbox.call(pack, rules, batch, budget);
         let processor = thread_processor_time().saturating_sub(before);
         let (fuel_spent, answer) = match answer {

@@ -112,6 +112,7 @@ impl Worker {
         let allowance = Allowance {
             processor: work.allowance,
             is_stopped: &|| self.stopping.load(Ordering::Acquire),
+            give_way: (self.lane == Lane::Slow).then_some(priority::give_way),
         };
         let judged = self.judges.judge(&work.blocks, allowance);
         Done {

@@ -59,9 +59,9 @@ pub const OVERSPENT_FOR: Duration = Duration::from_mins(1);
 pub const ACTIVE_FOR: Duration = Duration::from_mins(1);
 
 /// How long what came of the slow lane waits to be recorded with what comes after it, and then for a moment at which the
-/// fast lane has nothing to do; twice as long at most. A commit takes a millisecond in which no other can be made: four in
-/// a second are met by too few verdicts of others to count.
-pub const SLOW_RECORDED_AFTER: Duration = Duration::from_millis(250);
+/// fast lane has nothing to do; twice as long at most. A commit takes a millisecond or two in which no other can be made:
+/// one in a second is met by one verdict of others in five hundred, and four would be by one in a hundred.
+pub const SLOW_RECORDED_AFTER: Duration = Duration::from_secs(1);
 
 /// So many blocks of the slow lane are recorded however short they have waited.
 pub const SLOW_RECORDED_BLOCKS_MAX: usize = 256;

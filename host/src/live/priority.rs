@@ -3,7 +3,7 @@
 //! The policy `SCHED_IDLE` (sched(7)) and not only a high `nice`: a thread of high `nice` keeps its processor until its
 //! slice ends, some milliseconds, though one that is urgent has woken; an idle one gives it up at once.
 
-use std::io;
+use std::{io, thread};
 
 use super::limits::SLOW_NICE;
 
@@ -11,6 +11,14 @@ use super::limits::SLOW_NICE;
 pub(super) fn lower() -> io::Result<()> {
     // Where there is no such policy the other way is better than none.
     idle().or_else(|_| Ok(rustix::process::setpriority_process(None, SLOW_NICE)?))
+}
+
+/// Lets run whoever waits for the processor of the thread that calls.
+///
+/// The policy counts among the threads of one group (cgroups(7), autogroups of sched(7)) alone: those of other groups, the
+/// kernel's which complete what was written among them, wait for the scheduler's next tick, 4 ms as a rule.
+pub(super) fn give_way() {
+    thread::yield_now();
 }
 
 #[cfg(target_os = "linux")]
@@ -37,7 +45,7 @@ fn idle() -> io::Result<()> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::{fs, thread};
+    use std::fs;
 
     use super::*;
 

@@ -5,31 +5,32 @@
 //! before the first instruction of the guest, and the deadline again before the call, since a start
 //! function runs on instantiation.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use wasmtime::{Engine, FrameInfo, ResourceLimiter, Store, Trap, UpdateDeadline, WasmBacktrace};
 
-use crate::verdict::Reason;
+use crate::{clock::thread_processor_time, verdict::Reason};
 
 use super::{
     bindings::{
         RulePack,
         exports::betrace::rules::pack::{Batch, Findings, Rule},
     },
+    epoch::ticks,
     error::{CallError, RuleFault, excerpt},
-    limits::{
-        DESCRIPTION_BYTES_MAX, EPOCH_TICK, MEMORY_BYTES_MAX, SandboxLimits, TABLE_ELEMENTS_MAX,
-    },
+    limits::{DESCRIPTION_BYTES_MAX, MEMORY_BYTES_MAX, SandboxLimits, TABLE_ELEMENTS_MAX},
     pack::PackPre,
 };
 
 /// What a call may use beyond what follows from its size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct CallBudget {
     /// How many times the usual deadline: a call that was stopped for time is repeated with more.
     pub deadlines: u32,
     /// Less fuel than follows from the call's size, for a caller that asks again with all of it.
     pub fuel_max: u64,
+    /// Called every millisecond that the guest computes, on its thread, for whoever is to be in nobody's way.
+    pub give_way: Option<fn()>,
 }
 
 impl Default for CallBudget {
@@ -37,6 +38,7 @@ impl Default for CallBudget {
         Self {
             deadlines: 1,
             fuel_max: u64::MAX,
+            give_way: None,
         }
     }
 }
@@ -53,6 +55,8 @@ pub struct Answer {
 /// What a store holds beside the guest: its limits.
 #[derive(Debug, Default)]
 pub(super) struct Guest {
+    /// Ticks of the epoch until it is looked how long the guest has computed, after those that the store waits for.
+    unlooked: u64,
     /// What the guest was refused: then that is why it failed.
     denied: Option<Denied>,
 }
@@ -108,6 +112,8 @@ impl ResourceLimiter for Guest {
 pub(super) struct Spend {
     pub(super) fuel: u64,
     pub(super) stop: Stop,
+    /// See [`CallBudget::give_way`].
+    pub(super) give_way: Option<fn()>,
 }
 
 /// When a call is stopped whose fuel lasts.
@@ -140,6 +146,7 @@ impl Spend {
         Self {
             fuel,
             stop: Stop::Computed(deadline),
+            give_way: budget.give_way,
         }
     }
 }
@@ -229,8 +236,8 @@ impl Call<'_> {
             // instantiated when it was loaded.
             Err(error) => return Err(host(&error)),
         };
-        if let Stop::Computed(deadline) = self.spend.stop {
-            store.set_epoch_deadline(ticks(deadline / 2));
+        if let Stop::Computed(_) = self.spend.stop {
+            self.set_deadline(&mut store);
         }
         match call(&pack, &mut store) {
             Ok(answer) => Ok((answer, self.spent(&store))),
@@ -238,33 +245,44 @@ impl Call<'_> {
         }
     }
 
-    /// Stops the guest once it has computed for its deadline.
+    /// Stops the guest once it has computed for its deadline, and gives way meanwhile.
     ///
     /// The epoch counts time that passes, and on a busy machine most of that is not the guest's: half of the
     /// deadline passes unmeasured, since asking the system at the start would cost every call; from then on
     /// what counts is the processor time of this thread.
     fn watch(&self, store: &mut Store<Guest>) {
-        let computes = match self.spend.stop {
-            Stop::Computed(deadline) => deadline / 2,
-            Stop::Passed(time) => {
-                store.set_epoch_deadline(ticks(time));
-                return;
-            }
-        };
-        store.set_epoch_deadline(ticks(computes));
+        self.set_deadline(store);
+        let Spend { stop, give_way, .. } = *self.spend;
         let mut since = None;
-        store.epoch_deadline_callback(move |_| {
-            let Some(now) = thread_cpu_time() else {
+        store.epoch_deadline_callback(move |mut store| {
+            if let Some(give_way) = give_way {
+                give_way();
+            }
+            let unlooked = &mut store.data_mut().unlooked;
+            if *unlooked > 0 {
+                return Ok(UpdateDeadline::Continue(next(unlooked, give_way)));
+            }
+            let Stop::Computed(deadline) = stop else {
                 return Ok(UpdateDeadline::Interrupt);
             };
+            let now = thread_processor_time();
             let since = *since.get_or_insert(now);
-            let left = computes.saturating_sub(now.saturating_sub(since));
-            Ok(if left.is_zero() {
-                UpdateDeadline::Interrupt
-            } else {
-                UpdateDeadline::Continue(ticks(left))
-            })
+            let left = (deadline / 2).saturating_sub(now.saturating_sub(since));
+            if left.is_zero() {
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            *unlooked = ticks(left);
+            Ok(UpdateDeadline::Continue(next(unlooked, give_way)))
         });
+    }
+
+    fn set_deadline(&self, store: &mut Store<Guest>) {
+        let mut unlooked = ticks(match self.spend.stop {
+            Stop::Computed(deadline) => deadline / 2,
+            Stop::Passed(time) => time,
+        });
+        store.set_epoch_deadline(next(&mut unlooked, self.spend.give_way));
+        store.data_mut().unlooked = unlooked;
     }
 
     /// Says why an answer could not be taken over.
@@ -340,18 +358,9 @@ fn host(error: &wasmtime::Error) -> CallError {
     }
 }
 
-/// Returns a time in ticks of the epoch. The tick under way counts for nothing.
-fn ticks(time: Duration) -> u64 {
-    let ticks = time.as_nanos().div_ceil(EPOCH_TICK.as_nanos());
-    u64::try_from(ticks)
-        .unwrap_or(u64::MAX >> 1)
-        .saturating_add(1)
-}
-
-/// Returns how long this thread has run on a processor; `None` where the system does not say. Reads
-/// `schedstat` (proc(5)): run time in ns comes first.
-fn thread_cpu_time() -> Option<Duration> {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    let nanos = text.split_ascii_whitespace().next()?;
-    nanos.parse().ok().map(Duration::from_nanos)
+/// Takes the ticks until the guest is next interrupted: one where it gives way, else all.
+fn next(unlooked: &mut u64, give_way: Option<fn()>) -> u64 {
+    let next = if give_way.is_some() { 1 } else { *unlooked };
+    *unlooked = unlooked.saturating_sub(next);
+    next
 }

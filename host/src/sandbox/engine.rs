@@ -1,38 +1,27 @@
-//! The engine: which of WebAssembly exists for a guest, and the clock that stops it.
+//! The engine: which of WebAssembly exists for a guest.
 //!
 //! The same configuration serves the host and the compiling child. Whatever changes the compiled code
 //! comes from constants, so that the two agree; how many instances there may be does not.
 
-use std::thread;
-
 use wasmtime::{
-    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel,
-    PoolingAllocationConfig, Strategy,
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    Strategy,
 };
 
 use super::{
     error::SandboxError,
     limits::{
-        EPOCH_TICK, KEEP_RESIDENT_BYTES, MEMORY_BYTES_MAX, STACK_BYTES_MAX, SandboxLimits,
-        TABLE_ELEMENTS_MAX,
+        KEEP_RESIDENT_BYTES, MEMORY_BYTES_MAX, STACK_BYTES_MAX, SandboxLimits, TABLE_ELEMENTS_MAX,
     },
 };
 
-/// Builds the host's engine and starts its ticker.
+/// Builds the host's engine.
 pub(super) fn host_engine(limits: &SandboxLimits) -> Result<Engine, SandboxError> {
     let mut config = config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
         limits.instances_max,
     )));
-    let engine = build(&config)?;
-    let weak = engine.weak();
-    thread::Builder::new()
-        .name("epoch".into())
-        .spawn(move || tick(&weak))
-        .map_err(|error| SandboxError {
-            what: format!("no thread for the epoch ({error})"),
-        })?;
-    Ok(engine)
+    build(&config)
 }
 
 /// Builds an engine that compiles and never runs: it reserves no memory for instances.
@@ -104,18 +93,4 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         // Where the kernel can say which pages were written, only those are zeroed.
         .pagemap_scan(Enabled::Auto);
     pool
-}
-
-/// Moves the epoch on until the engine is gone.
-///
-/// Each round waits a whole tick after it woke. A process that was stopped for a while therefore sees one
-/// tick, not all that it missed, and no guest is stopped for time that it did not have.
-fn tick(engine: &EngineWeak) {
-    loop {
-        thread::sleep(EPOCH_TICK);
-        let Some(engine) = engine.upgrade() else {
-            return;
-        };
-        engine.increment_epoch();
-    }
 }

@@ -79,8 +79,12 @@ pub const FUEL_PER_SPAN: u64 = 4_096;
 /// Metered code spends about 1,000,000 units in a millisecond of a core; a tenth of it is taken.
 pub const FUEL_PER_MS_MIN: u64 = 100_000;
 
-/// How often the epoch moves on: the error of a deadline.
-pub const EPOCH_TICK: Duration = Duration::from_millis(10);
+/// The unit of the epoch, and how often a guest's thread gives way that is to be in nobody's way. What wakes meanwhile and
+/// does not preempt it, as the kernel's own threads do not, would else wait for the scheduler's tick, 4 ms as a rule.
+pub const EPOCH_TICK: Duration = Duration::from_millis(1);
+
+/// How often the epoch moves on while nobody is to give way: the error of a deadline.
+pub const EPOCH_ROUND: Duration = Duration::from_millis(10);
 
 /// The memory of an instance. A batch of 16 k spans with ten columns is about 2 MiB; texts are the rest.
 pub const MEMORY_BYTES_MAX: usize = 64 << 20;

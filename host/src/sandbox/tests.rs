@@ -2,6 +2,7 @@
 //!
 //! The child that compiles is tested with the binary, in `tests/compile_child.rs`.
 
+mod giving_way;
 mod limits_of_calls;
 mod limits_of_packs;
 mod limits_of_time;

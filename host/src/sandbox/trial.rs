@@ -62,6 +62,7 @@ impl<'a> Trial<'a> {
         Ok(Spend {
             fuel: self.sandbox.limits.fuel(1, 0),
             stop: Stop::Passed(left),
+            give_way: None,
         })
     }
 
