@@ -18,14 +18,14 @@
 //! Whether a trace was sealed before is not known here: the caller merges late spans with [`merge`], and keeps
 //! what follows a cut apart.
 
-use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
+use std::{cmp::Reverse, time::Duration};
 
 use hashbrown::{HashMap, HashSet};
 
 use crate::{
     clock::UnixNanos,
     tenant::TenantId,
-    trace::{Facts, SentSpan, SentTrace, TraceId},
+    trace::{SentSpan, SentTrace, TraceId},
 };
 
 mod bounds;
@@ -33,14 +33,19 @@ pub mod limits;
 mod open;
 mod options;
 mod seal;
+mod tenant;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use bounds::{Held, check_room};
 pub use bounds::{Refused, TenantBounds};
 use open::OpenTrace;
 pub use options::AssembleOptions;
+pub(crate) use seal::{id_key, place};
 pub use seal::{merge, without};
+use tenant::{Tenant, Turn};
+use turns::Turns;
 
 /// How a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,14 +76,12 @@ pub struct Sealed {
 /// What is open, for those who operate the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AssemblerStats {
-    /// Traces that are open.
+    /// Traces that are open; not those that are cut and wait to be sealed.
     pub open_traces: usize,
-    /// Their spans, repetitions too.
+    /// The spans of all that is open or cut, repetitions too.
     pub open_spans: usize,
     /// Their bytes as sent.
     pub open_bytes: usize,
-    /// The monotonic time at which the oldest of them was opened.
-    pub oldest_opened_at: Option<Duration>,
     /// Frames on which something open, or sealed and not yet released, rests.
     pub frames: usize,
 }
@@ -90,22 +93,10 @@ pub struct Assembler {
     /// Tenants by number; a number is never given twice.
     tenants: Vec<Tenant>,
     tenant_numbers: HashMap<TenantId, u32>,
-    /// One timer for each open trace at its `check_at`, and stale ones. A span that comes later than expected
-    /// moves no timer: it is set anew when it fires.
-    timers: BinaryHeap<Reverse<Timer>>,
-    /// Cut, and not yet taken by `due`.
-    cut: Vec<Sealed>,
+    /// Each tenant that has something open has a place, by its `next_at`.
+    turns: Turns,
     /// On how many traces' behalf each frame is kept.
     frames: HashMap<u64, u32>,
-    held: Held,
-}
-
-type Timer = (Duration, u32, TraceId);
-
-#[derive(Debug)]
-struct Tenant {
-    id: TenantId,
-    open: HashMap<TraceId, OpenTrace>,
     held: Held,
 }
 
@@ -116,8 +107,7 @@ impl Assembler {
             options,
             tenants: Vec::new(),
             tenant_numbers: HashMap::new(),
-            timers: BinaryHeap::new(),
-            cut: Vec::new(),
+            turns: Turns::default(),
             frames: HashMap::new(),
             held: Held::default(),
         }
@@ -202,8 +192,7 @@ impl Assembler {
         let Self {
             options,
             tenants,
-            timers,
-            cut,
+            turns,
             frames,
             held,
             ..
@@ -217,7 +206,7 @@ impl Assembler {
             let open = tenant
                 .open
                 .entry(trace_id)
-                .or_insert_with(|| OpenTrace::new(&arrival, reopened(trace_id)));
+                .or_insert_with(|| Box::new(OpenTrace::new(&arrival, reopened(trace_id))));
             let before = (open.spans.len(), open.bytes);
             if open.push(span, share, &arrival)
                 && let Some(frame) = arrival.frame
@@ -230,117 +219,115 @@ impl Assembler {
                 held.shrink(before.0, before.1);
             }
             if too_large {
-                cut.extend(seal_open(tenant, trace_id, Facts(Facts::CUT), held));
+                tenant.cut(trace_id);
                 continue;
             }
             let due = open.due_at(options);
             if due < open.check_at {
                 open.check_at = due;
-                timers.push(Reverse((due, number, trace_id)));
+                tenant.timers.push(Reverse((due, trace_id)));
             }
+        }
+        if let Some(at) = tenant.next_at() {
+            turns.wake(number, at);
         }
     }
 
     /// Returns when [`Self::due`] will have something, or may have: not before.
     pub fn next_due(&self) -> Option<Duration> {
-        if self.cut.is_empty() {
-            self.timers.peek().map(|Reverse((at, ..))| *at)
-        } else {
-            Some(Duration::ZERO)
-        }
+        self.turns.next_at()
     }
 
-    /// Takes out what is sealed by `now`, in order of time, tenant and trace id.
+    /// Takes out what is sealed by `now`. Of one tenant what is cut comes first, then the rest in order of time and trace id.
     pub fn due(&mut self, now: Duration) -> Vec<Sealed> {
-        let mut sealed = std::mem::take(&mut self.cut);
-        while let Some(Reverse((at, number, trace_id))) = self.timers.peek().copied()
-            && at <= now
+        self.due_in_turns(now, usize::MAX, usize::MAX)
+    }
+
+    /// Takes out a round of what is sealed by `now`: `round` spans at most, or one longer trace, of which tenants that have
+    /// something due take turns of about `turn` spans. What is left is due at once: [`Self::next_due`] says zero.
+    pub fn due_in_turns(&mut self, now: Duration, round: usize, turn: usize) -> Vec<Sealed> {
+        let Self {
+            options,
+            tenants,
+            turns,
+            held,
+            ..
+        } = self;
+        let (mut sealed, mut left) = (Vec::new(), round);
+        while left > 0
+            && let Some(number) = turns.next(now)
         {
-            self.timers.pop();
-            let Some(tenant) = self.tenants.get_mut(number as usize) else {
+            let Some(tenant) = tenants.get_mut(number as usize) else {
                 continue;
             };
-            let Some(open) = tenant.open.get_mut(&trace_id) else {
-                continue;
-            };
-            if open.check_at != at {
-                continue;
+            let share = (turn, &mut left);
+            match tenant.seal_due(now, share, options, held, &mut sealed) {
+                Turn::Had => {
+                    if let Some(at) = tenant.next_at() {
+                        turns.wake(number, at);
+                    }
+                }
+                Turn::RoundIsFull => {
+                    turns.again(number);
+                    break;
+                }
             }
-            let due = open.due_at(&self.options);
-            if due > now {
-                open.check_at = due;
-                self.timers.push(Reverse((due, number, trace_id)));
-                continue;
-            }
-            sealed.extend(seal_open(
-                tenant,
-                trace_id,
-                Facts::default(),
-                &mut self.held,
-            ));
         }
         sealed
     }
 
     /// Seals all that is open.
     pub fn flush(&mut self) -> Vec<Sealed> {
-        let mut sealed = std::mem::take(&mut self.cut);
-        // Every open trace has a timer. In the order in which they would have been looked at.
-        while let Some(Reverse((_, number, trace_id))) = self.timers.pop() {
-            if let Some(tenant) = self.tenants.get_mut(number as usize) {
-                sealed.extend(seal_open(
-                    tenant,
-                    trace_id,
-                    Facts::default(),
-                    &mut self.held,
-                ));
-            }
-        }
-        sealed
+        self.flush_in_order(0, |open| open.check_at)
     }
 
     /// Seals the traces that have been quiet longest, until `spans` spans or more have left. Looks at all that is open.
     pub fn flush_quietest(&mut self, spans: usize) -> Vec<Sealed> {
-        let mut sealed = std::mem::take(&mut self.cut);
-        let mut by_quiet: Vec<Timer> = (0..)
-            .zip(&self.tenants)
-            .flat_map(|(number, tenant)| {
-                let last = move |(id, open): (&TraceId, &OpenTrace)| (open.last_at, number, *id);
-                tenant.open.iter().map(last)
-            })
-            .collect();
-        by_quiet.sort_unstable();
         let keep = self.held.spans.saturating_sub(spans);
-        for (_, number, trace_id) in by_quiet {
+        self.flush_in_order(keep, |open| open.last_at)
+    }
+
+    /// Takes out what is cut, and seals what is open, until no more than `keep` spans are.
+    fn flush_in_order(
+        &mut self,
+        keep: usize,
+        order: impl Fn(&OpenTrace) -> Duration,
+    ) -> Vec<Sealed> {
+        let mut sealed = Vec::new();
+        for tenant in &mut self.tenants {
+            tenant.take_cut(&mut self.held, &mut sealed);
+        }
+        let mut ordered: Vec<(Duration, usize, TraceId)> = Vec::new();
+        for (number, tenant) in self.tenants.iter().enumerate() {
+            let open = tenant.open.iter();
+            ordered.extend(open.map(|(id, open)| (order(open), number, *id)));
+        }
+        ordered.sort_unstable();
+        for (_, number, trace_id) in ordered {
             if self.held.spans <= keep {
                 break;
             }
-            if let Some(tenant) = self.tenants.get_mut(number as usize) {
-                sealed.extend(seal_open(
-                    tenant,
-                    trace_id,
-                    Facts::default(),
-                    &mut self.held,
-                ));
+            if let Some(tenant) = self.tenants.get_mut(number) {
+                sealed.extend(tenant.seal(trace_id, &mut self.held));
             }
         }
+        self.tenants.iter_mut().for_each(Tenant::give_back_room);
         sealed
     }
 
     /// Takes out all that is open of a tenant, for it to be dropped: nobody is to see it. What rests on its frames is given
     /// up by [`Self::release`], as of any sealed trace.
     pub fn forget(&mut self, tenant: &TenantId) -> Vec<Sealed> {
-        let cut = std::mem::take(&mut self.cut);
-        let (mut gone, kept): (Vec<_>, Vec<_>) =
-            cut.into_iter().partition(|sealed| sealed.tenant == *tenant);
-        self.cut = kept;
+        let mut gone = Vec::new();
         let number = self.tenant_numbers.get(tenant);
         let of_tenant = number.and_then(|number| self.tenants.get_mut(*number as usize));
         if let Some(of_tenant) = of_tenant {
+            of_tenant.take_cut(&mut self.held, &mut gone);
             let ids: Vec<TraceId> = of_tenant.open.keys().copied().collect();
             for id in ids {
-                gone.extend(seal_open(of_tenant, id, Facts::default(), &mut self.held));
+                gone.extend(of_tenant.seal(id, &mut self.held));
             }
+            of_tenant.give_back_room();
         }
         gone
     }
@@ -373,14 +360,12 @@ impl Assembler {
         self.held.spans
     }
 
-    /// Counts what is open. Looks at every open trace.
+    /// Counts what is open. Looks at every tenant, and at no trace.
     pub fn stats(&self) -> AssemblerStats {
-        let open = || self.tenants.iter().flat_map(|tenant| tenant.open.values());
         AssemblerStats {
             open_traces: self.tenants.iter().map(|tenant| tenant.open.len()).sum(),
             open_spans: self.held.spans,
             open_bytes: self.held.bytes,
-            oldest_opened_at: open().map(|trace| trace.opened_at).min(),
             frames: self.frames.len(),
         }
     }
@@ -395,32 +380,8 @@ impl Assembler {
             return number;
         }
         let number = self.tenants.len() as u32;
-        self.tenants.push(Tenant {
-            id: tenant.clone(),
-            open: HashMap::new(),
-            held: Held::default(),
-        });
+        self.tenants.push(Tenant::new(tenant.clone()));
         self.tenant_numbers.insert(tenant.clone(), number);
         number
     }
-}
-
-fn seal_open(
-    tenant: &mut Tenant,
-    trace_id: TraceId,
-    known: Facts,
-    held: &mut Held,
-) -> Option<Sealed> {
-    let mut open = tenant.open.remove(&trace_id)?;
-    for held in [&mut tenant.held, held] {
-        held.shrink(open.spans.len(), open.bytes);
-    }
-    let frames = std::mem::take(&mut open.frames);
-    let (trace, repeated) = open.seal(trace_id, known);
-    Some(Sealed {
-        tenant: tenant.id.clone(),
-        trace,
-        frames,
-        repeated,
-    })
 }

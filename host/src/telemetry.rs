@@ -4,6 +4,7 @@
 //! tenant, the rule and small closed sets: nothing that a client of ingest can choose freely.
 
 mod costs;
+mod seals;
 pub mod spans;
 mod tenants;
 
@@ -21,6 +22,7 @@ use prometheus_client::{
 };
 
 use self::costs::CostMetrics;
+pub use self::seals::SealMetrics;
 pub use self::tenants::of_tenant;
 use crate::{
     rule_id::{RuleId, RuleMode},
@@ -46,6 +48,14 @@ pub mod names {
     pub const SEAL_TRACES: &str = "betrace_seal_traces";
     /// Traces that late spans reopened, by tenant. Counter.
     pub const SEAL_REOPENED: &str = "betrace_seal_traces_reopened";
+    /// Traces cut at a limit, by tenant. Counter.
+    pub const SEAL_CUT: &str = "betrace_seal_traces_cut";
+    /// Traces stored without their earlier part, by tenant. Counter.
+    pub const SEAL_FRAGMENTS: &str = "betrace_seal_fragments";
+    /// Traces that start far from when they arrived, by tenant. Counter.
+    pub const SEAL_CLOCK_OFF: &str = "betrace_seal_traces_clock_off";
+    /// Exact repetitions of spans that were dropped, by tenant. Counter.
+    pub const SEAL_REPEATED: &str = "betrace_seal_spans_repeated";
     /// Traces that retention removed. Counter.
     pub const RETENTION_TRACES: &str = "betrace_retention_traces";
     /// Bytes of blocks that retention removed. Counter.
@@ -146,6 +156,8 @@ pub struct Telemetry {
     inconclusive: Family<ReasonLabels, Counter>,
     seal_to_verdict: Family<TenantLabels, Histogram, fn() -> Histogram>,
     costs: CostMetrics,
+    /// What is odd of sealed traces.
+    pub seals: SealMetrics,
     /// Open traces.
     pub open_traces: Gauge,
     /// Spans of open traces.
@@ -181,6 +193,7 @@ impl Telemetry {
                 Histogram::new(exponential_buckets(0.001, 2.0, 17))
             }),
             costs: CostMetrics::default(),
+            seals: SealMetrics::default(),
             open_traces: Gauge::default(),
             open_spans: Gauge::default(),
             retired_traces: Counter::default(),
@@ -249,6 +262,7 @@ impl Telemetry {
             self.seal_to_verdict.clone(),
         );
         self.costs.register(registry);
+        self.seals.register(registry);
         registry.register(
             names::JUDGE_UNJUDGED_BLOCKS,
             "Blocks that wait for their verdicts",

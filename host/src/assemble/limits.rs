@@ -34,3 +34,17 @@ pub const TENANT_OPEN_BYTES_MAX: usize = 512 << 20;
 
 /// Bytes as sent of the spans of open traces, in all.
 pub const OPEN_BYTES_MAX: usize = 1 << 30;
+
+/// Spans that are sealed in one round, between which requests are taken: a block's worth, some tens of milliseconds of work
+/// where each is a trace of its own.
+pub const ROUND_SPANS_MAX: usize = 16_384;
+
+/// Spans of one tenant in one turn, where others have something due too.
+pub const TURN_SPANS: usize = 4_096;
+
+/// A tenant that has nothing open keeps the room for so many traces; of a flood the memory is given back.
+pub(super) const KEPT_ROOM_TRACES: usize = 4_096;
+
+/// A trace that starts so long before it arrives, or after, has a clock that is off, or waited somewhere. It is counted, and
+/// delays nothing: what waits here goes by when spans arrive.
+pub const CLOCK_OFF_MIN: Duration = Duration::from_hours(24);

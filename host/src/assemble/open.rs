@@ -33,9 +33,10 @@ pub(super) struct OpenTrace {
 impl OpenTrace {
     pub(super) fn new(arrival: &Arrival, reopened: u32) -> Self {
         Self {
-            spans: Vec::new(),
+            // Of a trace of one span, and a million may be open, room for the usual four would be most of its memory.
+            spans: Vec::with_capacity(1),
             bytes: 0,
-            frames: Vec::new(),
+            frames: Vec::with_capacity(1),
             check_at: Duration::MAX,
             opened_at: arrival.now,
             last_at: arrival.now,

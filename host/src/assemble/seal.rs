@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::HashSet;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message;
 
@@ -41,17 +41,11 @@ pub fn merge(old: SentTrace, late: SentTrace) -> Option<SentTrace> {
 
 /// Leaves of what came late those spans that are not among `stored`; `None` where all of them are.
 pub fn without(late: SentTrace, stored: &[SentSpan]) -> Option<SentTrace> {
-    let mut alike: HashMap<(u64, u64), Vec<&SentSpan>> = HashMap::new();
-    for span in stored {
-        alike.entry(place(span)).or_default().push(span);
-    }
-    let is_new = |span: &SentSpan| {
-        let candidates = alike.get(&place(span));
-        candidates.is_none_or(|alike| {
-            let of_late = content(span);
-            alike.iter().all(|stored| content(stored) != of_late)
-        })
-    };
+    let of_late: HashSet<_> = late.spans.iter().map(place).collect();
+    let alike = stored.iter().filter(|span| of_late.contains(&place(span)));
+    // By content, not each with each: ten thousand spans may stand in one place.
+    let contents: HashSet<Vec<u8>> = alike.map(content).collect();
+    let is_new = |span: &SentSpan| contents.is_empty() || !contents.contains(&content(span));
     let SentTrace {
         spans: arrived,
         facts,
@@ -69,8 +63,8 @@ pub fn without(late: SentTrace, stored: &[SentSpan]) -> Option<SentTrace> {
     })
 }
 
-/// Where a span stands, nearly always alone.
-fn place(span: &SentSpan) -> (u64, u64) {
+/// Where a span stands, nearly always alone: its start, and its id as a number. Spans of other places are not the same.
+pub(crate) fn place(span: &SentSpan) -> (u64, u64) {
     (span.start_time_unix_nano, id_key(span.span_id.0))
 }
 
@@ -157,6 +151,6 @@ fn content(span: &SentSpan) -> Vec<u8> {
 }
 
 /// A span id as a number that orders as its bytes do.
-fn id_key(id: [u8; 8]) -> u64 {
+pub(crate) fn id_key(id: [u8; 8]) -> u64 {
     u64::from_be_bytes(id)
 }

@@ -11,7 +11,9 @@ use opentelemetry_proto::tonic::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::trace::{ResourceRecord, ScopeRecord, SentContext, SpanRecord};
+use crate::trace::{Facts, ResourceRecord, ScopeRecord, SentContext, SpanRecord};
+
+mod rounds;
 
 const SEC: Duration = Duration::from_secs(1);
 

@@ -5,10 +5,20 @@ use std::{sync::Arc, time::Duration};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::{LiveError, Message, Sealer, Shared, pending::Load};
-use crate::{assemble::Sealed, store::FrameId, tenant::TenantId};
+use crate::{
+    assemble::{
+        Sealed,
+        limits::{ROUND_SPANS_MAX, TURN_SPANS},
+    },
+    store::FrameId,
+    tenant::TenantId,
+};
 
 /// How many requests are assembled before the thread looks at what is due.
 const REQUESTS_PER_TURN: usize = 256;
+
+/// How many of their spans, about.
+const SPANS_PER_TURN: usize = 4 * ROUND_SPANS_MAX;
 
 /// How long the thread sleeps where nothing is open. A bound against a clock that lies, no more.
 const SLEEP_MAX: Duration = Duration::from_mins(1);
@@ -25,19 +35,24 @@ impl Assembly {
     /// Runs until the sender is gone.
     pub(super) fn run(self, messages: &Receiver<Message>) {
         let mut sealed_at = self.shared.clock.monotonic();
+        // Whether the last round left something: then the next follows at once, after what came meanwhile.
+        let mut is_behind = false;
         loop {
             let due = self.shared.assembler().next_due();
-            let due = due.map(|due| due.max(sealed_at + self.seal_every));
+            let gathered = sealed_at + self.seal_every;
+            let due = due.map(|due| if is_behind { due } else { due.max(gathered) });
             let wait = due.map_or(SLEEP_MAX, |due| {
                 due.saturating_sub(self.shared.clock.monotonic())
             });
             match messages.recv_timeout(wait.min(SLEEP_MAX)) {
                 Ok(message) => {
-                    self.take(message);
-                    messages
-                        .try_iter()
-                        .take(REQUESTS_PER_TURN)
-                        .for_each(|message| self.take(message));
+                    let mut n_spans = self.take(message);
+                    let mut more = messages.try_iter().take(REQUESTS_PER_TURN);
+                    while n_spans < SPANS_PER_TURN
+                        && let Some(message) = more.next()
+                    {
+                        n_spans += self.take(message);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -45,15 +60,19 @@ impl Assembly {
             let now = self.shared.clock.monotonic();
             if due.is_some_and(|due| due <= now) {
                 sealed_at = now;
-                if let Err(error) = self.seal(now) {
-                    self.shared.fail(&error);
-                    return;
+                match self.seal(now) {
+                    Ok(left) => is_behind = left,
+                    Err(error) => {
+                        self.shared.fail(&error);
+                        return;
+                    }
                 }
             }
         }
     }
 
-    pub(super) fn take(&self, message: Message) {
+    /// Returns how many spans that were.
+    pub(super) fn take(&self, message: Message) -> usize {
         match message {
             Message::Spans {
                 tenant,
@@ -66,33 +85,39 @@ impl Assembly {
                     .assembler()
                     .readmit(&tenant, records, arrival, |_| 0);
                 self.shared.pending.forget(load);
+                load.spans
             }
             Message::Forget { tenant, done } => {
                 self.shared.forget_open(&tenant);
                 // Who asked may have gone.
                 let _gone = done.send(());
+                0
             }
             // Budgets are refilled by the clock.
             Message::Tick => {
                 let _awake = self.judge.try_send(());
+                0
             }
         }
     }
 
-    pub(super) fn seal(&self, now: Duration) -> Result<(), LiveError> {
+    /// Seals a round of what is due. Returns whether there is more.
+    pub(super) fn seal(&self, now: Duration) -> Result<bool, LiveError> {
         let shared = &self.shared;
-        let (sealed, stats) = {
+        let (sealed, open_traces, is_behind) = {
             let mut assembler = shared.assembler();
-            (assembler.due(now), assembler.stats())
+            let sealed = assembler.due_in_turns(now, ROUND_SPANS_MAX, TURN_SPANS);
+            let is_behind = assembler.next_due().is_some_and(|due| due <= now);
+            (sealed, assembler.stats().open_traces, is_behind)
         };
-        shared.telemetry.open_traces.set(stats.open_traces as i64);
+        shared.telemetry.open_traces.set(open_traces as i64);
         if sealed.is_empty() {
-            return Ok(());
+            return Ok(is_behind);
         }
         shared.store_sealed(&self.sealer, sealed)?;
         // A full channel means that judging is about to look.
         let _awake = self.judge.try_send(());
-        Ok(())
+        Ok(is_behind)
     }
 }
 

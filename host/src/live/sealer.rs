@@ -13,8 +13,8 @@ use hashbrown::HashSet;
 
 use super::{Chain, LiveError};
 use crate::{
-    assemble::{AssembleOptions, Sealed, merge, without},
-    block::{BlockBuilder, BlockId},
+    assemble::{AssembleOptions, Sealed, id_key, limits::CLOCK_OFF_MIN, merge, place, without},
+    block::{Block, BlockBuilder, BlockError, BlockId},
     rules::Registry,
     store::{ListedBlock, Listing, Store, StoreError, Superseded},
     telemetry::{Telemetry, spans},
@@ -133,6 +133,8 @@ impl Sealer {
             let Some(tenant) = of_tenant.first().map(|first| first.tenant.clone()) else {
                 continue;
             };
+            let repeated: usize = of_tenant.iter().map(|one| one.repeated).sum();
+            self.telemetry.seals.repeated(&tenant, repeated as u64);
             let mut open = Open::new(&tenant);
             for one in of_tenant {
                 let trace = std::mem::replace(&mut one.trace, empty());
@@ -173,6 +175,10 @@ impl Sealer {
                 reopened
             }
         };
+        let is_clock_off = is_clock_off(&trace);
+        self.telemetry
+            .seals
+            .stored(open.tenant, trace.facts, is_clock_off);
         open.traces.insert(trace_id);
         report.n_traces += 1;
         report.n_spans += trace.spans.len() as u64;
@@ -187,11 +193,26 @@ impl Sealer {
             .find_pieces(tenant, rest.trace_id, PIECES_COMPARED_MAX);
         for (listed, trace) in pieces {
             // A piece that cannot be read holds back nothing: better twice than not at all.
-            if let Ok(piece) = self.read(&listed, trace) {
+            if let Ok(Some(piece)) = self.read_if_alike(&listed, trace, &rest) {
                 rest = without(rest, &piece.spans)?;
             }
         }
         Some(with_facts(rest, Facts::CUT | Facts::FRAGMENT))
+    }
+
+    /// Reads a stored piece of a trace where it may have a span of `late`. That it has none is told by two of its columns:
+    /// a piece is large, and each further one is compared with all before it.
+    fn read_if_alike(
+        &self,
+        listed: &ListedBlock,
+        trace: u32,
+        late: &SentTrace,
+    ) -> Result<Option<SentTrace>, StoreError> {
+        let block = self.store.open_block(listed)?;
+        if !is_alike(&block, trace, late)? {
+            return Ok(None);
+        }
+        Ok(Some(block.spans(trace)?.into()))
     }
 
     fn cut_if_too_large(&self, merged: SentTrace) -> SentTrace {
@@ -262,6 +283,35 @@ impl Sealer {
         report.blocks.push(id);
         Ok(())
     }
+}
+
+/// Whether a stored trace has a span where one of `late` stands.
+fn is_alike(block: &Block, trace: u32, late: &SentTrace) -> Result<bool, BlockError> {
+    let rows = block.span_rows(trace)?;
+    let rows = rows.start as usize..rows.end as usize;
+    let starts = block.starts()?.get(rows.clone()).unwrap_or_default();
+    // Both are in order of start, and nearly always one has ended before the other begins.
+    let of_late = late.spans.iter().map(|span| span.start_time_unix_nano);
+    let (Some(first), Some(last)) = (of_late.clone().next(), of_late.last()) else {
+        return Ok(false);
+    };
+    let from = starts.partition_point(|start| *start < first);
+    let to = starts.partition_point(|start| *start <= last);
+    if from == to {
+        return Ok(false);
+    }
+    let places: HashSet<(u64, u64)> = late.spans.iter().map(place).collect();
+    let ids = block.span_ids()?.get(rows).unwrap_or_default();
+    let mut alike = starts.iter().zip(ids).skip(from).take(to - from);
+    Ok(alike.any(|(start, id)| places.contains(&(*start, id_key(*id)))))
+}
+
+fn is_clock_off(trace: &SentTrace) -> bool {
+    let start = trace.spans.first().map(|span| span.start_time_unix_nano);
+    start.is_some_and(|start| {
+        let off_ns = start.abs_diff(trace.arrived_first.0);
+        u128::from(off_ns) >= CLOCK_OFF_MIN.as_nanos()
+    })
 }
 
 fn with_facts(trace: SentTrace, more: u8) -> SentTrace {

@@ -23,6 +23,7 @@ impl Telemetry {
         }
         self.seal_to_verdict.remove(&labels(tenant));
         self.costs.forget(tenant, rules);
+        self.seals.forget(tenant);
         for (rule, severity) in rules
             .iter()
             .flat_map(|rule| Severity::ALL.map(|severity| (rule, severity.name())))

@@ -172,8 +172,10 @@ impl Process {
     }
 
     pub(super) fn seal(&self) {
-        let sealed = self.assembly.seal(self.shared.clock.monotonic());
-        sealed.unwrap_or_else(|error| self.shared.fail(&error));
+        // What a round leaves is sealed by the next.
+        if let Err(error) = self.assembly.seal(self.shared.clock.monotonic()) {
+            self.shared.fail(&error);
+        }
     }
 
     /// Stores what is due, and is to die before the inbox is told.
