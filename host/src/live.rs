@@ -194,10 +194,10 @@ impl Live {
         live.spawn("judging", move || {
             lanes.run(&woken, &compact, |error| of_judging.fail(error));
         })?;
-        let (merging, merge_when_asked) = Merging::new(of_compaction.store.clone());
+        let (mut merging, merge_when_asked) = Merging::new(of_compaction.store.clone());
         live.spawn("merging", merge_when_asked)?;
         live.spawn("compaction", move || {
-            compact_until_stopped(&of_compaction, &compaction_woken, &merging, &retention);
+            compact_until_stopped(&of_compaction, &compaction_woken, &mut merging, &retention);
         })?;
         Ok(live)
     }

@@ -7,16 +7,18 @@
 //!
 //! ```text
 //! compaction: asks -> merging, of low priority: reads, merges in memory -> compaction: writes
+//!             not answered in time: merges by itself, until the thread answers
 //! ```
 //!
 //! A merge takes some ten milliseconds of a processor, for which nobody who judges is to wait; what writes holds a lock of
-//! the store, and is not to wait for a processor.
+//! the store, and is not to wait for a processor. Nor is the store to grow without end where the processors are never idle,
+//! so the patience with the thread that gives way has an end.
 
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 
-use super::{Chain, RetentionOptions, Shared, priority};
+use super::{Chain, RetentionOptions, Shared, limits::MERGE_PATIENCE, priority};
 use crate::store::{Merged, Retired, Store, StoreError};
 
 /// How often it is looked for what is too old, by the clock of the pipeline: all blocks are gone through for it.
@@ -37,8 +39,12 @@ enum Which {
 /// The thread that merges in memory.
 #[derive(Debug)]
 pub(super) struct Merging {
+    store: Store,
     ask: Sender<Which>,
     merged: Receiver<Result<Option<Merged>, StoreError>>,
+    patience: Duration,
+    /// Whether the thread has not answered, and nobody waits for it.
+    is_late: bool,
 }
 
 impl Merging {
@@ -46,29 +52,54 @@ impl Merging {
     pub(super) fn new(store: Store) -> (Self, impl FnOnce() + Send + 'static) {
         let (ask, asked) = bounded(1);
         let (done, merged) = bounded(1);
+        let merging = Self {
+            store: store.clone(),
+            ask,
+            merged,
+            patience: MERGE_PATIENCE,
+            is_late: false,
+        };
         let run = move || {
             if let Err(error) = priority::lower() {
                 tracing::warn!(error = %error, "the thread that merges blocks has no low priority");
             }
             for which in asked {
-                let merged = match which {
-                    Which::Small => store.merge_small(),
-                    Which::Sparse => store.merge_sparse(),
-                };
-                if done.send(merged).is_err() {
+                if done.send(merge(&store, which)).is_err() {
                     return;
                 }
             }
         };
-        (Self { ask, merged }, run)
+        (merging, run)
     }
 
     /// Returns blocks as one; nothing where there is nothing to merge, or the thread has ended.
-    fn merge(&self, which: Which) -> Result<Option<Merged>, StoreError> {
+    fn merge(&mut self, which: Which) -> Result<Option<Merged>, StoreError> {
+        if self.is_late {
+            match self.merged.try_recv() {
+                // What it found is of the past: it may be merged since, or have gone.
+                Ok(_late) => self.is_late = false,
+                Err(TryRecvError::Empty) => return merge(&self.store, which),
+                Err(TryRecvError::Disconnected) => return Ok(None),
+            }
+        }
         if self.ask.send(which).is_err() {
             return Ok(None);
         }
-        self.merged.recv().unwrap_or(Ok(None))
+        match self.merged.recv_timeout(self.patience) {
+            Ok(merged) => merged,
+            Err(RecvTimeoutError::Timeout) => {
+                self.is_late = true;
+                merge(&self.store, which)
+            }
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+        }
+    }
+}
+
+fn merge(store: &Store, which: Which) -> Result<Option<Merged>, StoreError> {
+    match which {
+        Which::Small => store.merge_small(),
+        Which::Sparse => store.merge_sparse(),
     }
 }
 
@@ -76,7 +107,7 @@ impl Merging {
 pub(super) fn compact_until_stopped(
     shared: &Shared,
     woken: &Receiver<()>,
-    merging: &Merging,
+    merging: &mut Merging,
     retention: &RetentionOptions,
 ) {
     let mut next = Duration::ZERO;
@@ -95,7 +126,7 @@ pub(super) fn compact_until_stopped(
     }
 }
 
-fn compact(shared: &Shared, merging: &Merging, which: Which) {
+fn compact(shared: &Shared, merging: &mut Merging, which: Which) {
     // It gives room back later, and takes it now.
     while !shared.is_stopping() && shared.store.lacks_room().is_none() {
         match compact_once(&shared.store, merging, which) {
@@ -111,7 +142,7 @@ fn compact(shared: &Shared, merging: &Merging, which: Which) {
 }
 
 /// Returns how many blocks became one.
-fn compact_once(store: &Store, merging: &Merging, which: Which) -> Result<usize, StoreError> {
+fn compact_once(store: &Store, merging: &mut Merging, which: Which) -> Result<usize, StoreError> {
     store.drop_unread()?;
     match merging.merge(which)? {
         Some(merged) => store.put_merged(&merged),
@@ -150,3 +181,6 @@ fn retain(shared: &Shared, retention: &RetentionOptions) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The bounds of judging: what of others a tenant may take, and when a rule is quarantined.
+//! The bounds of judging: what of others a tenant may take, and when a rule is quarantined; and of what gives way to it.
 
 use std::time::Duration;
 
@@ -68,6 +68,10 @@ pub const SLOW_RECORDED_BLOCKS_MAX: usize = 256;
 
 /// The priority of the slow lane's thread, as `nice` counts, where the system has no policy for what nobody else wants.
 pub const SLOW_NICE: i32 = 19;
+
+/// How long a merge of blocks may wait for a processor that nobody else wants; it takes some ten milliseconds of one. On a
+/// machine that is never idle the blocks would else stay small for ever.
+pub const MERGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many blocks are judged together where so many wait. Live blocks are small: calls are then full.
 pub const GROUP_BLOCKS_MAX: usize = 16;
