@@ -4,6 +4,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    iter,
+    ops::Bound,
     sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
@@ -16,9 +18,13 @@ use self::places::Places;
 use super::blocks::{Entry, Layout};
 use crate::{
     block::{BlockId, BlockMeta, Postings, TraceFilter},
+    clock::UnixNanos,
     tenant::TenantId,
     trace::TraceId,
 };
+
+/// So many blocks are read, or taken out, while others wait for the list: some hundred microseconds.
+const READ_TOGETHER: usize = 64;
 
 /// A listed block, as it stood when it was asked for. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -83,6 +89,8 @@ struct OfTenant {
     by_id: HashMap<BlockId, u64>,
     /// The judged blocks that are one value, by the file that they lie in.
     small: BTreeSet<(u32, u64)>,
+    /// By when their last span arrived: what goes first.
+    by_arrival: BTreeSet<(UnixNanos, u64)>,
     /// The bytes of all blocks.
     bytes: u64,
     /// Where each trace stands, so that a lookup costs the same however many blocks there are. Made when first asked for:
@@ -114,6 +122,9 @@ impl Lists {
         if let Some(of_tenant) = self.tenants.get_mut(&block.meta().tenant) {
             of_tenant.blocks.remove(&block.entry.seq);
             of_tenant.small.remove(&(block.entry.file, block.entry.seq));
+            of_tenant
+                .by_arrival
+                .remove(&(block.meta().arrived_max, block.entry.seq));
             if let Some(places) = of_tenant.places.get_mut() {
                 places.remove(block.entry.filter.hashes(), block.entry.seq);
             }
@@ -157,6 +168,9 @@ impl Lists {
             of_tenant.small.insert((entry.file, entry.seq));
         }
         of_tenant.by_id.insert(entry.meta.id, entry.seq);
+        of_tenant
+            .by_arrival
+            .insert((entry.meta.arrived_max, entry.seq));
         of_tenant.bytes = of_tenant.bytes.saturating_add(entry.meta.size_bytes);
         if let Some(places) = of_tenant.places.get_mut() {
             places.add(entry.filter.hashes(), entry.seq);
@@ -187,11 +201,14 @@ impl Index {
         lists.insert(entry, true, Duration::ZERO);
     }
 
-    /// Takes judged blocks of a tenant off the list, at once for every reader.
+    /// Takes judged blocks off the list.
     pub(super) fn remove(&self, blocks: &[ListedBlock]) {
-        let mut lists = self.write();
-        for block in blocks {
-            lists.take_out(block);
+        // The places of thousands of traces may go with each.
+        for blocks in blocks.chunks(READ_TOGETHER) {
+            let mut lists = self.write();
+            for block in blocks {
+                lists.take_out(block);
+            }
         }
     }
 
@@ -255,6 +272,29 @@ impl Index {
         let lists = self.read();
         let of_tenant = lists.tenants.get(tenant);
         of_tenant.map_or_else(Vec::new, |t| t.blocks.values().cloned().collect())
+    }
+
+    /// Goes through the blocks of a tenant whose last span arrived before some time, those that arrived first at first. No
+    /// lock is held in between, and of what is listed meanwhile some may be missed.
+    pub(super) fn by_arrival(
+        &self,
+        tenant: &TenantId,
+        before: UnixNanos,
+    ) -> impl Iterator<Item = ListedBlock> {
+        let mut from = Bound::Unbounded;
+        let pages = iter::from_fn(move || {
+            let lists = self.read();
+            let of_tenant = lists.tenants.get(tenant)?;
+            let range = (from, Bound::Excluded((before, 0)));
+            let page = of_tenant.by_arrival.range(range).take(READ_TOGETHER);
+            let page: Vec<ListedBlock> = page
+                .filter_map(|(_, seq)| of_tenant.blocks.get(seq).cloned())
+                .collect();
+            let last = page.last()?;
+            from = Bound::Excluded((last.meta().arrived_max, last.entry.seq));
+            Some(page)
+        });
+        pages.flatten()
     }
 
     /// Returns the judged blocks of a tenant that are one value and lie in a file, oldest first.
