@@ -55,6 +55,7 @@ use tokio::sync::watch;
 
 #[cfg(test)]
 pub(crate) use self::doctor::examine_on;
+pub(crate) use self::error::is_of_disk;
 use self::{
     blocks::BlockFiles,
     disk::{Disk, FileSystem},
@@ -187,7 +188,7 @@ impl Store {
         let half_made = remove_temporary(disk, dir)?;
         let catalog_path = dir.join(CATALOG_FILE);
         let inbox_path = dir.join(INBOX_FILE);
-        let mut damaged = damaged_pages(disk, &[&catalog_path, &inbox_path]);
+        let mut damaged = damaged_pages(disk, &[&catalog_path, &inbox_path])?;
         let ground = Ground::new(disk);
         let (inbox, catalog) = small_files(&ground, &inbox_path, &catalog_path)?;
         let last_change = signals::last_change(&catalog)?;

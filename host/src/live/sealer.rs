@@ -144,16 +144,21 @@ impl Sealer {
                         &mut report,
                     )?;
                 }
-                self.push(trace, &mut open, &mut report);
+                self.push(trace, &mut open, &mut report)?;
             }
             self.close(open, &mut report)?;
         }
         Ok(report)
     }
 
-    fn push(&self, trace: SentTrace, open: &mut Open<'_>, report: &mut SealReport) {
+    fn push(
+        &self,
+        trace: SentTrace,
+        open: &mut Open<'_>,
+        report: &mut SealReport,
+    ) -> Result<(), StoreError> {
         let trace_id = trace.trace_id;
-        let trace = match self.stored(open.tenant, trace_id) {
+        let trace = match self.stored(open.tenant, trace_id)? {
             Stored::Nowhere => trace,
             Stored::Unreadable => with_facts(trace, Facts::FRAGMENT),
             Stored::At(row, stored) => {
@@ -166,7 +171,7 @@ impl Sealer {
                 };
                 let Some(reopened) = reopened else {
                     report.n_repeated += 1;
-                    return;
+                    return Ok(());
                 };
                 report.n_reopened += 1;
                 if !was_cut {
@@ -183,6 +188,7 @@ impl Sealer {
         report.n_traces += 1;
         report.n_spans += trace.spans.len() as u64;
         open.builder.push(trace);
+        Ok(())
     }
 
     /// A trace that was cut is not reopened: what of it is not stored stands by itself.
@@ -231,29 +237,39 @@ impl Sealer {
         Ok(self.store.open_block(listed)?.spans(trace)?.into())
     }
 
-    /// Looks for a trace in the store. A damaged block, or file, does not hold up what arrives.
-    fn stored(&self, tenant: &TenantId, trace_id: TraceId) -> Stored {
-        let found = match self.store.find_trace(tenant, trace_id) {
-            Ok(Some(found)) => found,
-            Ok(None) => return Stored::Nowhere,
-            Err(error) => {
-                tracing::error!(trace = %trace_id, error = %Chain(&error), "a stored trace cannot be looked up");
-                return Stored::Unreadable;
-            }
+    /// Looks for a trace in the store. A damaged block, or file, does not hold up what arrives; a store that failed does,
+    /// since what is not given today may be there tomorrow.
+    fn stored(&self, tenant: &TenantId, trace_id: TraceId) -> Result<Stored, StoreError> {
+        let looked_up = match self.look_up(tenant, trace_id) {
+            // The file is opened again for it: a read that fails once is not to cost a trace its first half.
+            Err(error) if error.is_of_disk() => self.look_up(tenant, trace_id),
+            looked_up => looked_up,
         };
-        let (listed, trace) = found;
+        match looked_up {
+            Ok(Some((row, stored))) => Ok(Stored::At(row, stored)),
+            Ok(None) => Ok(Stored::Nowhere),
+            Err(error) if self.store.failed().borrow().is_some() => Err(error),
+            Err(error) => {
+                tracing::error!(trace = %trace_id, error = %Chain(&error), "a stored trace cannot be read");
+                Ok(Stored::Unreadable)
+            }
+        }
+    }
+
+    fn look_up(
+        &self,
+        tenant: &TenantId,
+        trace_id: TraceId,
+    ) -> Result<Option<(Superseded, SentTrace)>, StoreError> {
+        let Some((listed, trace)) = self.store.find_trace(tenant, trace_id)? else {
+            return Ok(None);
+        };
         let row = Superseded {
             trace_id,
             block: listed.meta().id,
             trace,
         };
-        match self.read(&listed, trace) {
-            Ok(stored) => Stored::At(row, stored),
-            Err(error) => {
-                tracing::error!(trace = %trace_id, error = %Chain(&error), "a stored trace cannot be read");
-                Stored::Unreadable
-            }
-        }
+        Ok(Some((row, self.read(&listed, trace)?)))
     }
 
     fn close(&self, open: Open<'_>, report: &mut SealReport) -> Result<(), LiveError> {

@@ -155,10 +155,18 @@ impl Fixture {
 
     /// Moves the clock until everything open is sealed and judged.
     pub(crate) fn settle(&self) {
+        assert!(self.settles(), "{:?}", self.live.failed());
+    }
+
+    /// As [`Self::settle`], unless the pipeline fails.
+    fn settles(&self) -> bool {
         let telemetry = &self.live.shared.telemetry;
         for _ in 0..10_000 {
+            if self.live.failed().is_some() {
+                return false;
+            }
             if telemetry.open_spans.get() == 0 && telemetry.unjudged_blocks.get() == 0 {
-                return;
+                return true;
             }
             self.clock.advance(Duration::from_secs(1));
             self.live.tick();

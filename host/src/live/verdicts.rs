@@ -9,7 +9,7 @@ use crate::{
     judge::{Allowance, BlockToJudge, Costs, JudgeError, JudgePlan, judge_within},
     rules::{PublishedRule, Registry, RuleSet, RulesError},
     sandbox::Sandbox,
-    store::{Judgement, ListedBlock, Store, StoreError},
+    store::{Judgement, ListedBlock, Store, StoreError, is_of_disk},
     telemetry::spans,
     verdict::RuleVerdicts,
 };
@@ -36,11 +36,13 @@ pub(super) enum Unjudged {
 }
 
 impl Unjudged {
-    /// Whether the same may go well later: the machine was short of something, and the block is not damaged.
+    /// Whether the same may go well later: the machine was short of something, or the disk failed, and the block is
+    /// not known to be damaged.
     pub(super) fn passes(&self) -> bool {
         match self {
             Self::Judge(JudgeError::Sandbox { .. } | JudgeError::GivenUp) | Self::Rules(_) => true,
-            Self::Judge(JudgeError::Block(_)) | Self::Block(_) | Self::Store(_) => false,
+            Self::Judge(JudgeError::Block(error)) | Self::Block(error) => is_of_disk(error),
+            Self::Store(error) => error.is_of_disk(),
         }
     }
 }

@@ -145,6 +145,16 @@ fn other_version(found: u64, expected: u64) -> &'static str {
     }
 }
 
+/// As [`StoreError::is_of_disk`], of a block that could not be read.
+pub(crate) fn is_of_disk(error: &BlockError) -> bool {
+    let BlockError::Read { source, .. } = error else {
+        return false;
+    };
+    source
+        .downcast_ref::<StoreError>()
+        .is_some_and(StoreError::is_of_disk)
+}
+
 impl From<BlockError> for StoreError {
     fn from(error: BlockError) -> Self {
         Self::Block(Arc::new(error))
@@ -152,6 +162,33 @@ impl From<BlockError> for StoreError {
 }
 
 impl StoreError {
+    /// Whether the disk did not do what it was told to, or the database would not go on after it did not: the same may go
+    /// well once the file was opened again.
+    pub fn is_of_disk(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::Stopped { .. } => true,
+            Self::Block(error) => is_of_disk(error),
+            Self::InUse { .. }
+            | Self::OtherVersion { .. }
+            | Self::NotAStore { .. }
+            | Self::Missing { .. }
+            | Self::Corrupt { .. }
+            | Self::Database { .. }
+            | Self::UnknownBlock { .. }
+            | Self::Unfit { .. }
+            | Self::Rule { .. }
+            | Self::Tenant { .. }
+            | Self::UnknownTenant { .. }
+            | Self::Tokens { .. } => false,
+        }
+    }
+
+    /// A file that is refused since an operation on it failed.
+    pub(super) fn failed_before(file: &str, doing: &'static str) -> Self {
+        let source = io::Error::other("an operation on the file failed before");
+        Self::io(file, doing, source)
+    }
+
     pub(super) fn io(file: &str, doing: &'static str, source: io::Error) -> Self {
         Self::Io {
             file: file.to_owned(),

@@ -240,7 +240,7 @@ impl DbFile {
                 self.unreadable.store(true, Ordering::Release);
                 match self.kind {
                     FileKind::Inbox | FileKind::Catalog => self.ground.fail(&error),
-                    // One of many, which is opened again by itself; if it is the one that is written, writing fails.
+                    // One of many, which is opened again when it is asked for next.
                     FileKind::Blocks => {}
                 }
             }
@@ -319,6 +319,7 @@ fn store_error(file: &str, doing: &'static str, fault: Fault) -> StoreError {
     match fault {
         Fault::Store(error) => error,
         Fault::Db(redb::Error::Io(source)) => StoreError::io(file, doing, source),
+        Fault::Db(redb::Error::PreviousIo) => StoreError::failed_before(file, doing),
         // Not our number, and where a bit of the header flipped no number at all.
         Fault::Db(redb::Error::UpgradeRequired(found)) => StoreError::Database {
             file: file.to_owned(),

@@ -45,12 +45,22 @@ pub(super) fn small_files(
 }
 
 /// Reads the small files whole, so that an index page which leads astray does not do so unnoticed: values have checksums of
-/// ours, and what is between them has only those of the database, which it does not look at by itself.
-pub(super) fn damaged_pages(disk: &Arc<dyn Disk>, paths: &[&Path]) -> Vec<StoreError> {
+/// ours, and what is between them has only those of the database, which it does not look at by itself. What the disk does
+/// not give is not damaged: it may give it the next time, and nobody knows what it is.
+pub(super) fn damaged_pages(
+    disk: &Arc<dyn Disk>,
+    paths: &[&Path],
+) -> Result<Vec<StoreError>, StoreError> {
     let there = paths.iter().filter(|path| disk.has(path));
-    there
-        .filter_map(|path| DbFile::check_pages(disk, path).err())
-        .collect()
+    let mut damaged = Vec::new();
+    for checked in there.map(|path| DbFile::check_pages(disk, path)) {
+        match checked {
+            Ok(()) => {}
+            Err(error) if error.is_of_disk() => return Err(error),
+            Err(error) => damaged.push(error),
+        }
+    }
+    Ok(damaged)
 }
 
 /// A mistyped directory is not to be written to.

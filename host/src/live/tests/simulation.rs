@@ -1,8 +1,8 @@
 //! Scenario: a seed decides everything that happens to a host: which spans are sent when, in what order, how often and in
 //! which requests; when the clock moves and how far; when spans are assembled, traces sealed, blocks judged and merged,
 //! and how much of each; when the process dies, between any two steps and between any two operations on its disk; when the
-//! machine loses power, and what of what was not synced is then on the disk; and when the disk fails, once or until it is
-//! mended, or has no room. There are no threads but the one that commits the inbox, which is waited for.
+//! machine loses power, and what of what was not synced is then on the disk; and when the disk fails to write, to sync or to
+//! read, once or until it is mended, or has no room. There are no threads but the one that commits the inbox, which is waited for.
 //!
 //! Guarantees: every span that was acknowledged is stored, once, in one trace, and nothing else is; every trace has one
 //! verdict of each rule, the one that a replay gives and that its spans deserve; each violation is one signal; nothing is
@@ -95,8 +95,10 @@ fn publish(process: &Process) {
 /// What came to pass, over all seeds: a simulation in which nothing goes wrong would prove nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Happened {
-    /// Operations on the disk that failed.
+    /// Operations on the disk that failed,
     failed_operations: u64,
+    /// and those of them that were to read.
+    failed_reads: u64,
     /// Requests that were refused.
     refused: u64,
     /// Starts that failed.
@@ -111,6 +113,7 @@ impl Happened {
     fn add(&mut self, more: Self) {
         let Self {
             failed_operations,
+            failed_reads,
             refused,
             failed_starts,
             killed,
@@ -118,6 +121,7 @@ impl Happened {
             reopened,
         } = more;
         self.failed_operations += failed_operations;
+        self.failed_reads += failed_reads;
         self.refused += refused;
         self.failed_starts += failed_starts;
         self.killed += killed;
@@ -129,6 +133,7 @@ impl Happened {
     fn is_all_there(self) -> bool {
         let Self {
             failed_operations,
+            failed_reads,
             refused,
             failed_starts,
             killed,
@@ -137,6 +142,7 @@ impl Happened {
         } = self;
         let all = [
             failed_operations,
+            failed_reads,
             refused,
             failed_starts,
             killed,
@@ -190,12 +196,11 @@ fn play(seed: u64) -> Happened {
     if !rest.is_empty() {
         assert!(clients.send(&mut machine, &process, rest));
     }
-    for _ in 0..3 {
-        process.assemble(usize::MAX);
-        machine.clock.advance(Duration::from_mins(11));
-        process.seal();
-        process.judge(u64::MAX);
-        process.wait_for_inbox();
+    settle(&machine, &mut process);
+    if process.has_failed() {
+        // That a file cannot be read since a read failed earlier is noticed when it is read next.
+        process = machine.restart(process, None, &mut seeded);
+        settle(&machine, &mut process);
     }
     check(&process, &clients.acknowledged);
     // And once more by a process that has seen nothing of it.
@@ -206,7 +211,19 @@ fn play(seed: u64) -> Happened {
     machine.examine();
     Happened {
         failed_operations: machine.disk.n_failed(),
+        failed_reads: machine.disk.n_failed_of(Op::Read),
         ..machine.happened
+    }
+}
+
+/// Seals and judges all that there is.
+fn settle(machine: &Machine, process: &mut Process) {
+    for _ in 0..3 {
+        process.assemble(usize::MAX);
+        machine.clock.advance(Duration::from_mins(11));
+        process.seal();
+        process.judge(u64::MAX);
+        process.wait_for_inbox();
     }
 }
 

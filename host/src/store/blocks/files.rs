@@ -116,7 +116,13 @@ impl BlockFiles {
         if let Some(current) = &state.current
             && current.number == number
         {
-            return Ok(Arc::clone(&current.file));
+            if !current.file.is_unreadable() {
+                return Ok(Arc::clone(&current.file));
+            }
+            // It is written too, so it is not opened again by itself.
+            let error = StoreError::failed_before(current.file.name(), "read");
+            self.ground.fail(&error);
+            return Err(error);
         }
         if let Some(file) = state.open.get(&number) {
             if !file.is_unreadable() {

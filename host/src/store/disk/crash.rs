@@ -35,10 +35,18 @@ pub(crate) enum Op {
     Sync,
     /// Names are made, changed, removed or made durable.
     Names,
+    /// Changes nothing: nobody dies of it.
+    Read,
 }
 
 impl Op {
-    pub(crate) const ALL: [Self; 4] = [Self::Write, Self::SetLen, Self::Sync, Self::Names];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Write,
+        Self::SetLen,
+        Self::Sync,
+        Self::Names,
+        Self::Read,
+    ];
 }
 
 /// How a process ends.
@@ -57,7 +65,7 @@ pub(crate) enum Fault {
     Lasting(Op),
     /// The operation fails, and no other.
     Once(Op),
-    /// The process is dead before the operation, whatever it is.
+    /// The process is dead before the operation, whatever it would change.
     Death,
 }
 
@@ -85,9 +93,9 @@ struct State {
     /// Which process may use the disk: handles of those before it are dead.
     process: u64,
     is_dead: bool,
-    /// How many operations of each kind were tried.
+    /// How many operations of each kind were tried, and failed.
     tried: [u64; Op::ALL.len()],
-    n_failed: u64,
+    failed: [u64; Op::ALL.len()],
 }
 
 impl CrashDisk {
@@ -103,7 +111,7 @@ impl CrashDisk {
             process: 0,
             is_dead: false,
             tried: [0; Op::ALL.len()],
-            n_failed: 0,
+            failed: [0; Op::ALL.len()],
         })))
     }
 
@@ -136,7 +144,12 @@ impl CrashDisk {
 
     /// How many operations have failed.
     pub(crate) fn n_failed(&self) -> u64 {
-        self.state().n_failed
+        self.state().failed.iter().sum()
+    }
+
+    /// How many operations of a kind have failed.
+    pub(crate) fn n_failed_of(&self, op: Op) -> u64 {
+        self.state().failed[op as usize]
     }
 
     /// Whether the process that used the disk met its death.
@@ -198,11 +211,11 @@ fn name_of(path: &Path) -> String {
 }
 
 impl State {
-    /// Says whether an operation that would change something goes well.
+    /// Says whether an operation goes well.
     fn goes_well(&mut self, op: Op) -> io::Result<()> {
         self.tried[op as usize] += 1;
         let went = self.try_op(op);
-        self.n_failed += u64::from(went.is_err());
+        self.failed[op as usize] += u64::from(went.is_err());
         went
     }
 
@@ -214,7 +227,7 @@ impl State {
             return Ok(());
         };
         let strikes = match *fault {
-            Fault::Death => true,
+            Fault::Death => op != Op::Read,
             Fault::Lasting(on) | Fault::Once(on) => on == op,
         };
         if !strikes {
@@ -325,7 +338,8 @@ impl StorageBackend for Handle {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let state = self.alive()?;
+        let mut state = self.alive()?;
+        state.goes_well(Op::Read)?;
         let seen = state.files[self.file].seen();
         let read = seen.get(offset as usize..offset as usize + out.len());
         out.copy_from_slice(read.ok_or(io::ErrorKind::UnexpectedEof)?);
@@ -360,7 +374,7 @@ impl StorageBackend for Handle {
             seeded,
             files,
             pages_left,
-            n_failed,
+            failed,
             ..
         } = &mut *state;
         let written = match &went {
@@ -369,7 +383,7 @@ impl StorageBackend for Handle {
         };
         let had_room = files[self.file].write(offset, written, pages_left);
         if !had_room {
-            *n_failed += 1;
+            failed[Op::Write as usize] += 1;
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
         went

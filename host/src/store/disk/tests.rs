@@ -9,9 +9,13 @@ use super::{
     Disk,
     crash::{CrashDisk, End, Fault, Op},
 };
-use crate::store::{
-    Frame, InboxRefused, Store, StoreError,
-    tests::{TempStore, tenant},
+use crate::{
+    store::{
+        Frame, InboxRefused, Listing, Store, StoreError,
+        blocks::tests::{block, trace},
+        tests::{TempStore, tenant},
+    },
+    trace::TraceId,
 };
 
 /// More operations than anything here takes.
@@ -161,4 +165,77 @@ fn a_full_disk_refuses_and_takes_again_once_there_is_room_and_the_store_was_open
         assert!(submit(&store, 100_000));
         assert_eq!(kept(&store).len() as u64, 2 + n_acknowledged);
     }
+}
+
+#[test]
+fn a_read_that_fails_while_a_store_is_opened_fails_the_opening_and_damages_nothing() {
+    let machine = Machine::new(1);
+    let store = machine.open();
+    assert!(submit(&store, 100_000));
+    store
+        .put_block(&block("a", &[trace(1, 5, &["A"])]), &Listing::default())
+        .unwrap();
+    drop(store);
+    let mut n_refused = 0;
+    for n in 0..OPS_MAX {
+        let n_failed = machine.disk.n_failed();
+        machine.disk.plan(Fault::Once(Op::Read), n);
+        let opened = machine.try_open();
+        let has_failed = machine.disk.n_failed() > n_failed;
+        machine.disk.mend();
+        let store = match opened {
+            // Of what is only looked at, it does not matter whether it could be closed.
+            Ok(store) => store,
+            Err(error) => {
+                assert!(has_failed && error.is_of_disk(), "{error}");
+                n_refused += 1;
+                machine.open()
+            }
+        };
+        assert!(store.damaged().is_empty(), "{:?}", store.damaged());
+        assert_eq!(kept(&store), [100_000]);
+        assert!(
+            store
+                .find_trace(&tenant("a"), TraceId([1; 16]))
+                .unwrap()
+                .is_some()
+        );
+        if !has_failed {
+            assert!(n_refused > 20, "opening takes more than {n_refused} reads");
+            return;
+        }
+    }
+    panic!("a store never opens");
+}
+
+#[test]
+fn the_file_that_takes_blocks_is_opened_again_with_the_store_once_it_could_not_be_read() {
+    let machine = Machine::new(1);
+    let store = machine.open();
+    // More than is read, and kept, when the store is opened.
+    let mixed = |n: u32| n.wrapping_mul(0x9e37_79b9).to_string();
+    let names: Vec<String> = (0..200_u32)
+        .map(|n| (n * 100..n * 100 + 50).map(mixed).collect())
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let large = block("a", &[trace(1, 5, &names)]);
+    store.put_block(&large, &Listing::default()).unwrap();
+    drop(store);
+    let store = machine.open();
+    let listed = store.block(&tenant("a"), large.meta.id).unwrap();
+    let read = |store: &Store| -> Result<usize, StoreError> {
+        Ok(store.open_block(&listed)?.spans(0)?.spans.len())
+    };
+    machine.disk.plan(Fault::Once(Op::Read), 0);
+    let error = read(&store).unwrap_err();
+    assert!(error.is_of_disk(), "{error}");
+    assert!(
+        store.failed().borrow().is_none(),
+        "reading alone harms nothing"
+    );
+    let error = read(&store).unwrap_err();
+    assert!(error.is_of_disk(), "{error}");
+    assert!(store.failed().borrow().is_some());
+    drop(store);
+    assert_eq!(read(&machine.open()).unwrap(), 200);
 }
