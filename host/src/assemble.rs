@@ -370,6 +370,12 @@ impl Assembler {
         }
     }
 
+    /// Returns when the oldest open trace was opened. Looks at every open trace.
+    pub fn oldest_opened_at(&self) -> Option<Duration> {
+        let open = self.tenants.iter().flat_map(|tenant| tenant.open.values());
+        open.map(|trace| trace.opened_at).min()
+    }
+
     fn of(&self, tenant: &TenantId) -> Option<&Tenant> {
         let number = *self.tenant_numbers.get(tenant)?;
         self.tenants.get(number as usize)

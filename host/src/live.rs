@@ -17,6 +17,7 @@ mod compaction;
 mod error;
 mod failure;
 mod faults;
+mod filling;
 mod import;
 mod judging;
 mod lanes;
@@ -37,6 +38,7 @@ pub(crate) mod tests;
 mod verdicts;
 
 use std::{
+    cell::Cell,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -165,6 +167,7 @@ impl Live {
         );
         shared.recover(&sealer)?;
         let assembly = assembly::Assembly {
+            look_for_oldest_at: Cell::default(),
             shared: Arc::clone(&shared),
             sealer,
             seal_every,

@@ -42,6 +42,7 @@ mod retention;
 mod room;
 mod rules;
 mod signals;
+mod standing;
 mod tenants;
 
 use std::{
@@ -84,6 +85,7 @@ pub use self::{
         NewVersion, Provenance, Published, RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord,
     },
     signals::{SignalCursor, SignalFilter},
+    standing::Standing,
     tenants::{TenantRecord, TokenRecord},
 };
 use crate::{block::BlockId, clock::Clock};

@@ -6,9 +6,8 @@
 mod costs;
 mod seals;
 pub mod spans;
+mod standing;
 mod tenants;
-
-use std::sync::atomic::AtomicU64;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -21,9 +20,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::costs::CostMetrics;
 pub use self::seals::SealMetrics;
 pub use self::tenants::of_tenant;
+use self::{costs::CostMetrics, standing::StandingMetrics};
 use crate::{
     rule_id::{RuleId, RuleMode},
     tenant::TenantId,
@@ -86,6 +85,16 @@ pub mod names {
     pub const JUDGE_SEAL_TO_VERDICT: &str = "betrace_judge_seal_to_verdict";
     /// Blocks that wait for their verdicts. Gauge.
     pub const JUDGE_UNJUDGED_BLOCKS: &str = "betrace_judge_unjudged_blocks";
+    /// Age of the oldest open trace. Gauge.
+    pub const ASSEMBLE_OLDEST_OPEN: &str = "betrace_assemble_oldest_open";
+    /// How long the block that waits longest waits for its verdicts. Gauge.
+    pub const JUDGE_OLDEST_UNJUDGED: &str = "betrace_judge_oldest_unjudged";
+    /// Judged blocks that are not merged yet. Gauge.
+    pub const COMPACTION_SMALL_BLOCKS: &str = "betrace_compaction_small_blocks";
+    /// Bytes that are left of the disk of the store. Gauge.
+    pub const DISK_FREE: &str = "betrace_disk_free";
+    /// When spans will be refused for want of room. Gauge.
+    pub const DISK_FULL_AFTER: &str = "betrace_disk_full_after";
     /// Bytes of the inbox that are not yet released. Gauge.
     pub const INBOX_BYTES: &str = "betrace_inbox_size";
 }
@@ -170,8 +179,8 @@ pub struct Telemetry {
     pub retired_files: Counter,
     /// Blocks without verdicts.
     pub unjudged_blocks: Gauge,
-    /// Bytes of the inbox.
-    pub inbox_bytes: Gauge<u64, AtomicU64>,
+    /// How things stand.
+    pub standing: StandingMetrics,
 }
 
 impl Telemetry {
@@ -200,7 +209,7 @@ impl Telemetry {
             retired_bytes: Counter::default(),
             retired_files: Counter::default(),
             unjudged_blocks: Gauge::default(),
-            inbox_bytes: Gauge::default(),
+            standing: StandingMetrics::default(),
         };
         new.register();
         new
@@ -268,12 +277,7 @@ impl Telemetry {
             "Blocks that wait for their verdicts",
             self.unjudged_blocks.clone(),
         );
-        registry.register_with_unit(
-            names::INBOX_BYTES,
-            "Unreleased entries of the inbox",
-            Unit::Bytes,
-            self.inbox_bytes.clone(),
-        );
+        self.standing.register(registry);
         self.register_retention();
     }
 

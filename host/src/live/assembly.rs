@@ -1,6 +1,6 @@
 //! The thread that gathers spans and seals what is due.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
@@ -23,12 +23,17 @@ const SPANS_PER_TURN: usize = 4 * ROUND_SPANS_MAX;
 /// How long the thread sleeps where nothing is open. A bound against a clock that lies, no more.
 const SLEEP_MAX: Duration = Duration::from_mins(1);
 
+/// How often it is looked for the oldest open trace: a million take some ten milliseconds, in which none is assembled.
+const OLDEST_LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
+
 pub(super) struct Assembly {
     pub(super) shared: Arc<Shared>,
     pub(super) sealer: Sealer,
     pub(super) seal_every: Duration,
     /// Wakes the judging thread.
     pub(super) judge: Sender<()>,
+    /// When it is next looked for the oldest open trace.
+    pub(super) look_for_oldest_at: Cell<Duration>,
 }
 
 impl Assembly {
@@ -104,13 +109,24 @@ impl Assembly {
     /// Seals a round of what is due. Returns whether there is more.
     pub(super) fn seal(&self, now: Duration) -> Result<bool, LiveError> {
         let shared = &self.shared;
-        let (sealed, open_traces, is_behind) = {
+        let (sealed, open_traces, oldest, is_behind) = {
             let mut assembler = shared.assembler();
             let sealed = assembler.due_in_turns(now, ROUND_SPANS_MAX, TURN_SPANS);
             let is_behind = assembler.next_due().is_some_and(|due| due <= now);
-            (sealed, assembler.stats().open_traces, is_behind)
+            let open_traces = assembler.stats().open_traces;
+            // That none is open is known without looking.
+            let looks = open_traces == 0 || now >= self.look_for_oldest_at.get();
+            let oldest = looks.then(|| {
+                self.look_for_oldest_at.set(now + OLDEST_LOOKED_FOR_EVERY);
+                assembler.oldest_opened_at().unwrap_or(now)
+            });
+            (sealed, open_traces, oldest, is_behind)
         };
         shared.telemetry.open_traces.set(open_traces as i64);
+        if let Some(oldest) = oldest {
+            let age = now.saturating_sub(oldest).as_secs_f64();
+            shared.telemetry.standing.oldest_open.set(age);
+        }
         if sealed.is_empty() {
             return Ok(is_behind);
         }
@@ -159,7 +175,6 @@ impl Shared {
             .unjudged_blocks
             .inc_by(report.blocks.len() as i64);
         self.telemetry.open_spans.dec_by(n_spans as i64);
-        self.telemetry.inbox_bytes.set(self.store.inbox().bytes());
         Ok(())
     }
 }

@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 
-use super::{Chain, RetentionOptions, Shared, limits::MERGE_PATIENCE, priority};
+use super::{Chain, RetentionOptions, Shared, filling::Filling, limits::MERGE_PATIENCE, priority};
 use crate::store::{Merged, Retired, Store, StoreError};
 
-/// How often it is looked for what is too old, by the clock of the pipeline: all blocks are gone through for it.
+/// How often it is looked for what is too old, and at the disk, by the clock of the pipeline.
 const RETAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// How long the thread sleeps where nobody wakes it.
@@ -111,6 +111,7 @@ pub(super) fn compact_until_stopped(
     retention: &RetentionOptions,
 ) {
     let mut next = Duration::ZERO;
+    let mut filling = Filling::default();
     loop {
         match woken.recv_timeout(AWAKE_EVERY) {
             Ok(()) | Err(RecvTimeoutError::Timeout) => {}
@@ -120,6 +121,10 @@ pub(super) fn compact_until_stopped(
         if now >= next {
             next = now.saturating_add(RETAIN_EVERY);
             retain(shared, retention);
+            if let Some(room) = shared.store.room() {
+                let full_after = filling.note(now, room).as_secs_f64();
+                shared.telemetry.standing.full_after.set(full_after);
+            }
             compact(shared, merging, Which::Sparse);
         }
         compact(shared, merging, Which::Small);

@@ -73,6 +73,15 @@ pub const SLOW_NICE: i32 = 19;
 /// machine that is never idle the blocks would else stay small for ever.
 pub const MERGE_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long back it is looked at how the disk fills, to say when it will be full: a day has its nights.
+pub const DISK_WATCHED_FOR: Duration = Duration::from_hours(24);
+
+/// Less than this says nothing of how the disk fills.
+pub const DISK_WATCHED_MIN: Duration = Duration::from_mins(10);
+
+/// The longest time after which it is said that the disk will be full: ten years.
+pub const DISK_FULL_AFTER_MAX: Duration = Duration::from_hours(10 * 365 * 24);
+
 /// How many blocks are judged together where so many wait. Live blocks are small: calls are then full.
 pub const GROUP_BLOCKS_MAX: usize = 16;
 

@@ -378,6 +378,25 @@ impl Index {
         self.read().unjudged.values().map(BTreeSet::len).sum()
     }
 
+    /// Returns since when the block waits that waits longest for its verdicts.
+    pub(super) fn oldest_unjudged_since(&self) -> Option<Duration> {
+        let lists = self.read();
+        let since = |(tenant, seqs): (&TenantId, &BTreeSet<u64>)| {
+            let blocks = &lists.tenants.get(tenant)?.blocks;
+            Some(blocks.get(seqs.first()?)?.since)
+        };
+        lists.unjudged.iter().filter_map(since).min()
+    }
+
+    /// Returns how many judged blocks of a file are one value, of all tenants.
+    pub(super) fn n_small(&self, file: u32) -> usize {
+        let lists = self.read();
+        let of_tenants = lists.tenants.values();
+        of_tenants
+            .map(|t| t.small.range((file, 0)..=(file, u64::MAX)).count())
+            .sum()
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Lists> {
         self.lists.read().unwrap_or_else(PoisonError::into_inner)
     }

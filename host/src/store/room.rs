@@ -29,7 +29,12 @@ impl Store {
     /// about a microsecond.
     pub fn lacks_room(&self) -> Option<Room> {
         // A disk that cannot be asked is written to, and says then what is wrong with it.
-        let room = self.inner.ground.disk().room(&self.inner.dir).ok()?;
+        let room = self.room()?;
         (room.free < room.reserve()).then_some(room)
+    }
+
+    /// Returns what there is of the disk; nothing where the system does not tell.
+    pub(crate) fn room(&self) -> Option<Room> {
+        self.inner.ground.disk().room(&self.inner.dir).ok()
     }
 }

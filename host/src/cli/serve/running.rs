@@ -134,6 +134,7 @@ impl Host for ServerHost {
                 tracing::warn!(error = %error, "metrics are shown without what is quarantined");
                 Vec::new()
             });
+        self.telemetry.stands(self.rooms.store.standing());
         let all = self.telemetry.render_with(&quarantined);
         match of {
             None => all,

@@ -52,6 +52,7 @@ impl Machine {
         let sandbox = Arc::clone(&SANDBOX);
         Ok(Process {
             assembly: assembly::Assembly {
+                look_for_oldest_at: Cell::default(),
                 shared: Arc::clone(&shared),
                 sealer,
                 seal_every: Duration::ZERO,
