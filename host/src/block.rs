@@ -35,6 +35,7 @@ mod read;
 mod rebuild;
 mod rows;
 mod section;
+mod shapes;
 mod stored;
 mod strings;
 mod texts;

@@ -9,94 +9,9 @@ use super::{
     numbers::{FRAME_NUMBERS, Numbers},
     read::{all_below, cached},
     section::Table,
+    shapes::{ShapeSets, Shapes, parse_shapes},
     varint::unzigzag,
 };
-
-/// The shapes of a table: lists of the columns that a row may have a value in.
-#[derive(Debug)]
-pub(super) struct ShapeSets {
-    /// For each shape the end of its columns.
-    ends: Vec<u32>,
-    /// Numbers of columns, in the order in which rows of the shape give them.
-    columns: Vec<u32>,
-    /// The same by column, made when one is first asked for.
-    shapes_with: OnceLock<Vec<Vec<u32>>>,
-}
-
-/// Which attributes the rows of a table have.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shapes<'b> {
-    /// For each row its shape.
-    of_row: &'b [u32],
-    sets: &'b ShapeSets,
-}
-
-impl ShapeSets {
-    fn of_shape(&self, shape: usize) -> &[u32] {
-        let range = Block::range(&self.ends, shape);
-        self.columns.get(range).unwrap_or_default()
-    }
-
-    /// Returns for each shape whether it has a column.
-    fn with(&self, column: u32) -> Vec<bool> {
-        let mut has = vec![false; self.ends.len()];
-        let shapes = self.shapes_with.get_or_init(|| self.invert());
-        for &shape in shapes.get(column as usize).into_iter().flatten() {
-            if let Some(has) = has.get_mut(shape as usize) {
-                *has = true;
-            }
-        }
-        has
-    }
-
-    /// Lists the shapes of each column. To look for each column in each shape would cost a span of 100,000 attributes
-    /// 10^10 steps.
-    fn invert(&self) -> Vec<Vec<u32>> {
-        let n_columns = self
-            .columns
-            .iter()
-            .max()
-            .map_or(0, |last| *last as usize + 1);
-        let mut shapes_with = vec![Vec::new(); n_columns];
-        for shape in 0..self.ends.len() {
-            for &column in self.of_shape(shape) {
-                if let Some(with) = shapes_with.get_mut(column as usize) {
-                    with.push(shape as u32);
-                }
-            }
-        }
-        shapes_with
-    }
-}
-
-impl<'b> Shapes<'b> {
-    /// Returns the columns of a row in the order in which it gave them.
-    pub(super) fn of_row(&self, row: usize) -> &'b [u32] {
-        let shape = self.of_row.get(row).copied().unwrap_or_default();
-        self.sets.of_shape(shape as usize)
-    }
-
-    /// Returns the rows that have a column, ascending; `None` where there are not `n_rows`.
-    fn rows_with(&self, column: u32, n_rows: usize) -> Option<Vec<u32>> {
-        if n_rows > self.of_row.len() {
-            return None;
-        }
-        let has = self.sets.with(column);
-        // Writes every row and steps on where it counts: shapes alternate, and a branch would guess wrong.
-        let mut rows = vec![0; n_rows + 1];
-        let mut found = 0;
-        for (&shape, row) in self.of_row.iter().zip(0..) {
-            if let Some(slot) = rows.get_mut(found) {
-                *slot = row;
-            }
-            found += usize::from(has.get(shape as usize).copied().unwrap_or_default());
-        }
-        (found == n_rows).then(|| {
-            rows.truncate(n_rows);
-            rows
-        })
-    }
-}
 
 impl Block {
     /// Returns the values of an attribute; `None` where no row of the scope's table has it.
@@ -272,7 +187,7 @@ impl Block {
         let sets = self.shape_sets(scope)?;
         let of_row = self.u32s(scope.shapes(), || {
             let of_row: Vec<u32> = self.decode(scope.shapes())?;
-            if all_below(&of_row, sets.ends.len() as u32) {
+            if all_below(&of_row, sets.len() as u32) {
                 Ok(of_row)
             } else {
                 Err(self.corrupt(scope.shapes()))
@@ -374,21 +289,4 @@ impl<'a> StoredColumn<'a> {
             values,
         })
     }
-}
-
-/// Reads the list of [`SpanShapeColumns`](super::section::Section::SpanShapeColumns) and its like.
-fn parse_shapes(list: &[u32], n_columns: usize) -> Option<ShapeSets> {
-    let (mut ends, mut columns) = (Vec::new(), Vec::new());
-    let mut rest = list;
-    while let Some((&count, after)) = rest.split_first() {
-        let (shape, after) = after.split_at_checked(count as usize)?;
-        columns.extend_from_slice(shape);
-        ends.push(columns.len() as u32);
-        rest = after;
-    }
-    all_below(&columns, n_columns as u32).then_some(ShapeSets {
-        ends,
-        columns,
-        shapes_with: OnceLock::new(),
-    })
 }

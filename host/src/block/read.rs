@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{
     BlockError, BlockMeta, ChunkId, ChunkSource, EncodedBlock,
-    attributes::{AttributeCell, ShapeSets},
+    attributes::AttributeCell,
     bits::Cell,
     chunk::MemoryChunks,
     dictionary::Pages,
@@ -18,6 +18,7 @@ use super::{
     names::NamePostings,
     numbers::{ROWS_MAX, take_numbers},
     section::{AttributeScope, Form, Place, Section, Table},
+    shapes::ShapeSets,
     texts::Texts,
     varint::take_varint,
 };

@@ -7,9 +7,9 @@ use std::{fmt, sync::Arc};
 use super::{
     AttributeColumn, AttributeScope, Block, BlockError,
     attribute::kind,
-    attributes::Shapes,
     rebuild,
     section::{Section, Table},
+    shapes::Shapes,
 };
 use crate::trace::{SentContext, TraceId};
 
