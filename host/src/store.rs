@@ -67,7 +67,7 @@ use self::{
     opening::{damaged_pages, refuse_what_is_no_store, remove_temporary, small_files},
 };
 pub use self::{
-    blocks::{Candidates, Listing, Superseded},
+    blocks::{Candidates, LastOpened, Listing, Superseded},
     compact::Merged,
     costs::{CostRecord, RuleCosts},
     coverage::CoverageCell,

@@ -16,7 +16,7 @@ use crate::{
     assemble::{AssembleOptions, Sealed, id_key, limits::CLOCK_OFF_MIN, merge, place, without},
     block::{Block, BlockBuilder, BlockError, BlockId},
     rules::Registry,
-    store::{ListedBlock, Listing, Store, StoreError, Superseded},
+    store::{LastOpened, ListedBlock, Listing, Store, StoreError, Superseded},
     telemetry::{Telemetry, spans},
     tenant::TenantId,
     trace::{Facts, SentTrace, TraceId},
@@ -135,6 +135,10 @@ impl Sealer {
             };
             let repeated: usize = of_tenant.iter().map(|one| one.repeated).sum();
             self.telemetry.seals.repeated(&tenant, repeated as u64);
+            // A million traces may come again that are stored: each block is read once, not once for each.
+            of_tenant
+                .sort_by_cached_key(|one| self.store.newest_block_of(&tenant, one.trace.trace_id));
+            let mut last = LastOpened::default();
             let mut open = Open::new(&tenant);
             for one in of_tenant {
                 let trace = std::mem::replace(&mut one.trace, empty());
@@ -144,7 +148,7 @@ impl Sealer {
                         &mut report,
                     )?;
                 }
-                self.push(trace, &mut open, &mut report)?;
+                self.push(trace, &mut open, &mut last, &mut report)?;
             }
             self.close(open, &mut report)?;
         }
@@ -155,10 +159,11 @@ impl Sealer {
         &self,
         trace: SentTrace,
         open: &mut Open<'_>,
+        last: &mut LastOpened,
         report: &mut SealReport,
     ) -> Result<(), StoreError> {
         let trace_id = trace.trace_id;
-        let trace = match self.stored(open.tenant, trace_id)? {
+        let trace = match self.stored(open.tenant, trace_id, last)? {
             Stored::Nowhere => trace,
             Stored::Unreadable => with_facts(trace, Facts::FRAGMENT),
             Stored::At(row, stored) => {
@@ -233,16 +238,20 @@ impl Sealer {
         }
     }
 
-    fn read(&self, listed: &ListedBlock, trace: u32) -> Result<SentTrace, StoreError> {
-        Ok(self.store.open_block(listed)?.spans(trace)?.into())
-    }
-
     /// Looks for a trace in the store. A damaged block, or file, does not hold up what arrives; a store that failed does,
     /// since what is not given today may be there tomorrow.
-    fn stored(&self, tenant: &TenantId, trace_id: TraceId) -> Result<Stored, StoreError> {
-        let looked_up = match self.look_up(tenant, trace_id) {
+    fn stored(
+        &self,
+        tenant: &TenantId,
+        trace_id: TraceId,
+        last: &mut LastOpened,
+    ) -> Result<Stored, StoreError> {
+        let looked_up = match self.look_up(tenant, trace_id, last) {
             // The file is opened again for it: a read that fails once is not to cost a trace its first half.
-            Err(error) if error.is_of_disk() => self.look_up(tenant, trace_id),
+            Err(error) if error.is_of_disk() => {
+                *last = LastOpened::default();
+                self.look_up(tenant, trace_id, last)
+            }
             looked_up => looked_up,
         };
         match looked_up {
@@ -260,8 +269,9 @@ impl Sealer {
         &self,
         tenant: &TenantId,
         trace_id: TraceId,
+        last: &mut LastOpened,
     ) -> Result<Option<(Superseded, SentTrace)>, StoreError> {
-        let Some((listed, trace)) = self.store.find_trace(tenant, trace_id)? else {
+        let Some((listed, trace)) = self.store.find_trace_by(tenant, trace_id, last)? else {
             return Ok(None);
         };
         let row = Superseded {
@@ -269,7 +279,8 @@ impl Sealer {
             block: listed.meta().id,
             trace,
         };
-        Ok(Some((row, self.read(&listed, trace)?)))
+        let stored = self.store.open_block_once(&listed, last)?.spans(trace)?;
+        Ok(Some((row, stored.into())))
     }
 
     fn close(&self, open: Open<'_>, report: &mut SealReport) -> Result<(), LiveError> {

@@ -15,12 +15,15 @@ use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 use hashbrown::HashSet;
 use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 
-pub use self::listing::{Listing, Superseded};
 pub(super) use self::{
     chunks::Put,
     examine::{examine_file, examine_list},
     files::{BlockFiles, write_puts},
     listing::{Entry, Layout},
+};
+pub use self::{
+    listing::{Listing, Superseded},
+    open::LastOpened,
 };
 use super::{
     Store,
@@ -223,7 +226,22 @@ impl Store {
         tenant: &TenantId,
         trace: TraceId,
     ) -> Result<Option<(ListedBlock, u32)>, StoreError> {
-        let (mut pieces, unreadable) = self.pieces(tenant, trace, 1);
+        self.find_trace_by(tenant, trace, &mut LastOpened::default())
+    }
+
+    /// As [`Self::find_trace`], for whoever asks for many traces: ordered by [`Self::newest_block_of`], each block is opened
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::find_trace`].
+    pub fn find_trace_by(
+        &self,
+        tenant: &TenantId,
+        trace: TraceId,
+        last: &mut LastOpened,
+    ) -> Result<Option<(ListedBlock, u32)>, StoreError> {
+        let (mut pieces, unreadable) = self.pieces(tenant, trace, 1, last);
         match pieces.pop() {
             Some(found) => Ok(Some(found)),
             None => unreadable.map_or(Ok(None), Err),
@@ -238,7 +256,14 @@ impl Store {
         trace: TraceId,
         n_max: usize,
     ) -> Vec<(ListedBlock, u32)> {
-        self.pieces(tenant, trace, n_max).0
+        self.pieces(tenant, trace, n_max, &mut LastOpened::default())
+            .0
+    }
+
+    /// Returns in which order blocks are to be asked for a trace: the sequence number of the newest that may have it.
+    /// Reads nothing.
+    pub fn newest_block_of(&self, tenant: &TenantId, trace: TraceId) -> Option<u64> {
+        self.inner.index.newest_that_may_contain(tenant, trace)
     }
 
     fn pieces(
@@ -246,6 +271,7 @@ impl Store {
         tenant: &TenantId,
         trace: TraceId,
         n_max: usize,
+        last: &mut LastOpened,
     ) -> (Vec<(ListedBlock, u32)>, Option<StoreError>) {
         let mut pieces = Vec::new();
         let mut unreadable = None;
@@ -254,7 +280,7 @@ impl Store {
                 break;
             }
             let found = self
-                .open_block(&listed)
+                .open_block_once(&listed, last)
                 .and_then(|block| Ok(block.find(trace)?));
             match found {
                 Ok(Some(row)) if !listed.superseded().contains(row) => {

@@ -331,6 +331,13 @@ impl Index {
         })
     }
 
+    /// Returns the sequence number of the newest block of a tenant that may have a trace.
+    pub(super) fn newest_that_may_contain(&self, tenant: &TenantId, trace: TraceId) -> Option<u64> {
+        let lists = self.read();
+        let places = lists.tenants.get(tenant)?.places();
+        places.find(TraceFilter::hash(trace)).max()
+    }
+
     /// Returns the bytes of a tenant's blocks.
     pub(super) fn stored_bytes(&self, tenant: &TenantId) -> u64 {
         self.read().tenants.get(tenant).map_or(0, |t| t.bytes)

@@ -20,7 +20,31 @@ use crate::{
     },
 };
 
+/// The block that was opened last: whoever asks for many traces in the order of their blocks decodes each block once.
+#[derive(Debug, Default)]
+pub struct LastOpened(Option<Arc<Block>>);
+
 impl Store {
+    /// Opens a block unless it is the last that was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_block`].
+    pub fn open_block_once(
+        &self,
+        listed: &ListedBlock,
+        last: &mut LastOpened,
+    ) -> Result<Arc<Block>, StoreError> {
+        let kept = last.0.take();
+        // An id is of the content: the same block, wherever it lies.
+        let block = match kept.filter(|block| block.meta().id == listed.meta().id) {
+            Some(block) => block,
+            None => Arc::new(self.open_block(listed)?),
+        };
+        last.0 = Some(Arc::clone(&block));
+        Ok(block)
+    }
+
     /// Opens a block, which may be kept. Its chunks are read when they are asked for.
     ///
     /// # Errors

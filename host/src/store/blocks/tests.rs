@@ -154,6 +154,35 @@ fn the_same_block_again_changes_nothing() {
 }
 
 #[test]
+fn traces_are_found_in_the_order_of_their_blocks_by_opening_each_once() {
+    let temp = TempStore::new();
+    let store = temp.open();
+    let a = tenant("a");
+    for ids in [[1, 3], [2, 4], [5, 6]] {
+        let traces = ids.map(|id| trace(id, 5, &["x"]));
+        store
+            .put_block(&block("a", &traces), &listing(1, vec![]))
+            .unwrap();
+    }
+    let mut ids: Vec<u8> = (1..8).collect();
+    ids.sort_by_cached_key(|id| store.newest_block_of(&a, TraceId([*id; 16])));
+    assert_eq!(ids, [7, 1, 3, 2, 4, 5, 6]);
+    let (mut last, mut opened) = (LastOpened::default(), Vec::new());
+    for id in ids {
+        let id = TraceId([id; 16]);
+        let Some((listed, row)) = store.find_trace_by(&a, id, &mut last).unwrap() else {
+            continue;
+        };
+        let block = store.open_block_once(&listed, &mut last).unwrap();
+        assert_eq!(block.find(id).unwrap(), Some(row));
+        opened.push(block);
+    }
+    assert_eq!(opened.len(), 6);
+    opened.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    assert_eq!(opened.len(), 3);
+}
+
+#[test]
 fn a_trace_is_found_where_it_stands() {
     let temp = TempStore::new();
     let store = temp.open();
