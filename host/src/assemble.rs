@@ -25,7 +25,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::{
     clock::UnixNanos,
     tenant::TenantId,
-    trace::{SentSpan, SentTrace, TraceId},
+    trace::{Facts, SentSpan, SentTrace, TraceId},
 };
 
 mod bounds;
@@ -71,6 +71,20 @@ pub struct Sealed {
     pub frames: Vec<u64>,
     /// How many exact repetitions of spans were dropped.
     pub repeated: usize,
+}
+
+/// A copy of an open trace.
+#[derive(Clone, Debug)]
+pub struct Unsealed {
+    trace_id: TraceId,
+    open: Box<OpenTrace>,
+}
+
+impl Unsealed {
+    /// Returns the trace as it would be sealed at the moment at which it was copied.
+    pub fn seal(self) -> SentTrace {
+        self.open.seal(self.trace_id, Facts::default()).0
+    }
 }
 
 /// What is open, for those who operate the server.
@@ -349,10 +363,13 @@ impl Assembler {
         free
     }
 
-    /// Returns an open trace as it would be sealed at this moment.
-    pub fn open(&self, tenant: &TenantId, trace_id: TraceId) -> Option<SentTrace> {
+    /// Returns a copy of an open trace. To order its spans is the caller's work: nobody has to wait for that.
+    pub fn open(&self, tenant: &TenantId, trace_id: TraceId) -> Option<Unsealed> {
         let open = self.of(tenant)?.open.get(&trace_id)?;
-        Some(open.view(trace_id))
+        Some(Unsealed {
+            trace_id,
+            open: open.clone(),
+        })
     }
 
     /// Returns how many spans are open, repetitions too.

@@ -225,7 +225,7 @@ impl Live {
     /// Looks at an open trace, as it would be sealed at this moment.
     pub fn open_trace(&self, tenant: &TenantId, trace_id: TraceId) -> Option<SealedTrace> {
         let open = self.shared.assembler().open(tenant, trace_id);
-        open.map(|trace| trace.to_sealed())
+        open.map(|trace| trace.seal().to_sealed())
     }
 
     /// Drops what is under way of a tenant whose removal has begun, so that [`Store::finish_removal`] finds all that there

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The spans of a trace so far, as they arrived, repetitions too.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OpenTrace {
     pub(super) spans: Vec<SentSpan>,
     /// The share of its requests' bytes.
@@ -113,11 +113,6 @@ impl OpenTrace {
             spans_max - spans_max / 16,
             options.trace_bytes_max - options.trace_bytes_max / 16,
         )
-    }
-
-    /// Returns the trace as it would be sealed at this moment.
-    pub(super) fn view(&self, trace_id: TraceId) -> SentTrace {
-        self.sealed(trace_id, self.spans.clone(), Facts::default())
     }
 
     /// Seals the trace. Returns it with the number of repetitions that were dropped.
