@@ -30,6 +30,7 @@ mod packs;
 mod replay;
 mod rules;
 mod signals;
+mod summary;
 mod traces;
 
 /// Where traces are that are not sealed yet.
