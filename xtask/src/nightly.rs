@@ -1,4 +1,5 @@
-//! `cargo xtask nightly`: what is too long for every change: the seeds of the simulation, and kills of the server.
+//! `cargo xtask nightly`: what is too long for every change: the seeds of the simulation, kills of the
+//! server, and floods of spans at their full size.
 
 use std::process::ExitCode;
 
@@ -8,6 +9,8 @@ use crate::steps::{Steps, cargo};
 const SEEDS: &str = "10000";
 /// How often the server is killed where nothing else is asked for.
 const KILLS: &str = "200";
+/// How many spans a flood has.
+const FLOOD_SPANS: &str = "1000000";
 
 /// `args`: how many seeds, how many kills.
 pub(crate) fn run(args: &[String]) -> ExitCode {
@@ -24,6 +27,10 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         let mut crash = cargo(&["test", "--workspace", "--locked", "--test", "crash"]);
         crash.env("BETRACE_KILLS", kills);
         steps.run(&format!("{kills} kills of the server"), &mut crash);
+        let test = ["--test", "hostile_traces", "floods"];
+        let mut floods = cargo(&[&["test", "--workspace", "--locked"], &test[..]].concat());
+        floods.env("BETRACE_FLOOD_SPANS", FLOOD_SPANS);
+        steps.run(&format!("floods of {FLOOD_SPANS} spans"), &mut floods);
     }
     steps.finish("nightly")
 }
