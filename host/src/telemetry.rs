@@ -59,6 +59,8 @@ pub mod names {
     pub const RETENTION_TRACES: &str = "betrace_retention_traces";
     /// Bytes of blocks that retention removed. Counter.
     pub const RETENTION_BYTES: &str = "betrace_retention";
+    /// Signals that retention removed. Counter.
+    pub const RETENTION_SIGNALS: &str = "betrace_retention_signals";
     /// Files that retention unlinked. Counter.
     pub const RETENTION_FILES: &str = "betrace_retention_files";
     /// Verdicts, by tenant, rule, severity and verdict. Counter.
@@ -177,6 +179,8 @@ pub struct Telemetry {
     pub retired_bytes: Counter,
     /// Files that retention unlinked.
     pub retired_files: Counter,
+    /// Signals that retention removed.
+    pub expired_signals: Counter,
     /// Blocks without verdicts.
     pub unjudged_blocks: Gauge,
     /// How things stand.
@@ -208,6 +212,7 @@ impl Telemetry {
             retired_traces: Counter::default(),
             retired_bytes: Counter::default(),
             retired_files: Counter::default(),
+            expired_signals: Counter::default(),
             unjudged_blocks: Gauge::default(),
             standing: StandingMetrics::default(),
         };
@@ -293,6 +298,11 @@ impl Telemetry {
             "Bytes of blocks that retention removed",
             Unit::Bytes,
             self.retired_bytes.clone(),
+        );
+        registry.register(
+            names::RETENTION_SIGNALS,
+            "Signals that retention removed",
+            self.expired_signals.clone(),
         );
         registry.register(
             names::RETENTION_FILES,

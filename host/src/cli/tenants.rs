@@ -56,8 +56,9 @@ enum Command {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Limits: spans-per-second, open-traces, open-spans, open-bytes, stored-bytes, retained-bytes,
-stored-age, rules, judge-percent. Blocks older than stored-age go, and over retained-bytes those that
-arrived first; over stored-bytes spans are refused.
+stored-age, signals-age, rules, judge-percent. Blocks older than stored-age go, signals that
+have not changed for signals-age, and over retained-bytes the blocks that arrived first; over
+stored-bytes spans are refused.
 The tenant `default` is whose everything was while there were no tokens; creating it gives it one.
 
 Examples:
@@ -126,8 +127,9 @@ pub struct RotateArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Limits: spans-per-second, open-traces, open-spans, open-bytes, stored-bytes, retained-bytes,
-stored-age, rules, judge-percent. Blocks older than stored-age go, and over retained-bytes those that
-arrived first; over stored-bytes spans are refused.
+stored-age, signals-age, rules, judge-percent. Blocks older than stored-age go, signals that
+have not changed for signals-age, and over retained-bytes the blocks that arrived first; over
+stored-bytes spans are refused.
 Bytes may be written in KiB, MiB, GiB and TiB, ages like 12h and 30d; `default` goes back to the default.
 
 Examples:

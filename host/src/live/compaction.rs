@@ -24,6 +24,9 @@ use crate::store::{Merged, Retired, Store, StoreError};
 /// How often it is looked for what is too old, and at the disk, by the clock of the pipeline.
 const RETAIN_EVERY: Duration = Duration::from_secs(10);
 
+/// How often it is looked for signals that are too old: their ages are days.
+const EXPIRE_EVERY: Duration = Duration::from_hours(1);
+
 /// How long the thread sleeps where nobody wakes it.
 const AWAKE_EVERY: Duration = Duration::from_mins(1);
 
@@ -110,7 +113,7 @@ pub(super) fn compact_until_stopped(
     merging: &mut Merging,
     retention: &RetentionOptions,
 ) {
-    let mut next = Duration::ZERO;
+    let (mut next, mut next_expiry) = (Duration::ZERO, Duration::ZERO);
     let mut filling = Filling::default();
     loop {
         match woken.recv_timeout(AWAKE_EVERY) {
@@ -126,6 +129,10 @@ pub(super) fn compact_until_stopped(
                 shared.telemetry.standing.full_after.set(full_after);
             }
             compact(shared, merging, Which::Sparse);
+        }
+        if now >= next_expiry {
+            next_expiry = now.saturating_add(EXPIRE_EVERY);
+            expire_signals(shared, retention);
         }
         compact(shared, merging, Which::Small);
     }
@@ -156,7 +163,10 @@ fn compact_once(store: &Store, merging: &mut Merging, which: Which) -> Result<us
 }
 
 fn retain(shared: &Shared, retention: &RetentionOptions) {
-    let RetentionOptions { age } = retention;
+    let RetentionOptions {
+        age,
+        signals_age: _,
+    } = retention;
     while !shared.is_stopping() {
         let Retired {
             blocks,
@@ -184,6 +194,22 @@ fn retain(shared: &Shared, retention: &RetentionOptions) {
             files,
             "removed what is too old, or too much"
         );
+    }
+}
+
+fn expire_signals(shared: &Shared, retention: &RetentionOptions) {
+    while !shared.is_stopping() {
+        match shared.store.expire_signals(retention.signals_age) {
+            Ok(0) => return,
+            Ok(n_signals) => {
+                shared.telemetry.expired_signals.inc_by(n_signals as u64);
+                tracing::info!(signals = n_signals, "removed signals that are too old");
+            }
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "signals that are too old cannot be removed");
+                return;
+            }
+        }
     }
 }
 

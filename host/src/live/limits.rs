@@ -73,6 +73,9 @@ pub const SLOW_NICE: i32 = 19;
 /// machine that is never idle the blocks would else stay small for ever.
 pub const MERGE_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long signals are kept after their last change where nobody says: a year, and until whoever audits it is done.
+pub const SIGNALS_AGE: Duration = Duration::from_hours(400 * 24);
+
 /// How long back it is looked at how the disk fills, to say when it will be full: a day has its nights.
 pub const DISK_WATCHED_FOR: Duration = Duration::from_hours(24);
 

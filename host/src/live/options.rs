@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::limits::FairnessLimits;
+use super::limits::{FairnessLimits, SIGNALS_AGE};
 use crate::assemble::AssembleOptions;
 
 /// Requests that are durable, or about to be, and not yet assembled. More are refused with a retryable error.
@@ -22,10 +22,21 @@ pub struct LiveOptions {
 }
 
 /// How long what is stored is kept of tenants that have no limit of their own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RetentionOptions {
-    /// Since its last span arrived; none is for ever.
+    /// Traces, since their last span arrived; none is for ever.
     pub age: Option<Duration>,
+    /// Signals, since they changed last.
+    pub signals_age: Duration,
+}
+
+impl Default for RetentionOptions {
+    fn default() -> Self {
+        Self {
+            age: None,
+            signals_age: SIGNALS_AGE,
+        }
+    }
 }
 
 impl Default for LiveOptions {

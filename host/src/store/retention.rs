@@ -8,7 +8,8 @@
 //! Age counts from arrival, and a block goes when its last span is old enough. Over `retained_bytes` the blocks that
 //! arrived first go, whatever their age. A hold keeps the blocks that have a trace whose T lies in its range. A block that
 //! is to be judged stays, and one that took the place of rows of an older block goes no sooner than that block, whose rows
-//! would count again. Signals, coverage and costs stay: what was found outlives what it was found in.
+//! would count again. Coverage and costs stay, and signals until they have not changed for long (`signals/expire.rs`): what
+//! was found outlives what it was found in.
 //!
 //! What is due is looked for in order of arrival, so that it costs what is due and held, however many blocks there are, and
 //! without a lock; it is looked at again, alone, while nothing can change.

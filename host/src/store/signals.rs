@@ -5,6 +5,7 @@
 //! as it stands. How many changes other tenants have is not to be read from it.
 
 mod examine;
+mod expire;
 mod value;
 
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};

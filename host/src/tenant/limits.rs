@@ -26,6 +26,8 @@ pub enum Limit {
     RetainedBytes,
     /// Seconds since its last span arrived after which a block goes.
     StoredAge,
+    /// Seconds since its last change after which a signal goes.
+    SignalsAge,
     /// Rules that are published at once. Over it, publishing is refused.
     Rules,
     /// What of a processor judging may take while other tenants are there, in percent. Over it, the tenant is judged in the
@@ -35,7 +37,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order in which people are shown them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SpansPerSecond,
         Self::OpenTraces,
         Self::OpenSpans,
@@ -43,6 +45,7 @@ impl Limit {
         Self::StoredBytes,
         Self::RetainedBytes,
         Self::StoredAge,
+        Self::SignalsAge,
         Self::Rules,
         Self::JudgePercent,
     ];
@@ -57,9 +60,15 @@ impl Limit {
             Self::StoredBytes => "stored_bytes",
             Self::RetainedBytes => "retained_bytes",
             Self::StoredAge => "stored_age",
+            Self::SignalsAge => "signals_age",
             Self::Rules => "rules",
             Self::JudgePercent => "judge_percent",
         }
+    }
+
+    /// Whether it is counted in seconds, and written as an age.
+    pub fn is_age(self) -> bool {
+        matches!(self, Self::StoredAge | Self::SignalsAge)
     }
 
     /// Parses a name, with `-` for `_` where the command line has it so.
@@ -72,10 +81,12 @@ impl Limit {
     pub fn default_value(self) -> Option<u64> {
         match self {
             // What a machine takes and holds is bounded for all tenants together, by admission and by the disk.
-            // How long traces are kept of a tenant that does not say is for the server's configuration.
-            Self::SpansPerSecond | Self::StoredBytes | Self::RetainedBytes | Self::StoredAge => {
-                None
-            }
+            // How long traces and signals are kept of a tenant that does not say is for the server's configuration.
+            Self::SpansPerSecond
+            | Self::StoredBytes
+            | Self::RetainedBytes
+            | Self::StoredAge
+            | Self::SignalsAge => None,
             Self::OpenTraces | Self::OpenSpans => Some(1_000_000),
             Self::OpenBytes => Some(512 << 20),
             // A quarter of the packs that a machine of ordinary limits can have loaded.
@@ -145,7 +156,7 @@ impl FromStr for LimitArg {
         if value == "default" {
             return Ok(Self(limit, None));
         }
-        if limit == Limit::StoredAge {
+        if limit.is_age() {
             let age: DurationArg = value.parse()?;
             return Ok(Self(limit, Some(age.0.as_secs())));
         }

@@ -13,7 +13,7 @@ use super::{Args, Settings, folders::RulesFolders};
 use crate::{
     assemble::AssembleOptions,
     listen::TlsFiles,
-    live::{LiveOptions, RetentionOptions},
+    live::{LiveOptions, RetentionOptions, limits::SIGNALS_AGE},
     time::DurationArg,
 };
 
@@ -43,6 +43,8 @@ pub(super) struct Config {
 struct Retention {
     #[serde(default, deserialize_with = "duration")]
     age: Option<DurationArg>,
+    #[serde(default, rename = "signals-age", deserialize_with = "duration")]
+    signals_age: Option<DurationArg>,
 }
 
 /// The files of TLS.
@@ -126,6 +128,7 @@ impl Config {
                 assemble,
                 retention: RetentionOptions {
                     age: self.retention.age.map(|age| age.0),
+                    signals_age: self.retention.signals_age.map_or(SIGNALS_AGE, |age| age.0),
                 },
                 ..LiveOptions::default()
             },
@@ -209,6 +212,13 @@ mod tests {
         assert_eq!(age(""), None);
         let month = Duration::from_hours(30 * 24);
         assert_eq!(age("[retention]\nage = \"30d\""), Some(month));
+        let signals_age = |text: &str| {
+            let config: Config = toml::from_str(text).unwrap();
+            let settings = config.overridden_by(&args()).settings("d".into());
+            settings.live.retention.signals_age
+        };
+        assert_eq!(signals_age(""), Duration::from_hours(400 * 24));
+        assert_eq!(signals_age("[retention]\nsignals-age = \"30d\""), month);
         assert!(toml::from_str::<Config>("[retention]\nages = \"30d\"").is_err());
     }
 

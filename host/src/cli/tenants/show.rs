@@ -65,7 +65,7 @@ pub(super) fn print_limits(tenant: &TenantView, console: &mut Console) -> io::Re
     let mut table = Table::new(&["LIMIT", "MOST"]);
     for limit in Limit::ALL {
         let value = tenant.limits.get(&limit).copied().flatten();
-        let unit = if limit == Limit::StoredAge { " s" } else { "" };
+        let unit = if limit.is_age() { " s" } else { "" };
         let value = value.map_or_else(|| "unlimited".to_owned(), |value| format!("{value}{unit}"));
         table.row(vec![limit.name().replace('_', "-"), value]);
     }

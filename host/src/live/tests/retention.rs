@@ -9,7 +9,10 @@ const DAY: Duration = Duration::from_hours(24);
 fn a_trace_that_is_gone_answers_like_one_that_never_was_and_its_signal_still_shows() {
     let folder = tempfile::tempdir().unwrap();
     let options = LiveOptions {
-        retention: RetentionOptions { age: Some(3 * DAY) },
+        retention: RetentionOptions {
+            age: Some(3 * DAY),
+            ..RetentionOptions::default()
+        },
         ..LiveOptions::default()
     };
     let host = Fixture::open_with(folder.path(), options);

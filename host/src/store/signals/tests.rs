@@ -1,8 +1,15 @@
+use std::time::Duration;
+
 use super::*;
 use crate::{
+    clock::Clock as _,
     rule_id::{RuleMode, RuleVersion},
     signal::{Raised, Severity, Witness},
-    store::tests::{TempStore, rule, tenant},
+    store::{
+        examine as examine_store,
+        tests::{Nobody, TempStore, rule, tenant},
+    },
+    tenant::Limit,
     trace::{SpanId, TraceId},
     verdict::{Clause, Verdict},
 };
@@ -191,4 +198,76 @@ fn a_damaged_signal_is_an_error_that_names_it() {
         "{error}"
     );
     assert!(error.contains(&signal.id.to_string()), "{error}");
+}
+
+#[test]
+fn signals_go_when_they_have_not_changed_for_long_whatever_their_traces_t() {
+    const DAY: Duration = Duration::from_hours(24);
+    let temp = TempStore::new();
+    let store = temp.open();
+    let raise = |name: &str, trace: u8, time: u64| {
+        let raised = raised("r", trace, time);
+        put(
+            &store,
+            &[Signal::raise(
+                &tenant(name),
+                raised,
+                temp.clock.unix_nanos(),
+            )],
+        );
+    };
+    let ids = |name: &str| -> Vec<u8> {
+        let signals = store
+            .signals(&tenant(name), &SignalFilter::default())
+            .unwrap();
+        signals
+            .iter()
+            .rev()
+            .map(|signal| signal.trace_id.0[0])
+            .collect()
+    };
+    // T of the first is of 1970, as that of what is imported.
+    for trace in 1..=5 {
+        raise("a", trace, u64::from(trace) * 1_000);
+        raise("b", trace, u64::from(trace) * 1_000);
+        temp.clock.advance(DAY);
+    }
+    // The second changes today.
+    let id = SignalId::of(&tenant("a"), &rule("r"), TraceId([2; 16]));
+    let mut second = store.signal(&tenant("a"), id).unwrap().unwrap();
+    assert!(second.not_violated(RuleVersion(2), Verdict::Held, temp.clock.unix_nanos()));
+    put(&store, &[second]);
+    for (name, from, to) in [("a", 1, 2), ("b", 2_000, 3_000)] {
+        store
+            .add_hold(&tenant(name), UnixNanos(from), UnixNanos(to), "who")
+            .unwrap();
+    }
+    let limits = [(Limit::SignalsAge, Some((4 * DAY).as_secs()))];
+    store.set_limits(&tenant("b"), &limits).unwrap();
+
+    assert_eq!(store.expire_signals(5 * DAY).unwrap(), 1);
+    assert_eq!(
+        (ids("a"), ids("b")),
+        (vec![1, 2, 3, 4, 5], vec![2, 3, 4, 5])
+    );
+    temp.clock.advance(Duration::from_nanos(1));
+    assert_eq!(store.expire_signals(5 * DAY).unwrap(), 1, "of a");
+    assert_eq!((ids("a"), ids("b")), (vec![2, 3, 4, 5], vec![2, 3, 4, 5]));
+    temp.clock.advance(30 * DAY);
+    let changes = ["a", "b"].map(|name| store.last_signal_change(&tenant(name)).unwrap());
+    assert_eq!(store.expire_signals(5 * DAY).unwrap(), 3 + 2);
+    assert_eq!(store.expire_signals(5 * DAY).unwrap(), 0);
+    // Of each the last change, and what is held.
+    assert_eq!((ids("a"), ids("b")), (vec![2], vec![2, 5]));
+    raise("a", 9, 1);
+    let numbers: Vec<u64> = store
+        .signals_changed_since(&tenant("a"), changes[0], 10)
+        .unwrap()
+        .iter()
+        .map(|(number, _)| *number)
+        .collect();
+    assert_eq!(numbers, [changes[0] + 1], "nobody who follows misses one");
+    drop(store);
+    let found = examine_store(&temp.path(), &mut Nobody).unwrap();
+    assert!(found.findings.is_empty(), "{:?}", found.findings);
 }
