@@ -28,6 +28,7 @@ pub mod http;
 mod inflate;
 mod json;
 pub mod limits;
+mod reject;
 mod salvage;
 mod service;
 mod status;
@@ -36,9 +37,10 @@ mod tests;
 mod walk;
 mod wire;
 
-pub use decode::{DecodeError, Decoded, RejectReason, Rejected, decode};
+pub use decode::{DecodeError, Decoded, decode};
 pub use error::Refused;
 pub use json::decode_json;
+pub use reject::{Place, RejectReason, Rejected};
 pub use service::Receiver;
 
 /// Where spans go.

@@ -22,15 +22,15 @@ use crate::{
 mod to_server;
 mod to_store;
 
-/// How many refused lines are named; the rest is counted.
+/// How many refused requests are named, and as many of which spans are refused; the rest is counted.
 const REFUSED_SHOWN_MAX: u64 = 20;
 
 /// Store traces from files, and judge them by the published rules.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Reads OTLP/JSON lines, OTLP/JSON documents and OTLP protobuf, plain or as .gz or .zst, whatever the
-name says. A line that is not OTLP is named, counted and skipped, and the exit status is then 2; the
-rest is kept. Importing a file twice stores nothing twice. Ctrl-C keeps what was read; the same
+name says. A line that is not OTLP, or a span of one that cannot be read, is named, counted and
+skipped, and the exit status is then 2; the rest is kept. Importing a file twice stores nothing twice. Ctrl-C keeps what was read; the same
 command then takes the rest.
 
 Examples:
@@ -56,7 +56,10 @@ struct Report {
     traces: u64,
     /// Requests that cannot be read.
     requests_refused: u64,
-    /// Spans within readable requests that cannot be used.
+    /// Requests of which spans were refused, and the others kept.
+    #[serde(skip)]
+    requests_refused_in_part: u64,
+    /// Spans of these that cannot be read or used.
     spans_refused: u64,
     elapsed_ms: u64,
 }
@@ -166,7 +169,7 @@ impl Import<'_> {
             bar.set_position(reader.bytes_read());
             match request {
                 Ok(request) => {
-                    self.count(&request);
+                    bar.suspend(|| self.count(&request, reader.file()));
                     bar.set_message(format!("{} spans", self.report.spans));
                     destination.take(request)?;
                 }
@@ -179,7 +182,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn count(&mut self, request: &FileRequest) {
+    fn count(&mut self, request: &FileRequest, file: &str) {
         self.report.requests += 1;
         self.report.spans += request.decoded.records.len() as u64;
         for record in &request.decoded.records {
@@ -187,8 +190,12 @@ impl Import<'_> {
         }
         if let Some(rejection) = request.decoded.rejection() {
             self.report.spans_refused += request.decoded.n_rejected();
-            self.console
-                .warn(format_args!("{}: {rejection}", request.place));
+            self.report.requests_refused_in_part += 1;
+            if self.report.requests_refused_in_part <= REFUSED_SHOWN_MAX {
+                let place = request.place;
+                self.console
+                    .warn(format_args!("{file}, {place}: {rejection}"));
+            }
         }
     }
 
@@ -214,9 +221,16 @@ fn print(report: &Report, format: Format, console: &mut Console) -> Result<(), F
                 spans,
                 traces,
                 requests_refused,
+                requests_refused_in_part,
                 spans_refused,
                 elapsed_ms,
             } = report;
+            let hidden = requests_refused_in_part.saturating_sub(REFUSED_SHOWN_MAX);
+            if hidden > 0 {
+                console.note(format_args!(
+                    "... and {hidden} more requests of which spans are refused"
+                ));
+            }
             let hidden = requests_refused.saturating_sub(REFUSED_SHOWN_MAX);
             if hidden > 0 {
                 console.note(format_args!(

@@ -3,20 +3,19 @@
 //! A span that cannot be read, or whose ids cannot be used, is refused alone, and counted. A request of which no span can
 //! be read is refused whole.
 
-use std::fmt;
-
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use thiserror::Error;
 
 use super::{
-    limits::{MESSAGE_DEPTH_MAX, REQUEST_ITEMS_MAX, REQUEST_SPANS_MAX},
-    salvage::{Lost, Salvaged, salvage},
+    limits::{MESSAGE_DEPTH_MAX, REQUEST_ITEMS_MAX, REQUEST_SPANS_MAX, SALVAGE_COPIES},
+    reject::{Place, RejectReason, Rejected, shortened},
+    salvage::{Lost, Salvaged, protobuf::Protobuf, salvage},
     walk::{Stop, walk},
     wire::{self, Cost},
 };
-use crate::trace::SentSpan;
+use crate::trace::{SentSpan, wire::Wire};
 
 /// The spans of a request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,45 +24,6 @@ pub struct Decoded {
     pub records: Vec<SentSpan>,
     /// What was left out, one entry for each reason that occurred.
     pub rejected: Vec<Rejected>,
-}
-
-/// Spans that were refused one by one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rejected {
-    /// How many.
-    pub spans: u64,
-    /// Why.
-    pub reason: RejectReason,
-}
-
-/// Why a span is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RejectReason {
-    /// No trace could be told.
-    TraceId,
-    /// No span could be told.
-    SpanId,
-    /// It is neither absent nor an id.
-    ParentSpanId,
-    /// A text of it, of its resource or scope is not UTF-8.
-    NotUtf8,
-    /// Its values, or those of its resource or scope, are nested deeper than [`MESSAGE_DEPTH_MAX`].
-    TooDeep,
-    /// It, its resource or scope is otherwise not what the specification has.
-    Unreadable,
-}
-
-impl fmt::Display for RejectReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TraceId => "trace id is not 16 bytes, or is all zero",
-            Self::SpanId => "span id is not 8 bytes, or is all zero",
-            Self::ParentSpanId => "parent span id is not 8 bytes",
-            Self::NotUtf8 => "a text is not UTF-8",
-            Self::TooDeep => "values are nested too deeply",
-            Self::Unreadable => "it cannot be read",
-        })
-    }
 }
 
 /// Why a request is refused whole.
@@ -93,31 +53,32 @@ impl Decoded {
 
     /// Says what was refused and why, for `partial_success`; `None` where nothing was.
     pub fn rejection(&self) -> Option<String> {
-        let reasons: Vec<String> = self
-            .rejected
-            .iter()
-            .map(|rejected| format!("{} ({})", rejected.reason, rejected.spans))
-            .collect();
+        let reasons: Vec<String> = self.rejected.iter().map(Rejected::to_string).collect();
         (!reasons.is_empty()).then(|| format!("spans refused: {}", reasons.join("; ")))
     }
 
-    pub(super) fn reject(&mut self, reason: RejectReason) {
-        self.reject_many(Rejected { spans: 1, reason });
-    }
-
-    pub(super) fn reject_many(&mut self, more: Rejected) {
-        match self.rejected.iter_mut().find(|r| r.reason == more.reason) {
-            Some(rejected) => rejected.spans += more.spans,
-            None => self.rejected.push(more),
+    /// Counts a span that is refused; `what` is asked where it is the first of its reason.
+    pub(super) fn reject(
+        &mut self,
+        place: Place,
+        reason: RejectReason,
+        what: impl FnOnce() -> String,
+    ) {
+        match self.rejected.iter_mut().find(|r| r.reason == reason) {
+            Some(rejected) => rejected.spans += 1,
+            None => self.rejected.push(Rejected {
+                spans: 1,
+                reason,
+                first: place,
+                what: shortened(what()),
+            }),
         }
     }
 
-    /// Adds what was refused elsewhere of the same request.
-    fn and(mut self, other: &Self) -> Self {
-        for rejected in &other.rejected {
-            self.reject_many(*rejected);
-        }
-        self
+    pub(super) fn has(&self, reason: RejectReason) -> bool {
+        self.rejected
+            .iter()
+            .any(|rejected| rejected.reason == reason)
     }
 }
 
@@ -141,22 +102,40 @@ pub(super) fn decode_within(
         Err(DecodeError::Malformed { .. }) if too_deep => DecodeError::Malformed {
             what: format!("its messages are nested more than {MESSAGE_DEPTH_MAX} deep"),
         },
-        Err(error @ DecodeError::Malformed { .. }) => error,
+        Err(DecodeError::Malformed { what }) => DecodeError::Malformed {
+            what: shortened(what),
+        },
         done => return done,
     };
-    match salvage(otlp, admit) {
-        Ok(Salvaged { otlp, rejected }) => {
-            let kept = match walk(&otlp, admit) {
-                Ok(kept) => Some(kept),
-                Err(Stop::NoRoom) => None,
-                Err(Stop::Unusual | Stop::NotUtf8 | Stop::TooDeep) => decode_unusual(&otlp, admit)?,
-            };
-            Ok(kept.map(|kept| kept.and(&rejected)))
-        }
-        Err(Lost::Unreadable) => Err(error),
-        Err(Lost::NoRoom) => Ok(None),
-        Err(Lost::Refused(error)) => Err(error),
+    if !admit(otlp.len() * SALVAGE_COPIES) {
+        return Ok(None);
     }
+    let salvaged = salvage(&mut Protobuf, Wire::Bytes(otlp), admit);
+    Ok(decode_salvaged(salvaged, error, admit)?.map(|(_, decoded)| decoded))
+}
+
+/// Decodes what is left of a request, if something is; `error` is what is wrong with the whole. Returns its protobuf, too.
+pub(super) fn decode_salvaged(
+    salvaged: Result<Salvaged, Lost>,
+    error: DecodeError,
+    admit: &mut dyn FnMut(usize) -> bool,
+) -> Result<Option<(Bytes, Decoded)>, DecodeError> {
+    let Salvaged { otlp, rejected } = match salvaged {
+        Ok(salvaged) => salvaged,
+        Err(Lost::Unreadable) => return Err(error),
+        Err(Lost::NoRoom) => return Ok(None),
+        Err(Lost::Refused(error)) => return Err(error),
+    };
+    let kept = match walk(&otlp, admit) {
+        Ok(kept) => Some(kept),
+        Err(Stop::NoRoom) => None,
+        Err(Stop::Unusual | Stop::NotUtf8 | Stop::TooDeep) => decode_unusual(&otlp, admit)?,
+    };
+    let of_all = |kept: Decoded| Decoded {
+        records: kept.records,
+        ..rejected
+    };
+    Ok(kept.map(|kept| (otlp, of_all(kept))))
 }
 
 /// Decodes with `prost`, which says what is wrong; where nothing is, what it writes is walked.

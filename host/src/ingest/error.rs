@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::{
     decode::DecodeError,
     inflate::InflateError,
-    limits::{BODY_READ_TIMEOUT, REQUEST_BODY_BYTES_MAX, RETRY_AFTER},
+    limits::{REQUEST_BODY_BYTES_MAX, RETRY_AFTER},
 };
 
 /// Why the sink does not take spans.
@@ -48,7 +48,7 @@ pub(super) enum IngestError {
     BodyTooLarge,
     #[error("the request is too large: {0}")]
     InflatedTooLarge(InflateError),
-    #[error("the request's body did not come within {} s", BODY_READ_TIMEOUT.as_secs())]
+    #[error("the request's body did not come in time")]
     BodyTimedOut,
     #[error("content type `{found}` is not taken; send application/x-protobuf or application/json")]
     ContentType { found: String },
@@ -84,14 +84,13 @@ impl IngestError {
             | Self::BodyTooLarge
             | Self::InflatedTooLarge(_)
             | Self::ContentType { .. } => Code::InvalidArgument,
-            Self::BodyTimedOut => Code::DeadlineExceeded,
             Self::Encoding { .. } => Code::Unimplemented,
             Self::Unauthenticated => Code::Unauthenticated,
             // Without `RetryInfo` OTLP has clients not retry it.
             Self::Overloaded | Self::Refused(Refused::Full { .. } | Refused::OverQuota { .. }) => {
                 Code::ResourceExhausted
             }
-            Self::Refused(Refused::Unavailable { .. }) => Code::Unavailable,
+            Self::BodyTimedOut | Self::Refused(Refused::Unavailable { .. }) => Code::Unavailable,
         }
     }
 
@@ -102,20 +101,22 @@ impl IngestError {
             | Self::BodyTooLarge
             | Self::InflatedTooLarge(_) => S::PAYLOAD_TOO_LARGE,
             Self::Decode(DecodeError::Malformed { .. }) | Self::Body { .. } => S::BAD_REQUEST,
-            Self::BodyTimedOut => S::REQUEST_TIMEOUT,
             Self::ContentType { .. } | Self::Encoding { .. } => S::UNSUPPORTED_MEDIA_TYPE,
             Self::Unauthenticated => S::UNAUTHORIZED,
             Self::Overloaded | Self::Refused(Refused::Full { .. }) => S::TOO_MANY_REQUESTS,
             // 429 is retried by every client of OTLP.
             Self::Refused(Refused::OverQuota { .. }) => S::INSUFFICIENT_STORAGE,
-            Self::Refused(Refused::Unavailable { .. }) => S::SERVICE_UNAVAILABLE,
+            // Not 408: no client of OTLP retries it.
+            Self::BodyTimedOut | Self::Refused(Refused::Unavailable { .. }) => {
+                S::SERVICE_UNAVAILABLE
+            }
         }
     }
 
     /// Returns how long the client is to wait; `None` where sending again is of no use.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Overloaded => Some(RETRY_AFTER),
+            Self::Overloaded | Self::BodyTimedOut => Some(RETRY_AFTER),
             Self::Refused(
                 Refused::Full { retry_after, .. } | Refused::Unavailable { retry_after, .. },
             ) => Some(*retry_after),
@@ -123,7 +124,6 @@ impl IngestError {
             | Self::Body { .. }
             | Self::BodyTooLarge
             | Self::InflatedTooLarge(_)
-            | Self::BodyTimedOut
             | Self::ContentType { .. }
             | Self::Encoding { .. }
             | Self::Unauthenticated

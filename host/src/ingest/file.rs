@@ -22,7 +22,7 @@ use prost::Message;
 use thiserror::Error;
 
 use super::{
-    decode::{self, Decoded},
+    decode::{self, DecodeError, Decoded},
     json::{self, JsonError},
     limits::FILE_REQUEST_BYTES_MAX,
 };
@@ -171,6 +171,11 @@ impl Reader {
             bytes_total: None,
             done: false,
         })
+    }
+
+    /// Returns what the file is called.
+    pub fn file(&self) -> &str {
+        &self.file
     }
 
     /// Returns how many bytes were taken of the file so far, as it lies there.
@@ -328,13 +333,23 @@ fn from_json(text: &[u8]) -> Result<(Bytes, Decoded), Wrong> {
         what,
         lines_down: 0,
     };
-    let request = json::read(text).map_err(|error| match error {
-        JsonError::Malformed { what, line, column } => Wrong {
-            what: format!("the request is not OTLP/JSON: {what}, column {column}"),
-            lines_down: line.saturating_sub(1) as u64,
-        },
-        JsonError::TooMany(error) => wrong(error.to_string()),
-    })?;
+    let request = match json::read(text) {
+        Ok(request) => request,
+        Err(JsonError::TooMany(error)) => return Err(wrong(error.to_string())),
+        Err(JsonError::Malformed { what, line, column }) => {
+            let what = format!("the request is not OTLP/JSON: {what}, column {column}");
+            let error = DecodeError::Malformed { what };
+            let admit = &mut |_| true;
+            return match decode::decode_salvaged(json::salvage_json(text, admit), error, admit) {
+                Ok(salvaged) => Ok(salvaged.unwrap_or_default()),
+                Err(DecodeError::Malformed { what }) => Err(Wrong {
+                    what,
+                    lines_down: line.saturating_sub(1) as u64,
+                }),
+                Err(error @ DecodeError::TooMany { .. }) => Err(wrong(error.to_string())),
+            };
+        }
+    };
     match (request.has_resource_spans, request.other_signal) {
         (true, _) => {}
         (false, Some(signal)) => {

@@ -10,7 +10,8 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Response, header},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    response::IntoResponse as _,
     routing::post,
 };
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -22,7 +23,7 @@ use tonic::Status;
 use super::{
     error::IngestError,
     inflate::Encoding,
-    service::{Format, Payload, Receiver, read_body},
+    service::{Format, Payload, Receiver},
     status::RpcStatus,
 };
 use crate::listen::{self, Listener, Versions};
@@ -45,10 +46,25 @@ pub async fn serve(listener: Listener, receiver: Receiver, shutdown: impl Future
 
 async fn export(State(receiver): State<Receiver>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    if !is_grpc(&parts.headers) {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+    }
     match take(&receiver, &parts.headers, body).await {
         Ok(response) => success(&response),
         Err(error) => failure(&error),
     }
+}
+
+/// What is not called as gRPC is not answered as gRPC either:
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, "Content-Type".
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|name| {
+        let rest = name.strip_prefix("application/grpc");
+        let rest = rest.map(|rest| rest.strip_prefix("+proto").unwrap_or(rest));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(';'))
+    })
 }
 
 async fn unknown_method(request: Request) -> Response<Body> {
@@ -73,7 +89,7 @@ async fn take(
         found: name.to_owned(),
     })?;
     let mut held = receiver.reservation();
-    let frame = read_body(&mut body, &mut held).await?;
+    let frame = receiver.read_body(&mut body, &mut held).await?;
     let (compressed, body) = unframe(frame).ok_or_else(|| IngestError::Body {
         what: "it is not one gRPC message".into(),
     })?;

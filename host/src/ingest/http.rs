@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::{
     error::IngestError,
     inflate::Encoding,
-    service::{Format, Payload, Receiver, drain, read_body},
+    service::{Format, Payload, Receiver, drain},
     status::RpcStatus,
 };
 use crate::{
@@ -51,7 +51,8 @@ async fn export(State(receiver): State<Receiver>, request: Request) -> Response 
     let (parts, mut body) = request.into_parts();
     let format = format_of(&parts.headers);
     let result = take(&receiver, &format, &parts.headers, &mut body).await;
-    if result.is_err() {
+    // What did not come in its time is not waited for again.
+    if !matches!(result, Ok(_) | Err(IngestError::BodyTimedOut)) {
         drain(&mut body).await;
     }
     let format = format.unwrap_or(Format::Json);
@@ -77,7 +78,7 @@ async fn take(
         found: name.to_owned(),
     })?;
     let mut held = receiver.reservation();
-    let body = read_body(body, &mut held).await?;
+    let body = receiver.read_body(body, &mut held).await?;
     let payload = Payload {
         format,
         encoding,

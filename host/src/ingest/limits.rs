@@ -16,11 +16,15 @@ pub const REQUEST_SPANS_MAX: usize = 262_144;
 /// Attributes, events, links, array elements, resources and scopes of one request, together.
 pub const REQUEST_ITEMS_MAX: usize = 2_097_152;
 
-/// What JSON of which spans cannot be read takes in memory while the others are read, in copies of its text.
+/// What JSON that is not UTF-8 takes in memory once that is escaped, in copies of its text.
 pub const SALVAGE_TEXT_COPIES: usize = 4;
 
-/// What protobuf of which spans cannot be read takes: what is kept is copied into its scope, its resource, and the request.
+/// What a request takes while what cannot be read is left out: what is kept is copied into its scope, its resource, and the
+/// request.
 pub const SALVAGE_COPIES: usize = 3;
+
+/// What a client is told of one span, resource or scope that cannot be read, or of a request.
+pub const FAULT_BYTES_MAX: usize = 300;
 
 /// Levels of protobuf messages within one another; that of `prost`, which decodes them. JSON is held to 128 levels by
 /// `serde_json`, which come to fewer here, since a message takes at least one level of JSON and a list another.

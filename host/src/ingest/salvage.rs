@@ -1,28 +1,29 @@
-//! Takes the spans that cannot be read out of a protobuf request, so that the others are not lost with them.
+//! Takes what cannot be read out of a request, so that the rest is not lost with it.
 //!
-//! Knows the frames around spans, and nothing of what a span holds: each span, and what each resource and scope has
-//! beside its spans, is read as a request of its own, by the same readers and to the same depth. Where a frame is
-//! broken there is no telling where the next span begins, and nothing is salvaged.
+//! Knows that a request holds resources, these hold scopes, and these spans, and nothing of how it is written, which is
+//! for a [`Form`] to know: [`protobuf`] and [`json`] are the two. Each span, and what each resource and scope says
+//! beside its children, is read as a request of its own, by the same readers and to the same depth. What cannot be read
+//! is left out with what belongs to it, counted, and told of with its place.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::{
-    decode::{DecodeError, Decoded, RejectReason, decode_unusual},
-    limits::{REQUEST_ITEMS_MAX, REQUEST_SPANS_MAX, SALVAGE_COPIES},
+    decode::{DecodeError, Decoded, decode_unusual},
+    limits::{REQUEST_ITEMS_MAX, REQUEST_SPANS_MAX},
+    reject::{Fault, Place, RejectReason},
     walk::{Stop, walk},
 };
-use crate::trace::wire::{Fields, NotPlain, Wire};
 
+pub(super) mod protobuf;
 #[cfg(test)]
 mod tests;
 
-/// The number of the spans in a scope's message, of the scopes in a resource's.
-const CHILDREN: u32 = 2;
-
 /// What is left of a request.
 pub(super) struct Salvaged {
-    /// A request of what can be read.
+    /// Protobuf of what can be read and used.
     pub(super) otlp: Bytes,
     /// What was left out; it has no records.
     pub(super) rejected: Decoded,
@@ -36,33 +37,119 @@ pub(super) enum Lost {
     Refused(DecodeError),
 }
 
-impl From<NotPlain> for Lost {
-    fn from(NotPlain: NotPlain) -> Self {
-        Self::Unreadable
+/// Is asked before memory is taken, with how much.
+pub(super) type Admit<'a> = dyn FnMut(usize) -> bool + 'a;
+
+/// A way to write a request.
+pub(super) trait Form<'a> {
+    /// What may be a message. It is not looked into yet.
+    type Part: Copy;
+
+    /// Tells what a message says itself from its children.
+    fn divide(
+        &mut self,
+        level: Level,
+        part: Self::Part,
+        admit: &mut Admit<'_>,
+    ) -> Result<Divided<'a, Self::Part>, Lost>;
+
+    /// Writes a span as protobuf, which need not be right.
+    fn span(&mut self, part: Self::Part) -> Result<Result<Cow<'a, [u8]>, Fault>, Lost>;
+}
+
+/// A message and its children.
+pub(super) struct Divided<'a, P> {
+    /// Protobuf of the message without its children, which need not be right.
+    pub(super) own: Result<Vec<u8>, Fault>,
+    /// `None` where it cannot be told how many there are.
+    pub(super) children: Option<Box<dyn Iterator<Item = P> + 'a>>,
+}
+
+impl<P> Divided<'_, P> {
+    pub(super) fn not(fault: Fault) -> Self {
+        Self {
+            own: Err(fault),
+            children: None,
+        }
     }
 }
 
-/// Copies what can be read. `admit` is asked before memory is taken, with how much.
-pub(super) fn salvage(otlp: &[u8], admit: &mut dyn FnMut(usize) -> bool) -> Result<Salvaged, Lost> {
-    if !admit(otlp.len() * SALVAGE_COPIES) {
-        return Err(Lost::NoRoom);
+/// What holds children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Request,
+    Resource,
+    Scope,
+}
+
+impl Level {
+    /// Returns the number of the field that holds the children.
+    fn children(self) -> u32 {
+        match self {
+            Self::Request => 1,
+            Self::Resource | Self::Scope => 2,
+        }
     }
+
+    /// Returns the numbers of the fields around the children, from the inside out.
+    fn around_children(self) -> &'static [u32] {
+        match self {
+            Self::Request => &[1],
+            Self::Resource => &[2, 1],
+            Self::Scope => &[2, 2, 1],
+        }
+    }
+
+    /// Returns what the children are; `None` where they are spans.
+    fn below(self) -> Option<Self> {
+        match self {
+            Self::Request => Some(Self::Resource),
+            Self::Resource => Some(Self::Scope),
+            Self::Scope => None,
+        }
+    }
+
+    fn place(self, of: Place, child: usize) -> Place {
+        match self {
+            Self::Request => Place {
+                resource: child,
+                ..of
+            },
+            Self::Resource => Place {
+                scope: Some(child),
+                ..of
+            },
+            Self::Scope => Place {
+                span: Some(child),
+                ..of
+            },
+        }
+    }
+}
+
+/// Copies what can be read.
+pub(super) fn salvage<'a, F: Form<'a>>(
+    form: &mut F,
+    request: F::Part,
+    admit: &mut Admit<'_>,
+) -> Result<Salvaged, Lost> {
     let mut salvage = Salvage {
+        form,
         admit,
         rejected: Decoded::default(),
+        is_read: false,
         n_kept: 0,
         n_frames: 0,
     };
+    let divided = salvage
+        .form
+        .divide(Level::Request, request, salvage.admit)?;
+    let (Ok(_), Some(children)) = (divided.own, divided.children) else {
+        return Err(Lost::Unreadable);
+    };
     let mut kept = Vec::new();
-    for field in Fields::of(otlp) {
-        match field? {
-            (1, Wire::Bytes(message)) => salvage.group(message, Level::Resource, &mut kept)?,
-            // How many spans it was to have is not known.
-            (1, _) => salvage.reject(RejectReason::Unreadable)?,
-            _ => {}
-        }
-    }
-    if salvage.n_kept == 0 {
+    salvage.children(Level::Request, Place::default(), children, &mut kept)?;
+    if !salvage.is_read {
         return Err(Lost::Unreadable);
     }
     Ok(Salvaged {
@@ -71,103 +158,150 @@ pub(super) fn salvage(otlp: &[u8], admit: &mut dyn FnMut(usize) -> bool) -> Resu
     })
 }
 
-/// Whose children a message holds, as a request of it is written: one frame within another.
-#[derive(Clone, Copy)]
-enum Level {
-    Resource,
-    Scope,
-}
+type Children<'a, P> = Box<dyn Iterator<Item = P> + 'a>;
 
-struct Salvage<'a> {
-    admit: &'a mut dyn FnMut(usize) -> bool,
+struct Salvage<'s, F> {
+    form: &'s mut F,
+    admit: &'s mut Admit<'s>,
     rejected: Decoded,
+    /// Whether a span can be read, be it of use or not.
+    is_read: bool,
     n_kept: u64,
     n_frames: u64,
 }
 
-impl Salvage<'_> {
-    /// Copies a `ResourceSpans` or `ScopeSpans` with those of its children that can be read.
-    fn group(&mut self, message: &[u8], level: Level, to: &mut Vec<u8>) -> Result<(), Lost> {
+impl<'a, F: Form<'a>> Salvage<'_, F> {
+    /// Copies those children that can be read, each in its frame.
+    fn children(
+        &mut self,
+        level: Level,
+        place: Place,
+        children: Children<'a, F::Part>,
+        to: &mut Vec<u8>,
+    ) -> Result<(), Lost> {
+        for (idx, child) in children.enumerate() {
+            let place = level.place(place, idx);
+            let kept = match level.below() {
+                Some(below) => self.group(below, place, child)?.map(Cow::Owned),
+                None => self.span(place, child)?,
+            };
+            if let Some(kept) = kept {
+                put(level.children(), &kept, to);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a resource or scope with those of its children that can be read.
+    fn group(
+        &mut self,
+        level: Level,
+        place: Place,
+        part: F::Part,
+    ) -> Result<Option<Vec<u8>>, Lost> {
         self.count_frame()?;
-        let mut kept = Vec::new();
-        for field in Fields::of(message) {
-            let (number, value) = field?;
-            if number != CHILDREN {
-                put(number, value, &mut kept);
-            }
-        }
-        let alone = match level {
-            Level::Resource => framed(&[1], &kept),
-            Level::Scope => framed(&[CHILDREN, 1], &kept),
+        let Divided { own, children } = self.form.divide(level, part, self.admit)?;
+        let around = match level {
+            Level::Request => &[],
+            Level::Resource => Level::Request.around_children(),
+            Level::Scope => Level::Resource.around_children(),
         };
-        if let Some(reason) = self.unreadable(&alone)? {
-            return self.reject_all(message, level, reason);
-        }
-        for field in Fields::of(message) {
-            match (field?, level) {
-                ((CHILDREN, Wire::Bytes(child)), Level::Resource) => {
-                    self.group(child, Level::Scope, &mut kept)?;
-                }
-                ((CHILDREN, Wire::Bytes(child)), Level::Scope) => self.span(child, &mut kept)?,
-                ((CHILDREN, _), _) => self.reject(RejectReason::Unreadable)?,
-                _ => {}
-            }
-        }
-        let number = match level {
-            Level::Resource => 1,
-            Level::Scope => CHILDREN,
+        let own = match own {
+            Ok(own) => match self.fault(around, &own)? {
+                None => Ok(own),
+                Some(fault) => Err(fault),
+            },
+            Err(fault) => Err(fault),
         };
-        put(number, Wire::Bytes(&kept), to);
-        Ok(())
+        match (own, children) {
+            (Ok(mut kept), Some(children)) => {
+                self.children(level, place, children, &mut kept)?;
+                return Ok(Some(kept));
+            }
+            // What its spans say cannot be told without it.
+            (Err(fault), Some(children)) => {
+                self.reject_all(level, place, children, &fault)?;
+            }
+            (Err(fault), None) => self.reject(place, fault)?,
+            (Ok(_), None) => {}
+        }
+        Ok(None)
     }
 
-    fn span(&mut self, message: &[u8], to: &mut Vec<u8>) -> Result<(), Lost> {
-        if let Some(reason) = self.unreadable(&framed(&[CHILDREN, CHILDREN, 1], message))? {
-            return self.reject(reason);
+    fn span(&mut self, place: Place, part: F::Part) -> Result<Option<Cow<'a, [u8]>>, Lost> {
+        let (message, fault) = match self.form.span(part)? {
+            Ok(message) => {
+                let fault = self.fault(Level::Scope.around_children(), &message)?;
+                (message, fault)
+            }
+            Err(fault) => (Cow::default(), Some(fault)),
+        };
+        match fault {
+            None => {
+                self.is_read = true;
+                self.n_kept += 1;
+                self.count_spans()?;
+                Ok(Some(message))
+            }
+            Some(fault) => {
+                self.reject(place, fault)?;
+                Ok(None)
+            }
         }
-        self.n_kept += 1;
-        self.count_spans()?;
-        put(CHILDREN, Wire::Bytes(message), to);
-        Ok(())
     }
 
-    /// Refuses the spans of a resource or scope that cannot be read: what they say cannot be told without it.
+    /// Refuses the spans of a resource or scope that cannot be read.
     fn reject_all(
         &mut self,
-        message: &[u8],
         level: Level,
-        reason: RejectReason,
+        place: Place,
+        children: Children<'a, F::Part>,
+        fault: &Fault,
     ) -> Result<(), Lost> {
-        for field in Fields::of(message) {
-            let (CHILDREN, Wire::Bytes(child)) = field? else {
+        for child in children {
+            let Some(below) = level.below() else {
+                self.reject(place, fault.clone())?;
                 continue;
             };
-            match level {
-                Level::Resource => self.reject_all(child, Level::Scope, reason)?,
-                Level::Scope => self.reject(reason)?,
+            self.count_frame()?;
+            match self.form.divide(below, child, self.admit)?.children {
+                Some(children) => self.reject_all(below, place, children, fault)?,
+                None => self.reject(place, fault.clone())?,
             }
         }
         Ok(())
     }
 
-    fn reject(&mut self, reason: RejectReason) -> Result<(), Lost> {
-        self.rejected.reject(reason);
+    fn reject(&mut self, place: Place, fault: Fault) -> Result<(), Lost> {
+        self.is_read |= is_of_ids(fault.reason);
+        self.rejected.reject(place, fault.reason, || fault.what);
         self.count_spans()
     }
 
-    /// Returns why a request cannot be read; `None` where it can.
-    fn unreadable(&mut self, otlp: &Bytes) -> Result<Option<RejectReason>, Lost> {
-        let unusual = match walk(otlp, self.admit) {
-            Ok(_) => return Ok(None),
+    /// Returns what is wrong with a message, by the numbers of the fields around it; `None` where it can be used.
+    fn fault(&mut self, around: &[u32], message: &[u8]) -> Result<Option<Fault>, Lost> {
+        let otlp = framed(around, message);
+        let reason = match walk(&otlp, self.admit) {
+            Ok(decoded) => return Ok(of_ids(decoded)),
             Err(Stop::NoRoom) => return Err(Lost::NoRoom),
-            Err(Stop::NotUtf8) => return Ok(Some(RejectReason::NotUtf8)),
-            Err(Stop::TooDeep) => return Ok(Some(RejectReason::TooDeep)),
-            Err(Stop::Unusual) => decode_unusual(otlp, self.admit),
+            Err(Stop::NotUtf8) => RejectReason::NotUtf8,
+            Err(Stop::TooDeep) => RejectReason::TooDeep,
+            Err(Stop::Unusual) => RejectReason::Unreadable,
         };
-        match unusual {
-            Ok(Some(_)) => Ok(None),
+        let is_told = reason != RejectReason::Unreadable && self.rejected.has(reason);
+        if is_told || reason == RejectReason::TooDeep {
+            return Ok(Some(Fault {
+                reason,
+                what: String::new(),
+            }));
+        }
+        match decode_unusual(&otlp, self.admit) {
+            Ok(Some(decoded)) => Ok(of_ids(decoded)),
             Ok(None) => Err(Lost::NoRoom),
-            Err(DecodeError::Malformed { .. }) => Ok(Some(RejectReason::Unreadable)),
+            Err(DecodeError::Malformed { what }) => Ok(Some(Fault {
+                reason,
+                what: protobuf::unframed(&what),
+            })),
             Err(error @ DecodeError::TooMany { .. }) => Err(Lost::Refused(error)),
         }
     }
@@ -194,35 +328,36 @@ fn at_most(max: usize, count: u64, what: &'static str) -> Result<(), Lost> {
     Ok(())
 }
 
+fn is_of_ids(reason: RejectReason) -> bool {
+    match reason {
+        RejectReason::TraceId | RejectReason::SpanId | RejectReason::ParentSpanId => true,
+        RejectReason::NotUtf8 | RejectReason::TooDeep | RejectReason::Unreadable => false,
+    }
+}
+
+/// Returns why the one span of a request cannot be used, though it can be read.
+fn of_ids(decoded: Decoded) -> Option<Fault> {
+    let rejected = decoded.rejected.into_iter().next()?;
+    Some(Fault {
+        reason: rejected.reason,
+        what: rejected.what,
+    })
+}
+
 /// Frames a message, by the numbers of the fields around it from the inside out.
 fn framed(numbers: &[u32], message: &[u8]) -> Bytes {
     let mut whole = message.to_vec();
     for number in numbers {
         let mut frame = Vec::with_capacity(whole.len() + 16);
-        put(*number, Wire::Bytes(&whole), &mut frame);
+        put(*number, &whole, &mut frame);
         whole = frame;
     }
     whole.into()
 }
 
-fn put(number: u32, value: Wire<'_>, to: &mut Vec<u8>) {
-    match value {
-        Wire::Varint(value) => {
-            encode_key(number, WireType::Varint, to);
-            encode_varint(value, to);
-        }
-        Wire::Fixed64(value) => {
-            encode_key(number, WireType::SixtyFourBit, to);
-            to.extend(value.to_le_bytes());
-        }
-        Wire::Bytes(value) => {
-            encode_key(number, WireType::LengthDelimited, to);
-            encode_varint(value.len() as u64, to);
-            to.extend(value);
-        }
-        Wire::Fixed32(value) => {
-            encode_key(number, WireType::ThirtyTwoBit, to);
-            to.extend(value.to_le_bytes());
-        }
-    }
+/// Writes a field that holds a message.
+fn put(number: u32, message: &[u8], to: &mut Vec<u8>) {
+    encode_key(number, WireType::LengthDelimited, to);
+    encode_varint(message.len() as u64, to);
+    to.extend(message);
 }

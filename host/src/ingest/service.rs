@@ -1,6 +1,6 @@
 //! What gRPC and HTTP have in common: from a body to an acknowledgement.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, http::HeaderMap};
 use bytes::{Bytes, BytesMut};
@@ -14,13 +14,13 @@ use tokio::time::timeout;
 use super::{
     Sink, Submission,
     admission::{Admission, Reservation},
-    decode::{self, DecodeError, Decoded, RejectReason, Rejected},
+    decode::{self, DecodeError, Decoded},
     error::IngestError,
     inflate::{Encoding, inflate},
-    json::{self, SalvagedJson},
+    json,
     limits::{
         BODY_READ_TIMEOUT, IN_FLIGHT_BYTES_MAX, INLINE_DECODE_BYTES_MAX, REFUSED_BODY_READ_TIMEOUT,
-        REQUEST_BODY_BYTES_MAX, SALVAGE_TEXT_COPIES,
+        REQUEST_BODY_BYTES_MAX,
     },
 };
 use crate::tenant::{TenantId, bearer};
@@ -30,6 +30,7 @@ use crate::tenant::{TenantId, bearer};
 pub struct Receiver {
     sink: Arc<dyn Sink>,
     admission: Admission,
+    body_read_max: Duration,
 }
 
 impl std::fmt::Debug for Receiver {
@@ -58,19 +59,39 @@ impl Receiver {
         Self {
             sink,
             admission: Admission::new(IN_FLIGHT_BYTES_MAX),
+            body_read_max: BODY_READ_TIMEOUT,
         }
     }
 
     #[cfg(test)]
     pub(super) fn with_in_flight_bytes_max(sink: Arc<dyn Sink>, max: usize) -> Self {
         Self {
-            sink,
             admission: Admission::new(max),
+            ..Self::new(sink)
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_body_read_max(sink: Arc<dyn Sink>, max: Duration) -> Self {
+        Self {
+            body_read_max: max,
+            ..Self::new(sink)
         }
     }
 
     pub(super) fn reservation(&self) -> Reservation {
         self.admission.reservation()
+    }
+
+    /// Reads a body whole, within its limits.
+    pub(super) async fn read_body(
+        &self,
+        body: &mut Body,
+        held: &mut Reservation,
+    ) -> Result<Bytes, IngestError> {
+        timeout(self.body_read_max, collect(body, held))
+            .await
+            .map_err(|_| IngestError::BodyTimedOut)?
     }
 
     /// Says whose request it is, by its bearer token.
@@ -126,16 +147,6 @@ impl Receiver {
     }
 }
 
-/// Reads a body whole, within its limits.
-pub(super) async fn read_body(
-    body: &mut Body,
-    held: &mut Reservation,
-) -> Result<Bytes, IngestError> {
-    timeout(BODY_READ_TIMEOUT, collect(body, held))
-        .await
-        .map_err(|_| IngestError::BodyTimedOut)?
-}
-
 /// Reads what is left of a request that is refused, and keeps nothing of it: a connection that is closed over an unread
 /// body is reset, and many clients then never see the answer. What does not come in time, or does not end, is left.
 pub(super) async fn drain(body: &mut Body) {
@@ -189,35 +200,33 @@ fn read(payload: Payload, held: &mut Reservation) -> Result<(Bytes, Decoded), In
             inflate(encoding, &payload.body, |bytes| held.grow(bytes))?.into()
         }
     };
-    let (otlp, n_unreadable) = match payload.format {
-        Format::Protobuf => (plain, 0),
-        Format::Json => from_json(&plain, held)?,
+    let admit = &mut |bytes| held.grow(bytes);
+    let done = match payload.format {
+        Format::Protobuf => decode::decode_within(&plain, admit)?.map(|decoded| (plain, decoded)),
+        Format::Json => from_json(&plain, admit)?,
     };
-    let decoded = decode::decode_within(&otlp, &mut |bytes| held.grow(bytes))?;
-    let mut decoded = decoded.ok_or(IngestError::Overloaded)?;
-    if n_unreadable > 0 {
-        decoded.reject_many(Rejected {
-            spans: n_unreadable,
-            reason: RejectReason::Unreadable,
-        });
-    }
-    Ok((otlp, decoded))
+    done.ok_or(IngestError::Overloaded)
 }
 
-/// Returns the request as protobuf, and how many spans of it cannot be read.
-fn from_json(text: &[u8], held: &mut Reservation) -> Result<(Bytes, u64), IngestError> {
+/// Returns a request of JSON as protobuf, and its spans; `None` where `admit` refuses the memory.
+fn from_json(
+    text: &[u8],
+    admit: &mut dyn FnMut(usize) -> bool,
+) -> Result<Option<(Bytes, Decoded)>, DecodeError> {
     // Text and messages come to about as much as the JSON that spells them out.
-    if !held.grow(text.len() * 2) {
-        return Err(IngestError::Overloaded);
+    if !admit(text.len() * 2) {
+        return Ok(None);
     }
-    let error = match json::decode_json(text) {
-        Ok(request) => return Ok((request.encode_to_vec().into(), 0)),
-        Err(error @ DecodeError::Malformed { .. }) => error,
-        Err(error @ DecodeError::TooMany { .. }) => return Err(error.into()),
-    };
-    if !held.grow(text.len() * SALVAGE_TEXT_COPIES) {
-        return Err(IngestError::Overloaded);
+    match json::decode_json(text) {
+        Ok(request) => {
+            let otlp = request.encode_to_vec().into();
+            let decoded = decode::decode_within(&otlp, admit)?;
+            Ok(decoded.map(|decoded| (otlp, decoded)))
+        }
+        Err(error @ DecodeError::Malformed { .. }) => {
+            let salvaged = json::salvage_json(text, admit);
+            decode::decode_salvaged(salvaged, error, admit)
+        }
+        Err(error @ DecodeError::TooMany { .. }) => Err(error),
     }
-    let SalvagedJson { otlp, n_unreadable } = json::salvage_json(text)?.ok_or(error)?;
-    Ok((otlp.encode_to_vec().into(), n_unreadable))
 }

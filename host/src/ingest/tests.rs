@@ -1,12 +1,18 @@
 //! Over loopback, with a real gRPC client and a bare HTTP one: what each error looks like from there.
 
 use std::{
-    io::Write,
+    future,
+    io::{self, Write},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use axum::{
+    body::Body,
+    http::{HeaderValue, Request, Response},
+};
 use flate2::{Compression, write::GzEncoder};
+use http_body_util::Full;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -21,7 +27,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
 };
-use tonic::{Code, codec::CompressionEncoding, metadata::MetadataValue, transport::Channel};
+use tonic::{
+    Code, client::GrpcService, codec::CompressionEncoding, metadata::MetadataValue,
+    transport::Channel,
+};
 
 use super::{
     inflate::{Encoding, InflateError, inflate},
@@ -148,6 +157,13 @@ fn with_grpc<T, F: Future<Output = T>>(
     receiver: Receiver,
     client: impl FnOnce(TraceServiceClient<Channel>) -> F,
 ) -> T {
+    with_grpc_channel(receiver, |channel| client(TraceServiceClient::new(channel)))
+}
+
+fn with_grpc_channel<T, F: Future<Output = T>>(
+    receiver: Receiver,
+    client: impl FnOnce(Channel) -> F,
+) -> T {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -157,12 +173,30 @@ fn with_grpc<T, F: Future<Output = T>>(
         let server = tokio::spawn(grpc::serve(listener, receiver, async {
             drop(stopped.await);
         }));
-        let connected = TraceServiceClient::connect(format!("http://127.0.0.1:{port}")).await;
-        let result = client(connected.unwrap()).await;
+        let endpoint = Channel::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
+        let result = client(endpoint.connect().await.unwrap()).await;
         stop.send(()).unwrap();
         server.await.unwrap();
         result
     })
+}
+
+/// A call of gRPC as a request of HTTP, for what no client of gRPC would send.
+fn http_request(content_type: &'static str, body: Body) -> Request<tonic::body::Body> {
+    let mut request = Request::post(grpc::METHODS[0])
+        .body(tonic::body::Body::new(body))
+        .unwrap();
+    let headers = request.headers_mut();
+    headers.insert("content-type", HeaderValue::from_static(content_type));
+    request
+}
+
+async fn call(
+    channel: &mut Channel,
+    request: Request<tonic::body::Body>,
+) -> Result<Response<tonic::body::Body>, tonic::transport::Error> {
+    future::poll_fn(|cx| channel.poll_ready(cx)).await?;
+    channel.call(request).await
 }
 
 struct Answer {
@@ -247,8 +281,11 @@ fn http_takes_json_and_keeps_protobuf() {
 
 #[test]
 fn spans_are_refused_one_by_one_with_reasons() {
-    let reason = "spans refused: trace id is not 16 bytes, or is all zero (1); \
-                  parent span id is not 8 bytes (1)";
+    let at = "at resourceSpans[0].scopeSpans[0].spans";
+    let reason = format!(
+        "spans refused: trace id is not 16 bytes, or is all zero (1, {at}[1]); \
+         parent span id is not 8 bytes (1, {at}[3])"
+    );
     let (answer, taken) = http_answer(TestSink::default(), PROTOBUF, &mixed().encode_to_vec());
     let response = ExportTraceServiceResponse::decode(&answer.body[..]).unwrap();
     let partial = response.partial_success.unwrap();
@@ -486,6 +523,63 @@ fn what_a_request_held_is_given_back() {
             assert_eq!(post(port, PROTOBUF, &otlp).await.status, 200);
         }
     });
+}
+
+/// Scenario: a client sends the head of a request and a part of its body, and then nothing.
+/// Guarantees: it is told to come again, by a status on which clients of OTLP do; 408 is none.
+#[test]
+fn a_body_that_comes_too_late_may_be_sent_again() {
+    let late =
+        || Receiver::with_body_read_max(Arc::new(TestSink::default()), Duration::from_millis(20));
+    let answer = with_http(late(), |port| async move {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let head = format!(
+            "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n{PROTOBUF}\r\n\r\n12"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).to_lowercase()
+    });
+    assert!(answer.starts_with("http/1.1 503 "), "{answer}");
+    assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
+    assert!(answer.contains("did not come in time"), "{answer}");
+
+    let (code, details) = with_grpc_channel(late(), |mut channel| async move {
+        let mut request = http_request(
+            "application/grpc",
+            Body::from_stream(tokio_stream::pending::<io::Result<Bytes>>()),
+        );
+        request
+            .headers_mut()
+            .insert("te", HeaderValue::from_static("trailers"));
+        let response = call(&mut channel, request).await.unwrap();
+        let status = tonic::Status::from_header_map(response.headers()).unwrap();
+        (status.code(), status.details().to_vec())
+    });
+    assert_eq!(code, Code::Unavailable);
+    let status = RpcStatus::decode(&details[..]).unwrap();
+    let retry = RetryInfo::decode(&status.details[0].value[..]).unwrap();
+    assert_eq!(retry.retry_delay.unwrap().seconds, 1);
+}
+
+#[test]
+fn what_is_not_called_as_grpc_is_not_answered_as_grpc() {
+    for (content_type, status) in [
+        ("application/grpc", 200),
+        ("application/grpc+proto", 200),
+        ("application/json", 415),
+        ("application/grpc+json", 415),
+        ("application/grpc-web", 415),
+    ] {
+        let receiver = Receiver::new(Arc::new(TestSink::default()));
+        let answered = with_grpc_channel(receiver, |mut channel| async move {
+            let body = Body::new(Full::from(vec![0; 5]));
+            let response = call(&mut channel, http_request(content_type, body)).await;
+            response.unwrap().status().as_u16()
+        });
+        assert_eq!(answered, status, "{content_type}");
+    }
 }
 
 #[test]

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    decode::{Decoded, RejectReason},
+    decode::Decoded,
     limits::{REQUEST_SPANS_MAX, SENT_SPAN_MEMORY_BYTES},
+    reject::{Place, RejectReason},
 };
 use crate::trace::{
     Facts, SentContext, SentSpan, SpanId, TraceId,
@@ -68,9 +69,13 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn request(&mut self) -> Walked {
         self.items.count(1);
+        let mut place = Place::default();
         for field in Fields::of(self.otlp) {
             match field? {
-                (1, Wire::Bytes(message)) => self.resource_spans(message)?,
+                (1, Wire::Bytes(message)) => {
+                    self.resource_spans(message, place)?;
+                    place.resource += 1;
+                }
                 (1, _) => return Err(Stop::Unusual),
                 _ => {}
             }
@@ -78,18 +83,21 @@ impl Walk<'_> {
         self.items.check()
     }
 
-    fn resource_spans(&mut self, message: &[u8]) -> Walked {
+    fn resource_spans(&mut self, message: &[u8], place: Place) -> Walked {
         let parts = Parts::of(message, &mut self.items)?;
         let of_resource = parts.context(self.admit, |message| self.items.resource(message))?;
+        let mut n_scopes = 0;
         for field in Fields::of(message) {
             if let (2, Wire::Bytes(message)) = field? {
-                self.scope_spans(message, &of_resource)?;
+                let scope = Some(n_scopes);
+                self.scope_spans(message, &of_resource, Place { scope, ..place })?;
+                n_scopes += 1;
             }
         }
         Ok(())
     }
 
-    fn scope_spans(&mut self, message: &[u8], resource: &Arc<SentContext>) -> Walked {
+    fn scope_spans(&mut self, message: &[u8], resource: &Arc<SentContext>, place: Place) -> Walked {
         let parts = Parts::of(message, &mut self.items)?;
         let scope = parts.context(self.admit, |message| self.items.scope(message))?;
         self.n_spans += parts.n_children;
@@ -100,13 +108,20 @@ impl Walk<'_> {
             return Err(Stop::NoRoom);
         }
         self.decoded.records.reserve(parts.n_children);
+        let mut n_spans = 0;
         for field in Fields::of(message) {
             if let (2, Wire::Bytes(message)) = field? {
                 let header = self.items.span(message)?;
                 match self.sent(&header, message, resource, &scope) {
                     Ok(span) => self.decoded.records.push(span),
-                    Err(reason) => self.decoded.reject(reason),
+                    Err(reason) => {
+                        let span = Some(n_spans);
+                        // The reason says it all.
+                        self.decoded
+                            .reject(Place { span, ..place }, reason, String::new);
+                    }
                 }
+                n_spans += 1;
             }
         }
         Ok(())

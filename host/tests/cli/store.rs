@@ -115,6 +115,25 @@ fn an_import_counts_what_it_took_and_judges_it_by_the_published_rules() {
 }
 
 #[test]
+fn of_a_line_the_spans_that_can_be_read_are_kept_and_the_others_are_named() {
+    let bench = Bench::new();
+    let wrong = r#"{"spanId":"eee19b7ec3c1b177","kind":"LATER"},"#;
+    bench.write("mixed.jsonl", &LINES.replace(r#"{"traceId":"5b8efff798038103d269b633813fc60d","spanId":"eee19b7ec3c1b176""#, &format!(r#"{wrong}{{"traceId":"5b8efff798038103d269b633813fc60d","spanId":"eee19b7ec3c1b176""#)));
+    let run = bench.run(&["import", "mixed.jsonl", "-o", "json"]).exits(2);
+    let imported: Value = serde_json::from_str(&run.stdout).unwrap();
+    for (count, n) in [
+        ("requests", 2),
+        ("spans", 3),
+        ("spans_refused", 1),
+        ("requests_refused", 0),
+    ] {
+        assert_eq!(imported[count], n, "{count}: {imported}");
+    }
+    run.says(&["mixed.jsonl, line 2: spans refused: it cannot be read \
+         (1, at resourceSpans[0].scopeSpans[0].spans[1]: kind: `LATER` is no name here)"]);
+}
+
+#[test]
 fn a_file_that_is_not_there_makes_no_store() {
     let bench = Bench::new();
     let run = bench.run(&["import", "absent.jsonl"]).exits(2);

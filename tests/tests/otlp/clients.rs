@@ -13,7 +13,10 @@ use opentelemetry::{
     Array, Context, KeyValue, StringValue, Value as Attribute,
     trace::{Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _, TracerProvider as _},
 };
-use opentelemetry_otlp::{Compression, SpanExporter, WithExportConfig as _, WithTonicConfig as _};
+use opentelemetry_otlp::{
+    Compression, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+    WithTonicConfig as _,
+};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use serde_json::{Value, json};
 
@@ -125,32 +128,50 @@ fn send(exporter: SpanExporter) -> String {
     trace_id
 }
 
+fn over_grpc(server: &Server, compression: Option<Compression>) -> SpanExporter {
+    let exporter = SpanExporter::builder().with_tonic();
+    let exporter = exporter.with_endpoint(format!("http://{}", server.grpc));
+    match compression {
+        Some(compression) => exporter.with_compression(compression).build(),
+        None => exporter.build(),
+    }
+    .unwrap()
+}
+
+fn over_http(
+    server: &Server,
+    protocol: Protocol,
+    compression: Option<Compression>,
+) -> SpanExporter {
+    let exporter = SpanExporter::builder().with_http().with_protocol(protocol);
+    let exporter = exporter.with_endpoint(format!("http://{}/v1/traces", server.http));
+    match compression {
+        Some(compression) => exporter.with_compression(compression).build(),
+        None => exporter.build(),
+    }
+    .unwrap()
+}
+
 #[test]
 fn the_rust_sdk_sends_all_of_a_trace() {
     let world = World::start();
-    let endpoint = format!("http://{}", world.server.grpc);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let _within = runtime.enter();
-    let exporter = || {
-        SpanExporter::builder()
-            .with_tonic()
-            .with_endpoint(&endpoint)
-    };
-    let sent = [
-        ("grpc", send(exporter().build().unwrap())),
-        (
-            "grpc-gzip",
-            send(
-                exporter()
-                    .with_compression(Compression::Gzip)
-                    .build()
-                    .unwrap(),
-            ),
-        ),
-    ];
+    let within = runtime.enter();
+    let sent_over_grpc = [None, Some(Compression::Gzip), Some(Compression::Zstd)]
+        .map(|how| (format!("grpc {how:?}"), send(over_grpc(&world.server, how))));
+    drop(within);
+    // The client of HTTP is built for TLS too, and of this workspace no crate has a default for whose.
+    betrace::listen::use_ring();
+    let mut sent = Vec::from(sent_over_grpc);
+    for protocol in [Protocol::HttpBinary, Protocol::HttpJson] {
+        for how in [None, Some(Compression::Gzip), Some(Compression::Zstd)] {
+            let exporter = over_http(&world.server, protocol, how);
+            sent.push((format!("{protocol:?} {how:?}"), send(exporter)));
+        }
+    }
     world.server.wait_until_judged().unwrap();
     for (name, trace_id) in sent {
-        check(&world.server, name, &trace_id);
+        check(&world.server, &name, &trace_id);
     }
 }
 

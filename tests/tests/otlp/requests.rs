@@ -10,7 +10,7 @@ use tonic::{Code, codec::CompressionEncoding};
 
 use super::{
     spans::field,
-    wire::{JSON, PROTOBUF, World},
+    wire::{JSON, PROTOBUF, Via, World},
 };
 
 /// More than a request may come to after decompression, in a few bytes of its own.
@@ -225,21 +225,118 @@ fn a_call_that_cannot_be_taken_is_refused_for_good_and_the_next_is_taken() {
     taken_as_ever(&world);
 }
 
-/// Scenario: of two resources one says something that is not UTF-8.
-/// Guarantees: its spans are refused, which cannot be told apart without it, and those of the other are stored.
+/// Scenario: of three resources one says something that is not UTF-8, and of another a scope does.
+/// Guarantees: their spans are refused, which cannot be told apart without them, and all others are stored.
 #[test]
-fn a_resource_that_cannot_be_read_costs_its_own_spans_alone() {
+fn a_resource_or_scope_that_cannot_be_read_costs_its_own_spans_alone() {
     let world = World::start();
-    let wrong = request("wrong", vec![span(1, 1, 0, "a"), span(1, 2, 1, "b")]);
-    let [wrong] = <[_; 1]>::try_from(wrong.resource_spans).unwrap();
-    let wrong = [wrong.encode_to_vec(), field(3, b"\xff")].concat();
-    let body = [otlp(2), field(1, &wrong)].concat();
-    assert!(ExportTraceServiceRequest::decode(&body[..]).is_err());
-    let partial = world.call(None, &body).unwrap().partial_success.unwrap();
-    assert_eq!(partial.rejected_spans, 2);
-    assert_eq!(
-        partial.error_message,
-        "spans refused: a text is not UTF-8 (2)"
-    );
-    assert_eq!(world.stored(2).len(), 1);
+    let wrong_url = field(3, b"\xff");
+    for (n, via) in [Via::HttpProtobuf, Via::HttpJson, Via::Grpc]
+        .into_iter()
+        .enumerate()
+    {
+        let trace = 10 * (1 + n as u128);
+        let body = if via == Via::HttpJson {
+            let span = |id: u8| format!(r#"{{"traceId":"{trace:032x}","spanId":"{id:016x}"}}"#);
+            let scope = |id: u8, url: &str| {
+                [r#"{"schemaUrl":""#, url, r#"","spans":["#, &span(id), "]}"].concat()
+            };
+            let resource = |scopes: &str, url: &str| {
+                [
+                    r#"{"schemaUrl":""#,
+                    url,
+                    r#"","scopeSpans":["#,
+                    scopes,
+                    "]}",
+                ]
+                .concat()
+            };
+            let resources = [
+                resource(&[scope(1, ""), scope(2, "")].join(","), "WRONG"),
+                resource(&scope(3, ""), ""),
+                resource(&[scope(4, "WRONG"), scope(5, "")].join(","), ""),
+            ];
+            let text = [r#"{"resourceSpans":["#, &resources.join(","), "]}"].concat();
+            let mut parts = text.split("WRONG").map(str::as_bytes);
+            let first = parts.next().unwrap().to_vec();
+            parts.fold(first, |text, part| [&text, &b"\xff"[..], part].concat())
+        } else {
+            let scope = |id: u64| field(2, &field(2, &span(trace, id, 0, "a").encode_to_vec()));
+            let of_scope = field(
+                2,
+                &[
+                    field(2, &span(trace, 4, 0, "a").encode_to_vec()),
+                    wrong_url.clone(),
+                ]
+                .concat(),
+            );
+            [
+                field(1, &[scope(1), scope(2), wrong_url.clone()].concat()),
+                field(1, &scope(3)),
+                field(1, &[of_scope, scope(5)].concat()),
+            ]
+            .concat()
+        };
+        assert!(ExportTraceServiceRequest::decode(&body[..]).is_err());
+        let told = world.taken(via, &body).unwrap();
+        assert_eq!(told.rejected_spans, 3, "{via:?}");
+        let said = "spans refused: a text is not UTF-8 (3, the first at resourceSpans[0]: ";
+        assert!(told.error_message.starts_with(said), "{via:?}: {told:?}");
+        let stored = world.stored(trace);
+        let mut ids: Vec<_> = stored
+            .iter()
+            .map(|span| span["spanId"].as_str().unwrap())
+            .collect();
+        ids.sort_unstable();
+        assert_eq!(ids, ["0000000000000003", "0000000000000005"], "{via:?}");
+    }
+}
+
+/// Bytes that do not become fewer by compression, by a xorshift generator.
+fn incompressible(len: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    std::iter::repeat_with(&mut next)
+        .flatten()
+        .take(len)
+        .collect()
+}
+
+/// Scenario: a body is larger than one may be, as it comes, compressed or not.
+/// Guarantees: it is refused for good in each way of sending, before it is inflated.
+#[test]
+fn a_body_that_is_too_large_as_it_comes_is_refused_for_good() {
+    let world = World::start();
+    let large = incompressible((16 << 20) + 1);
+    for headers in [
+        &[PROTOBUF][..],
+        &[PROTOBUF, encoded("gzip")],
+        &[PROTOBUF, encoded("zstd")],
+        &[JSON, encoded("gzip")],
+        &[JSON, encoded("zstd")],
+    ] {
+        let answer = world.post(headers, &large);
+        assert_eq!(
+            (answer.status, answer.retry_after),
+            (413, None),
+            "{headers:?}"
+        );
+        let said = String::from_utf8_lossy(&answer.body);
+        assert!(said.contains("larger than 16777216 B"), "{said}");
+    }
+    for encoding in [None, Some(CompressionEncoding::Zstd)] {
+        let status = world.call(encoding, &large).unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+        assert!(
+            status.message().contains("larger than 16777216 B"),
+            "{status}"
+        );
+        assert!(status.details().is_empty(), "{status}");
+    }
+    taken_as_ever(&world);
 }

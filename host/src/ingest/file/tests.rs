@@ -56,7 +56,8 @@ fn read(bytes: impl Into<Vec<u8>>) -> Vec<String> {
     reader
         .map(|item| match item {
             Ok(request) => {
-                assert_eq!(decode::decode(&request.otlp).as_ref(), Ok(&request.decoded));
+                let decoded = decode::decode(&request.otlp).unwrap();
+                assert_eq!(decoded.records, request.decoded.records);
                 let last = request.decoded.records.last();
                 let last = last.map_or(0, |span| span.span_id.0[7]);
                 format!("{}: {last}", request.place)
@@ -182,6 +183,43 @@ fn a_bad_line_is_named_and_the_others_are_read() {
     // A first line that is cut does not make documents of the others.
     let first_cut = format!("{}\n{}\n{}\n", &json(1, 1)[..60], json(2, 1), json(3, 1));
     assert_eq!(read(first_cut)[1..], ["line 2: 2", "line 3: 3"]);
+}
+
+/// Of each framing of JSON, and of protobuf: a span that cannot be read is left out where it stands.
+#[test]
+fn a_span_that_cannot_be_read_costs_no_other_of_its_request() {
+    let good = json(1, 1);
+    let span = good.find(r#"{"traceId""#).unwrap();
+    let mixed = [&good[..span], r#"{"name":5},"#, &good[span..]].concat();
+    let rejected = |bytes: Vec<u8>| -> Vec<_> {
+        let requests = Reader::new("f".into(), Cursor::new(bytes)).unwrap();
+        let requests = requests.map(|request| request.unwrap());
+        requests
+            .map(|request| {
+                (
+                    request.place.to_string(),
+                    request.decoded.records.len(),
+                    request.decoded.n_rejected(),
+                )
+            })
+            .collect()
+    };
+    let lines = format!("{good}\n{mixed}\n{good}");
+    let at = |place: &str, n| (place.to_owned(), 1, n);
+    assert_eq!(
+        rejected(lines.into_bytes()),
+        [at("line 1", 0), at("line 2", 1), at("line 3", 0)]
+    );
+    let document: serde_json::Value = serde_json::from_str(&mixed).unwrap();
+    let document = serde_json::to_string_pretty(&document).unwrap();
+    assert_eq!(rejected(document.into_bytes()), [at("line 1", 1)]);
+    let bad_then_good = [0x12, 3, 0x2a, 1, 0xff].into_iter();
+    let spans: Vec<u8> = bad_then_good
+        .chain(protobuf(1, 1)[4..].iter().copied())
+        .collect();
+    let frame = |inner: &[u8]| [&[0x0a, inner.len() as u8], inner].concat();
+    let scope = [&[0x12, spans.len() as u8], &spans[..]].concat();
+    assert_eq!(rejected(frame(&scope)), [at("message 1", 1)]);
 }
 
 #[test]

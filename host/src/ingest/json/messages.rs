@@ -161,7 +161,6 @@ impl Fields for InstrumentationScope {
 
 impl Fields for Span {
     const NAME: &'static str = "a Span";
-    const MAY_BE_LEFT_OUT: bool = true;
 
     fn spend<E: Error>(budget: &Budget) -> Result<(), E> {
         budget.spend_span()

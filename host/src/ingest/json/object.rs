@@ -6,7 +6,6 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::value::RawValue;
 
 use super::Budget;
 
@@ -14,9 +13,6 @@ use super::Budget;
 pub(super) trait Fields: Default {
     /// What it is called where something else stands in its place.
     const NAME: &'static str;
-
-    /// Whether one that cannot be read may be left out of its list.
-    const MAY_BE_LEFT_OUT: bool = false;
 
     /// Counts one in a list.
     fn spend<E: Error>(budget: &Budget) -> Result<(), E> {
@@ -130,18 +126,6 @@ impl<'de, T: Fields> Visitor<'de> for List<'_, T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
         let mut list = Vec::new();
-        if let (true, Some(unreadable)) = (T::MAY_BE_LEFT_OUT, &self.budget.unreadable) {
-            while let Some(text) = seq.next_element::<&RawValue>()? {
-                T::spend(self.budget)?;
-                let mut from = serde_json::Deserializer::from_str(text.get());
-                match Object::new(self.budget).deserialize(&mut from) {
-                    Ok(message) => list.push(message.unwrap_or_default()),
-                    Err(error) if self.budget.is_over() => return Err(A::Error::custom(error)),
-                    Err(_) => unreadable.set(unreadable.get() + 1),
-                }
-            }
-            return Ok(list);
-        }
         while let Some(message) = seq.next_element_seed(Object::new(self.budget))? {
             T::spend(self.budget)?;
             list.push(message.unwrap_or_default());
@@ -152,4 +136,5 @@ impl<'de, T: Fields> Visitor<'de> for List<'_, T> {
 
 /// A key, borrowed unless it holds escapes.
 #[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+#[serde(transparent)]
+pub(super) struct Key<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);

@@ -1,6 +1,6 @@
 //! What the fields of messages hold, in all the spellings that JSON has for it.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use base64::{
     Engine,
@@ -9,9 +9,41 @@ use base64::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
+    de::{DeserializeSeed, Error, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
+
+/// Reads a value and checks it. What the check says is said of the field: it is asked while the field is read.
+fn checked<'de, A, V, T>(
+    map: &mut A,
+    check: impl FnOnce(V) -> Result<T, String>,
+) -> Result<T, A::Error>
+where
+    A: MapAccess<'de>,
+    V: Deserialize<'de>,
+{
+    map.next_value_seed(Checked {
+        check,
+        of: PhantomData,
+    })
+}
+
+struct Checked<F, V> {
+    check: F,
+    of: PhantomData<V>,
+}
+
+impl<'de, V, T, F> DeserializeSeed<'de> for Checked<F, V>
+where
+    V: Deserialize<'de>,
+    F: FnOnce(V) -> Result<T, String>,
+{
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<T, D::Error> {
+        (self.check)(V::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
 
 /// Reads an integer, a number or its text.
 pub(super) fn integer<'de, A, T>(map: &mut A) -> Result<Option<T>, A::Error>
@@ -19,11 +51,13 @@ where
     A: MapAccess<'de>,
     T: TryFrom<i128>,
 {
-    let Some(Integer(value)) = map.next_value()? else {
-        return Ok(None);
-    };
-    let fitting = T::try_from(value).map(Some);
-    fitting.map_err(|_| A::Error::custom(format!("{value} is out of range")))
+    checked(map, |read: Option<Integer>| {
+        let Some(Integer(value)) = read else {
+            return Ok(None);
+        };
+        let fitting = T::try_from(value).map(Some);
+        fitting.map_err(|_| format!("{value} is out of range"))
+    })
 }
 
 /// Reads an enumeration's number or name.
@@ -31,35 +65,36 @@ pub(super) fn enumeration<'de, A: MapAccess<'de>>(
     map: &mut A,
     number_of: impl FnOnce(&str) -> Option<i32>,
 ) -> Result<i32, A::Error> {
-    match map.next_value()? {
+    checked(map, |read: Name<'de>| match read {
         Name::Absent => Ok(0),
         Name::Number(number) => Ok(number),
         Name::Text(name) => {
             let number = number_of(&name).or_else(|| name.parse().ok());
-            number.ok_or_else(|| A::Error::custom(format!("`{name}` is no name here")))
+            number.ok_or_else(|| format!("`{name}` is no name here"))
         }
-    }
+    })
 }
 
 /// Reads a double. As text first, since it must be the nearest double: verdicts depend on it.
 pub(super) fn double<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<f64>, A::Error> {
-    let raw: &RawValue = map.next_value()?;
-    let text = raw.get();
-    let bare = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'))
-        .unwrap_or(text);
-    let value = match bare {
-        "null" if bare.len() == text.len() => return Ok(None),
-        "NaN" => Some(f64::NAN),
-        "Infinity" => Some(f64::INFINITY),
-        "-Infinity" => Some(f64::NEG_INFINITY),
-        // Rust reads `inf` and the like, too.
-        _ if bare.bytes().any(|b| b.is_ascii_digit()) => bare.parse().ok(),
-        _ => None,
-    };
-    let known = value.map(Some);
-    known.ok_or_else(|| A::Error::custom(format!("{text} is not a double")))
+    checked(map, |raw: &RawValue| {
+        let text = raw.get();
+        let bare = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+            .unwrap_or(text);
+        let value = match bare {
+            "null" if bare.len() == text.len() => return Ok(None),
+            "NaN" => Some(f64::NAN),
+            "Infinity" => Some(f64::INFINITY),
+            "-Infinity" => Some(f64::NEG_INFINITY),
+            // Rust reads `inf` and the like, too.
+            _ if bare.bytes().any(|b| b.is_ascii_digit()) => bare.parse().ok(),
+            _ => None,
+        };
+        let known = value.map(Some);
+        known.ok_or_else(|| format!("{text} is not a double"))
+    })
 }
 
 /// Reads an id. One that is not hexadecimal becomes a single byte, which no id is.
@@ -84,11 +119,13 @@ pub(super) fn bytes<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Vec<u8
         &STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    let Some(text) = map.next_value::<Option<String>>()? else {
-        return Ok(None);
-    };
-    let bytes = ANY_PADDING.decode(text.replace('-', "+").replace('_', "/"));
-    bytes.map(Some).map_err(A::Error::custom)
+    checked(map, |text: Option<String>| {
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        let bytes = ANY_PADDING.decode(text.replace('-', "+").replace('_', "/"));
+        bytes.map(Some).map_err(|error| error.to_string())
+    })
 }
 
 #[derive(Deserialize)]

@@ -7,8 +7,12 @@ use opentelemetry_proto::tonic::{
 use proptest::prelude::*;
 use prost::Message;
 
+use super::protobuf::Protobuf;
 use super::*;
-use crate::ingest::decode::{Rejected, decode};
+use crate::{
+    ingest::decode::{decode, decode_within},
+    trace::wire::Wire,
+};
 
 fn span(id: u8) -> Vec<u8> {
     let span = Span {
@@ -26,7 +30,7 @@ fn not_utf8(id: u8) -> Vec<u8> {
 fn nest(number: u32, parts: &[Vec<u8>]) -> Vec<u8> {
     let mut to = Vec::new();
     for part in parts {
-        put(number, Wire::Bytes(part), &mut to);
+        put(number, part, &mut to);
     }
     to
 }
@@ -39,23 +43,37 @@ fn ids(decoded: &Decoded) -> Vec<u8> {
         .collect()
 }
 
-fn rejected(spans: u64, reason: RejectReason) -> Rejected {
-    Rejected { spans, reason }
+/// What is said of the spans that are refused.
+fn told(decoded: &Decoded) -> Vec<String> {
+    decoded.rejected.iter().map(ToString::to_string).collect()
+}
+
+fn salvaged(otlp: &[u8]) -> Result<Salvaged, Lost> {
+    salvage(&mut Protobuf, Wire::Bytes(otlp), &mut |_| true)
 }
 
 #[test]
-fn a_span_that_cannot_be_read_is_left_out_with_its_reason() {
+fn a_span_that_cannot_be_read_is_left_out_with_its_place_and_reason() {
     let wrong_type = [span(3), vec![0x28, 5]].concat();
     let scope = nest(2, &[span(1), not_utf8(2), wrong_type, span(4), vec![]]);
-    let resource = nest(2, &[scope, nest(2, &[not_utf8(5), span(6)])]);
+    let no_message = vec![0x10, 7];
+    let resource = nest(
+        2,
+        &[
+            scope,
+            [nest(2, &[not_utf8(5), span(6)]), no_message].concat(),
+        ],
+    );
     let decoded = decode(&nest(1, &[resource]).into()).unwrap();
     assert_eq!(ids(&decoded), [1, 4, 6]);
     assert_eq!(
-        decoded.rejected,
+        told(&decoded),
         [
-            rejected(1, RejectReason::TraceId),
-            rejected(2, RejectReason::NotUtf8),
-            rejected(1, RejectReason::Unreadable),
+            "a text is not UTF-8 (2, the first at resourceSpans[0].scopeSpans[0].spans[1]: \
+             Span.name: invalid string value: data is not UTF-8 encoded)",
+            "it cannot be read (2, the first at resourceSpans[0].scopeSpans[0].spans[2]: \
+             Span.name: invalid wire type: Varint (expected LengthDelimited))",
+            "trace id is not 16 bytes, or is all zero (1, at resourceSpans[0].scopeSpans[0].spans[4])",
         ]
     );
 }
@@ -73,7 +91,28 @@ fn spans_go_with_their_resource_or_scope() {
     let of_scope = nest(2, &[[spans, no_url].concat(), nest(2, &[span(4)])]);
     let decoded = decode(&nest(1, &[of_resource, of_scope]).into()).unwrap();
     assert_eq!(ids(&decoded), [4]);
-    assert_eq!(decoded.rejected, [rejected(5, RejectReason::NotUtf8)]);
+    assert_eq!(
+        told(&decoded),
+        ["a text is not UTF-8 (5, the first at resourceSpans[0]: \
+          ResourceSpans.schema_url: invalid string value: data is not UTF-8 encoded)"]
+    );
+}
+
+/// Where the fields of a resource are broken the next one begins all the same: how long it is stands before it.
+#[test]
+fn a_resource_whose_fields_are_broken_costs_its_own_spans_alone() {
+    let spans = nest(2, &[nest(2, &[span(1), span(2)])]);
+    let cut = [spans.clone(), vec![0x12, 9]].concat();
+    let unknown = vec![0x12, 9];
+    let decoded =
+        decode(&nest(1, &[cut, nest(2, &[nest(2, &[span(3)])]), unknown]).into()).unwrap();
+    assert_eq!(ids(&decoded), [3]);
+    assert_eq!(
+        told(&decoded),
+        [
+            "it cannot be read (3, the first at resourceSpans[0]: its fields are not protobuf, or are cut short)"
+        ]
+    );
 }
 
 #[test]
@@ -99,7 +138,7 @@ fn what_is_kept_keeps_its_resource_and_scope() {
     let resource = [request.resource_spans[0].encode_to_vec(), nest(2, &[scope])].concat();
     request.resource_spans[0].scope_spans = scope_spans;
 
-    let salvaged = salvage(&nest(1, &[resource]), &mut |_| true).ok().unwrap();
+    let salvaged = salvaged(&nest(1, &[resource])).ok().unwrap();
     assert_eq!(
         ExportTraceServiceRequest::decode(&salvaged.otlp[..]),
         Ok(request)
@@ -115,10 +154,7 @@ fn nothing_is_left_where_no_span_can_be_read_or_a_frame_is_broken() {
     ]
     .concat();
     for otlp in [unreadable, broken] {
-        assert!(matches!(
-            salvage(&otlp, &mut |_| true),
-            Err(Lost::Unreadable)
-        ));
+        assert!(matches!(salvaged(&otlp), Err(Lost::Unreadable)));
         assert!(matches!(
             decode(&otlp.into()),
             Err(DecodeError::Malformed { .. })
@@ -128,14 +164,28 @@ fn nothing_is_left_where_no_span_can_be_read_or_a_frame_is_broken() {
 
 #[test]
 fn salvaging_takes_no_more_memory_than_it_is_given() {
-    let otlp = nest(1, &[nest(2, &[nest(2, &[span(1), not_utf8(2)])])]);
-    let mut asked = 0;
-    let mut admit = |bytes| {
-        asked += bytes;
-        false
-    };
-    assert!(matches!(salvage(&otlp, &mut admit), Err(Lost::NoRoom)));
-    assert!(asked >= otlp.len());
+    let otlp = Bytes::from(nest(1, &[nest(2, &[nest(2, &[span(1), not_utf8(2)])])]));
+    // What reading it takes, and what keeping its copies takes, and nothing more.
+    let mut refused_at = 0;
+    for n in 0.. {
+        let mut left = n;
+        let decoded = decode_within(&otlp, &mut |_| {
+            let is_left = left > 0;
+            left -= u32::from(is_left);
+            is_left
+        });
+        match decoded {
+            Ok(None) => refused_at = n,
+            decoded => {
+                assert_eq!(
+                    decoded.map(|decoded| decoded.unwrap_or_default().records.len()),
+                    Ok(1)
+                );
+                break;
+            }
+        }
+    }
+    assert!(refused_at > 3, "{refused_at}");
 }
 
 #[test]
@@ -157,11 +207,10 @@ proptest! {
         let mut otlp = nest(1, &[nest(2, std::slice::from_ref(&scope)), nest(2, &[scope])]);
         let at = at.index(otlp.len());
         otlp[at] = with;
-        if let Ok(salvaged) = salvage(&otlp, &mut |_| true) {
+        if let Ok(salvaged) = salvaged(&otlp) {
             let read = ExportTraceServiceRequest::decode(&salvaged.otlp[..]);
             prop_assert!(read.is_ok(), "{read:?}");
-            prop_assert_eq!(decode(&salvaged.otlp).map(|read| read.rejected.iter()
-                .filter(|r| matches!(r.reason, RejectReason::NotUtf8 | RejectReason::Unreadable)).count()), Ok(0));
+            prop_assert_eq!(decode(&salvaged.otlp).map(|read| read.rejected), Ok(vec![]));
         }
     }
 }

@@ -56,8 +56,11 @@ pub(super) fn rows() -> Vec<Row> {
             too_deep,
             Some(too_deep_json.into_bytes()),
             After::Refused {
-                protobuf: "values are nested too deeply (1)",
-                json: "it cannot be read (1)",
+                protobuf: ("values are nested too deeply", ")"),
+                json: (
+                    "values are nested too deeply",
+                    ": attributes[0].value.arrayValue.values[0]",
+                ),
             },
         ),
     ]
