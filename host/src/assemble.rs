@@ -38,8 +38,8 @@ mod tenant;
 mod tests;
 mod turns;
 
-use bounds::{Held, check_room};
-pub use bounds::{Refused, TenantBounds};
+use bounds::check_room;
+pub use bounds::{Held, Refused, TenantBounds};
 use open::OpenTrace;
 pub use options::AssembleOptions;
 pub(crate) use seal::{id_key, place};
@@ -127,29 +127,23 @@ impl Assembler {
         }
     }
 
-    /// Says whether so many more spans and bytes of the tenant may come.
-    pub fn room_for(&self, tenant: &TenantId, spans: usize, bytes: usize) -> Result<(), Refused> {
-        self.room_beside(tenant, (spans, bytes), (0, 0), &TenantBounds::default())
+    /// Says whether so much more of the tenant may come.
+    pub fn room_for(&self, tenant: &TenantId, more: Held) -> Result<(), Refused> {
+        self.room_beside(tenant, more, Held::default(), &TenantBounds::default())
     }
 
-    /// As [`Self::room_for`], where other spans and bytes are on their way here, of whichever tenant.
+    /// As [`Self::room_for`], where other spans are on their way here, of whichever tenant.
     pub fn room_beside(
         &self,
         tenant: &TenantId,
-        (spans, bytes): (usize, usize),
-        (spans_coming, bytes_coming): (usize, usize),
+        more: Held,
+        coming: Held,
         bounds: &TenantBounds,
     ) -> Result<(), Refused> {
         let of_tenant = self.of(tenant).map_or_else(Held::default, |t| t.held);
         let mut of_all = self.held;
-        of_all.grow(spans_coming, bytes_coming);
-        check_room(
-            &self.options,
-            tenant,
-            Held { spans, bytes },
-            (of_tenant, bounds),
-            of_all,
-        )
+        of_all.grow(coming);
+        check_room(&self.options, tenant, more, (of_tenant, bounds), of_all)
     }
 
     /// Says whether these spans may come, for the traces that they would open.
@@ -189,7 +183,7 @@ impl Assembler {
         arrival: Arrival,
         reopened: impl FnMut(TraceId) -> u32,
     ) -> Result<(), Refused> {
-        self.room_for(tenant, spans.len(), arrival.bytes)?;
+        self.room_for(tenant, Held::of(&spans, arrival.bytes))?;
         self.readmit(tenant, spans, arrival, reopened);
         Ok(())
     }
@@ -217,11 +211,12 @@ impl Assembler {
         let share = arrival.bytes / spans.len().max(1);
         for span in spans {
             let trace_id = span.trace_id;
+            let mut before = Held::default();
             let open = tenant
                 .open
                 .entry(trace_id)
+                .and_modify(|open| before = open.held())
                 .or_insert_with(|| Box::new(OpenTrace::new(&arrival, reopened(trace_id))));
-            let before = (open.spans.len(), open.bytes);
             if open.push(span, share, &arrival)
                 && let Some(frame) = arrival.frame
             {
@@ -229,8 +224,8 @@ impl Assembler {
             }
             let too_large = open.is_too_large(options);
             for held in [&mut tenant.held, &mut *held] {
-                held.grow(open.spans.len(), open.bytes);
-                held.shrink(before.0, before.1);
+                held.grow(open.held());
+                held.shrink(before);
             }
             if too_large {
                 tenant.cut(trace_id);

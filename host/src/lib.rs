@@ -12,6 +12,7 @@
 //! | [`live`] | the pipeline from a request to its verdicts, and its recovery |
 //! | [`replay`] | rules over stored history |
 //! | [`listen`] | ports, in the clear or under TLS |
+//! | [`memory`] | how the memory that a server may have is shared out |
 //! | [`store`] | what outlives the process |
 //! | [`clock`] [`tenant`] [`rule_id`] [`trace`] [`verdict`] [`signal`] | the words that the rooms share |
 
@@ -24,6 +25,7 @@ pub mod ingest;
 pub mod judge;
 pub mod listen;
 pub mod live;
+pub mod memory;
 mod random;
 pub mod replay;
 pub mod rule_id;
@@ -31,6 +33,7 @@ pub mod rules;
 pub mod sandbox;
 pub mod signal;
 pub mod signature;
+mod size;
 pub mod store;
 pub mod telemetry;
 pub mod tenant;

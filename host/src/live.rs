@@ -18,6 +18,7 @@ mod error;
 mod failure;
 mod faults;
 mod filling;
+mod freed;
 mod import;
 mod judging;
 mod lanes;
@@ -64,6 +65,7 @@ use crate::{
 use compaction::{Merging, compact_until_stopped};
 pub use error::LiveError;
 use failure::{Chain, Watch};
+use freed::Freed;
 pub use import::{ImportStopped, Importer};
 pub use judging::Judging;
 use lanes::Lanes;
@@ -102,6 +104,7 @@ struct Shared {
     telemetry: Arc<Telemetry>,
     assembler: Mutex<Assembler>,
     pending: Pending,
+    freed: Freed,
     rates: Rates,
     /// Read while a request is handed to the inbox; written to wait until those that are have been.
     handing_over: RwLock<()>,
@@ -311,6 +314,7 @@ impl Shared {
             telemetry: Arc::clone(telemetry),
             assembler: Mutex::new(Assembler::new(assemble.clone())),
             pending: Pending::default(),
+            freed: Freed::default(),
             rates: Rates::default(),
             handing_over: RwLock::default(),
             forgetting: Mutex::default(),

@@ -2,10 +2,13 @@
 
 use thiserror::Error;
 
-use super::AssembleOptions;
-use crate::tenant::TenantId;
+use super::{
+    AssembleOptions,
+    limits::{OPEN_SPAN_MEMORY_BYTES, OPEN_TRACE_MEMORY_BYTES},
+};
+use crate::{tenant::TenantId, trace::SentSpan};
 
-/// Why spans are not taken. It passes: the same spans may be taken later.
+/// Why spans are not taken. It passes, but for [`Refused::Request`]: the same spans may be taken later.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
     /// The tenant has too many spans in open traces.
@@ -17,7 +20,7 @@ pub enum Refused {
         open: usize,
         /// How many may be.
         max: usize,
-        /// `spans` or `bytes`.
+        /// `spans`, `bytes` or `bytes of memory`.
         what: &'static str,
     },
     /// The tenant has too many open traces.
@@ -30,6 +33,16 @@ pub enum Refused {
         /// How many may be.
         max: usize,
     },
+    /// The request alone is more than may be open.
+    #[error(
+        "the request takes {needed} bytes of memory while its traces are open, of at most {max}: send fewer spans at once"
+    )]
+    Request {
+        /// How much it takes.
+        needed: usize,
+        /// How much all may take.
+        max: usize,
+    },
     /// All tenants together have.
     #[error("{open} of at most {max} {what} are in open traces")]
     All {
@@ -37,7 +50,7 @@ pub enum Refused {
         open: usize,
         /// How many may be.
         max: usize,
-        /// `spans` or `bytes`.
+        /// `spans`, `bytes` or `bytes of memory`.
         what: &'static str,
     },
 }
@@ -54,21 +67,48 @@ pub struct TenantBounds {
 }
 
 /// What is open.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Held {
-    pub(super) spans: usize,
-    pub(super) bytes: usize,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Traces, or more.
+    pub traces: usize,
+    /// Their spans.
+    pub spans: usize,
+    /// Their bytes as sent.
+    pub bytes: usize,
 }
 
 impl Held {
-    pub(super) fn grow(&mut self, spans: usize, bytes: usize) {
-        self.spans += spans;
-        self.bytes += bytes;
+    /// Counts what the spans of one request will hold. A trace whose spans do not stand together counts more than once.
+    pub fn of(spans: &[SentSpan], bytes: usize) -> Self {
+        Self {
+            traces: spans.chunk_by(|a, b| a.trace_id == b.trace_id).count(),
+            spans: spans.len(),
+            bytes,
+        }
     }
 
-    pub(super) fn shrink(&mut self, spans: usize, bytes: usize) {
-        self.spans = self.spans.saturating_sub(spans);
-        self.bytes = self.bytes.saturating_sub(bytes);
+    /// Returns what it takes in memory.
+    pub fn memory_bytes(self) -> usize {
+        let Self {
+            traces,
+            spans,
+            bytes,
+        } = self;
+        let of_spans = spans.saturating_mul(OPEN_SPAN_MEMORY_BYTES);
+        let of_traces = traces.saturating_mul(OPEN_TRACE_MEMORY_BYTES);
+        bytes.saturating_add(of_spans).saturating_add(of_traces)
+    }
+
+    pub(crate) fn grow(&mut self, more: Self) {
+        self.traces = self.traces.saturating_add(more.traces);
+        self.spans = self.spans.saturating_add(more.spans);
+        self.bytes = self.bytes.saturating_add(more.bytes);
+    }
+
+    pub(crate) fn shrink(&mut self, less: Self) {
+        self.traces = self.traces.saturating_sub(less.traces);
+        self.spans = self.spans.saturating_sub(less.spans);
+        self.bytes = self.bytes.saturating_sub(less.bytes);
     }
 }
 
@@ -80,13 +120,24 @@ pub(super) fn check_room(
     (of_tenant, bounds): (Held, &TenantBounds),
     of_all: Held,
 ) -> Result<(), Refused> {
+    let memory_max = (
+        options.tenant_open_memory_bytes_max,
+        options.open_memory_bytes_max,
+    );
+    let needed = more.memory_bytes();
+    let max = memory_max.0.min(memory_max.1);
+    if needed > max {
+        return Err(Refused::Request { needed, max });
+    }
     let spans_max = bounds.spans.unwrap_or(options.tenant_open_spans_max);
     let bytes_max = bounds.bytes.unwrap_or(options.tenant_open_bytes_max);
+    let (tenant_memory, memory) = (of_tenant.memory_bytes(), of_all.memory_bytes());
     let spans = (spans_max, options.open_spans_max);
     let bytes = (bytes_max, options.open_bytes_max);
     for (what, more, tenant_open, open, (tenant_max, max)) in [
         ("spans", more.spans, of_tenant.spans, of_all.spans, spans),
         ("bytes", more.bytes, of_tenant.bytes, of_all.bytes, bytes),
+        ("bytes of memory", needed, tenant_memory, memory, memory_max),
     ] {
         if tenant_open.saturating_add(more) > tenant_max {
             return Err(Refused::Tenant {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::trace::SentSpan;
+
 /// Longer than the 5 s that SDKs wait between exports, so that the last batch of a trace is not late.
 pub const SETTLE: Duration = Duration::from_secs(7);
 
@@ -34,6 +36,14 @@ pub const TENANT_OPEN_BYTES_MAX: usize = 512 << 20;
 
 /// Bytes as sent of the spans of open traces, in all.
 pub const OPEN_BYTES_MAX: usize = 1 << 30;
+
+/// What a span of an open trace takes in memory beside its bytes: its place in a list that doubles when it is full, and what
+/// the allocator adds to its bytes.
+pub const OPEN_SPAN_MEMORY_BYTES: usize = 2 * size_of::<SentSpan>() + 32;
+
+/// What an open trace takes beside its spans: its places in a table and among the timers, which double when they are full,
+/// and its frames.
+pub const OPEN_TRACE_MEMORY_BYTES: usize = 640;
 
 /// Spans that are sealed in one round, between which requests are taken: a block's worth, some tens of milliseconds of work
 /// where each is a trace of its own.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Arrival, AssembleOptions, seal};
+use super::{Arrival, AssembleOptions, Held, seal};
 use crate::{
     clock::UnixNanos,
     trace::{Facts, SentSpan, SentTrace, TraceId},
@@ -67,6 +67,15 @@ impl OpenTrace {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Returns what the trace holds.
+    pub(super) fn held(&self) -> Held {
+        Held {
+            traces: 1,
+            spans: self.spans.len(),
+            bytes: self.bytes,
         }
     }
 

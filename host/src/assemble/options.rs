@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::limits;
+use crate::memory::MemoryBudget;
 
 /// When traces are sealed, and how much may be open. The defaults are those of [`limits`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +30,28 @@ pub struct AssembleOptions {
     pub tenant_open_bytes_max: usize,
     /// How many bytes of spans may be open.
     pub open_bytes_max: usize,
+    /// What open traces may take in memory, of one tenant.
+    pub tenant_open_memory_bytes_max: usize,
+    /// What open traces may take in memory, with those on their way to be open and those that are being sealed.
+    pub open_memory_bytes_max: usize,
+}
+
+impl AssembleOptions {
+    /// The defaults, with as much open as there is memory for, however many spans or bytes that are.
+    pub fn within(memory: MemoryBudget) -> Self {
+        Self {
+            open_spans_max: usize::MAX,
+            open_bytes_max: usize::MAX,
+            tenant_open_memory_bytes_max: memory.tenant_open_bytes(),
+            open_memory_bytes_max: memory.open_bytes(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for AssembleOptions {
     fn default() -> Self {
+        let memory = MemoryBudget::default();
         Self {
             settle: limits::SETTLE,
             idle: limits::IDLE,
@@ -45,6 +64,8 @@ impl Default for AssembleOptions {
             open_spans_max: limits::OPEN_SPANS_MAX,
             tenant_open_bytes_max: limits::TENANT_OPEN_BYTES_MAX,
             open_bytes_max: limits::OPEN_BYTES_MAX,
+            tenant_open_memory_bytes_max: memory.tenant_open_bytes(),
+            open_memory_bytes_max: memory.open_bytes(),
         }
     }
 }

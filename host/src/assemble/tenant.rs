@@ -103,7 +103,7 @@ impl Tenant {
             };
             if let Some((one, holds)) = taken {
                 for held in [&mut self.held, &mut *held] {
-                    held.shrink(holds.spans, holds.bytes);
+                    held.shrink(holds);
                 }
                 sealed.push(one);
             }
@@ -146,7 +146,7 @@ impl Tenant {
     pub(super) fn take_cut(&mut self, held: &mut Held, sealed: &mut Vec<Sealed>) {
         for (one, holds) in std::mem::take(&mut self.cut) {
             for held in [&mut self.held, &mut *held] {
-                held.shrink(holds.spans, holds.bytes);
+                held.shrink(holds);
             }
             sealed.push(one);
         }
@@ -156,17 +156,14 @@ impl Tenant {
     pub(super) fn seal(&mut self, trace_id: TraceId, held: &mut Held) -> Option<Sealed> {
         let (one, holds) = self.take_open(trace_id, Facts::default())?;
         for held in [&mut self.held, held] {
-            held.shrink(holds.spans, holds.bytes);
+            held.shrink(holds);
         }
         Some(one)
     }
 
     fn take_open(&mut self, trace_id: TraceId, known: Facts) -> Option<(Sealed, Held)> {
         let mut open = self.open.remove(&trace_id)?;
-        let holds = Held {
-            spans: open.spans.len(),
-            bytes: open.bytes,
-        };
+        let holds = open.held();
         let frames = std::mem::take(&mut open.frames);
         let (trace, repeated) = open.seal(trace_id, known);
         let sealed = Sealed {

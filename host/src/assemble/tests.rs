@@ -260,7 +260,12 @@ fn over_a_bound_a_request_is_refused_whole_and_nothing_is_lost() {
         refused.unwrap_err().to_string(),
         "5 of at most 6 spans are in open traces"
     );
-    let refused = assembler.room_for(&other, 1, 1_001);
+    let bytes = |bytes| Held {
+        traces: 0,
+        spans: 1,
+        bytes,
+    };
+    let refused = assembler.room_for(&other, bytes(1_001));
     assert_eq!(
         refused.unwrap_err().to_string(),
         "0 of at most 1000 bytes are in open traces"
@@ -271,7 +276,8 @@ fn over_a_bound_a_request_is_refused_whole_and_nothing_is_lost() {
     assert_eq!(assembler.stats().open_spans, 7);
     assert_eq!(assembler.due(8 * SEC).len(), 2);
     assert_eq!(assembler.stats().open_spans, 0);
-    assert_eq!(assembler.room_for(&tenant(), 4, 0), Ok(()));
+    let four = Held::of(&sent(&[1, 2, 3, 4].map(|id| span(3, id, 0))), 0);
+    assert_eq!(assembler.room_for(&tenant(), four), Ok(()));
 }
 
 #[test]
@@ -306,8 +312,13 @@ fn a_tenant_opens_so_many_traces_and_late_spans_of_them_still_come() {
 #[test]
 fn what_was_set_for_a_tenant_wins_over_the_options() {
     let assembler = assembler(|options| options.tenant_open_spans_max = 4);
-    let room =
-        |spans, bounds: TenantBounds| assembler.room_beside(&tenant(), (spans, 0), (0, 0), &bounds);
+    let room = |spans, bounds: TenantBounds| {
+        let more = Held {
+            spans,
+            ..Held::default()
+        };
+        assembler.room_beside(&tenant(), more, Held::default(), &bounds)
+    };
     let more = TenantBounds {
         spans: Some(5),
         ..TenantBounds::default()
@@ -315,6 +326,50 @@ fn what_was_set_for_a_tenant_wins_over_the_options() {
     assert!(room(5, TenantBounds::default()).is_err());
     assert_eq!(room(5, more), Ok(()));
     assert!(room(6, more).is_err());
+}
+
+#[test]
+fn memory_counts_traces_and_spans_beside_their_bytes() {
+    let one = limits::OPEN_TRACE_MEMORY_BYTES + limits::OPEN_SPAN_MEMORY_BYTES + 100;
+    let mut assembler = assembler(|options| {
+        options.tenant_open_memory_bytes_max = 2 * one;
+        options.open_memory_bytes_max = 3 * one;
+    });
+    let other = TenantId::try_new("other").unwrap();
+    let arrival = |frame| Arrival {
+        bytes: 100,
+        ..at(SEC, frame)
+    };
+    let mut add = |tenant: &TenantId, trace: u8, frame| {
+        assembler.add(tenant, sent(&[span(trace, 1, 0)]), arrival(frame), |_| 0)
+    };
+    assert_eq!(add(&tenant(), 1, 1), Ok(()));
+    assert_eq!(add(&tenant(), 2, 2), Ok(()));
+    let refused = add(&tenant(), 3, 3).unwrap_err().to_string();
+    let (open, max) = (2 * one, 2 * one);
+    let message =
+        format!("tenant `default` has {open} of at most {max} bytes of memory in open traces");
+    assert_eq!(refused, message);
+    assert_eq!(add(&other, 1, 4), Ok(()));
+    let refused = add(&other, 2, 5).unwrap_err().to_string();
+    let message = format!(
+        "{0} of at most {0} bytes of memory are in open traces",
+        3 * one
+    );
+    assert_eq!(refused, message);
+
+    // What can never be open is no matter of waiting.
+    let three: Vec<_> = (1..=3).map(|trace| span(trace, 1, 0)).collect();
+    let refused = assembler.add(&other, sent(&three), arrival(6), |_| 0);
+    let needed = 3 * one - 200;
+    assert_eq!(refused, Err(Refused::Request { needed, max }));
+
+    // Another span of an open trace is no other trace; what is sealed makes room.
+    let more = Held::of(&sent(&[span(1, 2, 1)]), 100);
+    assert_eq!((more.traces, more.spans), (1, 1));
+    assert_eq!(assembler.due(60 * SEC).len(), 3);
+    assert_eq!(assembler.room_for(&tenant(), more), Ok(()));
+    assert_eq!(assembler.held, Held::default());
 }
 
 #[test]

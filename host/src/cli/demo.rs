@@ -15,7 +15,9 @@ use super::{
     exit::{Exit, Failure, Outcome},
     serve::{Running, Settings},
 };
-use crate::{assemble::AssembleOptions, clock::SystemClock, live::LiveOptions};
+use crate::{
+    assemble::AssembleOptions, clock::SystemClock, live::LiveOptions, memory::MemoryBudget,
+};
 
 use story::Story;
 use traffic::Traffic;
@@ -86,5 +88,6 @@ fn settings(data: PathBuf) -> Settings {
         api: free,
         tls: None,
         live,
+        memory: MemoryBudget::default(),
     }
 }

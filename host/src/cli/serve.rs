@@ -20,7 +20,7 @@ use super::{
     logs, packs,
     source::DenyArgs,
 };
-use crate::{store::Store, time::DurationArg};
+use crate::{memory::MemoryBudget, size, store::Store, time::DurationArg};
 
 use config::Config;
 use folders::RulesFolder;
@@ -60,7 +60,7 @@ Examples:
   betrace serve --data ./betrace-data --grpc 127.0.0.1:0 --http 127.0.0.1:0 --api 127.0.0.1:0
 
 A configuration file holds the same names: grpc = \"127.0.0.1:4317\", settle = \"7s\", rules = \"rules\",
-tls = { cert = \"cert.pem\", key = \"key.pem\" }; its paths are taken from where it lies. Stored traces are kept
+memory = \"1GiB\", tls = { cert = \"cert.pem\", key = \"key.pem\" }; its paths are taken from where it lies. Stored traces are kept
 for ever, or with [retention], age = \"30d\" for so long, unless a tenant's limits say otherwise. --rules are those of
 the tenant `default`. Once there are tokens (`betrace tenants`) every listener asks for one, and only
 then may one be reached from other machines.")]
@@ -97,10 +97,16 @@ pub struct Args {
     /// A trace without an ended root is judged when it has been quiet so long. [default: 30s]
     #[arg(long, value_name = "DURATION")]
     pub idle: Option<DurationArg>,
+    /// How much memory the server may have. What comes when it is full is refused, to be sent again. [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<MemoryBudget>,
     /// Where to send the server's own traces by OTLP/gRPC, to a Collector say: `http://127.0.0.1:4317`.
     /// `OTEL_EXPORTER_OTLP_HEADERS` says what goes with them.
     #[arg(long, value_name = "URL")]
     pub traces_to: Option<String>,
+    /// Print what holds, of flags, file and defaults, and end.
+    #[arg(long)]
+    pub check_config: bool,
 }
 
 /// Serves until it is told to stop.
@@ -110,6 +116,9 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
         None => Config::default(),
     };
     let config = config.overridden_by(&args);
+    if args.check_config {
+        return check(&config.settings(args.data), console);
+    }
     // Compiled before anything is opened: a mistake in a rule changes nothing, and is shown as the compiler shows it.
     let mut rules = Vec::new();
     for of in &config.rules.0 {
@@ -140,6 +149,48 @@ pub fn run(args: Args, console: &mut Console) -> Outcome {
         traces.stop();
     }
     served
+}
+
+/// Shows the settings, in the words of a configuration file.
+fn check(settings: &Settings, console: &mut Console) -> Outcome {
+    let Settings {
+        data: _,
+        grpc,
+        http,
+        api,
+        tls,
+        live,
+        memory,
+    } = settings;
+    let tls = if tls.is_some() { "TLS" } else { "in the clear" };
+    let age = live.retention.age;
+    let age = age.map(|age| ("retention.age", format!("{age:?}"), String::new()));
+    let all = [
+        ("grpc", grpc.to_string(), tls.to_owned()),
+        ("http", http.to_string(), tls.to_owned()),
+        ("api", api.to_string(), tls.to_owned()),
+        (
+            "settle",
+            format!("{:?}", live.assemble.settle),
+            String::new(),
+        ),
+        ("idle", format!("{:?}", live.assemble.idle), String::new()),
+        (
+            "memory",
+            size::display(memory.max_bytes()),
+            memory.to_string(),
+        ),
+    ];
+    for (name, value, why) in all.into_iter().chain(age) {
+        let why = if why.is_empty() {
+            why
+        } else {
+            format!("  # {why}")
+        };
+        console.line(format_args!("{name} = \"{value}\"{why}"))?;
+    }
+    console.flush()?;
+    Ok(Exit::Fine)
 }
 
 async fn serve(settings: Settings, rules: Vec<Rules>, console: &mut Console) -> Outcome {

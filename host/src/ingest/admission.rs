@@ -25,6 +25,7 @@ impl Admission {
         Reservation {
             admission: self.clone(),
             bytes: 0,
+            is_hopeless: false,
         }
     }
 }
@@ -34,6 +35,8 @@ impl Admission {
 pub(super) struct Reservation {
     admission: Admission,
     bytes: usize,
+    /// Whether it asked for more than all may hold.
+    is_hopeless: bool,
 }
 
 impl Reservation {
@@ -45,8 +48,15 @@ impl Reservation {
         });
         if grown.is_ok() {
             self.bytes += bytes;
+        } else {
+            self.is_hopeless = self.bytes.saturating_add(bytes) > *max;
         }
         grown.is_ok()
+    }
+
+    /// Returns how much all may hold, where this one would need more: waiting is of no use then.
+    pub(super) fn hopeless(&self) -> Option<usize> {
+        self.is_hopeless.then_some(self.admission.max)
     }
 }
 

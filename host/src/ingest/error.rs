@@ -27,6 +27,12 @@ pub enum Refused {
         /// Of what, for the client to read.
         what: String,
     },
+    /// It is more than there will ever be room for.
+    #[error("{what}")]
+    TooLarge {
+        /// Of what, for the client to read.
+        what: String,
+    },
     /// Nothing can be made durable at the moment.
     #[error("{what}")]
     Unavailable {
@@ -56,6 +62,11 @@ pub(super) enum IngestError {
     Encoding { found: String },
     #[error("the bearer token is missing or unknown")]
     Unauthenticated,
+    #[error(
+        "the request takes more memory while it is read than the {max} B that all requests may take: \
+         send fewer spans at once, or have the server configured with more `memory`"
+    )]
+    TooMuchMemory { max: usize },
     #[error("too many requests are in flight")]
     Overloaded,
     #[error(transparent)]
@@ -83,7 +94,9 @@ impl IngestError {
             | Self::Body { .. }
             | Self::BodyTooLarge
             | Self::InflatedTooLarge(_)
-            | Self::ContentType { .. } => Code::InvalidArgument,
+            | Self::TooMuchMemory { .. }
+            | Self::ContentType { .. }
+            | Self::Refused(Refused::TooLarge { .. }) => Code::InvalidArgument,
             Self::Encoding { .. } => Code::Unimplemented,
             Self::Unauthenticated => Code::Unauthenticated,
             // Without `RetryInfo` OTLP has clients not retry it.
@@ -99,7 +112,9 @@ impl IngestError {
         match self {
             Self::Decode(DecodeError::TooMany { .. })
             | Self::BodyTooLarge
-            | Self::InflatedTooLarge(_) => S::PAYLOAD_TOO_LARGE,
+            | Self::InflatedTooLarge(_)
+            | Self::TooMuchMemory { .. }
+            | Self::Refused(Refused::TooLarge { .. }) => S::PAYLOAD_TOO_LARGE,
             Self::Decode(DecodeError::Malformed { .. }) | Self::Body { .. } => S::BAD_REQUEST,
             Self::ContentType { .. } | Self::Encoding { .. } => S::UNSUPPORTED_MEDIA_TYPE,
             Self::Unauthenticated => S::UNAUTHORIZED,
@@ -127,7 +142,8 @@ impl IngestError {
             | Self::ContentType { .. }
             | Self::Encoding { .. }
             | Self::Unauthenticated
-            | Self::Refused(Refused::OverQuota { .. }) => None,
+            | Self::TooMuchMemory { .. }
+            | Self::Refused(Refused::OverQuota { .. } | Refused::TooLarge { .. }) => None,
         }
     }
 }

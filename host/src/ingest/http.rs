@@ -8,7 +8,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Version, header},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -51,8 +51,10 @@ async fn export(State(receiver): State<Receiver>, request: Request) -> Response 
     let (parts, mut body) = request.into_parts();
     let format = format_of(&parts.headers);
     let result = take(&receiver, &format, &parts.headers, &mut body).await;
-    // What did not come in its time is not waited for again.
-    if !matches!(result, Ok(_) | Err(IngestError::BodyTimedOut)) {
+    // What did not come in its time is not waited for again; a stream of HTTP/2 ends by itself, and leaves its connection as
+    // it is.
+    let is_late = matches!(result, Err(IngestError::BodyTimedOut));
+    if result.is_err() && !is_late && parts.version < Version::HTTP_2 {
         drain(&mut body).await;
     }
     let format = format.unwrap_or(Format::Json);
@@ -77,7 +79,7 @@ async fn take(
     let encoding = Encoding::from_name(name).ok_or_else(|| IngestError::Encoding {
         found: name.to_owned(),
     })?;
-    let mut held = receiver.reservation();
+    let mut held = receiver.admit(headers)?;
     let body = receiver.read_body(body, &mut held).await?;
     let payload = Payload {
         format,

@@ -30,8 +30,12 @@ pub const FAULT_BYTES_MAX: usize = 300;
 /// `serde_json`, which come to fewer here, since a message takes at least one level of JSON and a list another.
 pub const MESSAGE_DEPTH_MAX: usize = 100;
 
-/// Memory that all requests in flight may take together; more are refused until some are done.
-pub const IN_FLIGHT_BYTES_MAX: usize = 256 << 20;
+/// What a request takes in memory before anything of its body has come, beside its headers: its task and its stream. So
+/// requests of which no more ever comes are bounded as others are.
+pub const REQUEST_MEMORY_BYTES: usize = 8 << 10;
+
+/// What a header takes in memory beside its name and value.
+pub const HEADER_MEMORY_BYTES: usize = 64;
 
 /// What a span takes in memory that stays bytes, beside these.
 pub const SENT_SPAN_MEMORY_BYTES: usize = size_of::<SentSpan>();

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{body::Body, http::HeaderMap};
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue},
+};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -19,8 +22,8 @@ use super::{
     inflate::{Encoding, inflate},
     json,
     limits::{
-        BODY_READ_TIMEOUT, IN_FLIGHT_BYTES_MAX, INLINE_DECODE_BYTES_MAX, REFUSED_BODY_READ_TIMEOUT,
-        REQUEST_BODY_BYTES_MAX,
+        BODY_READ_TIMEOUT, HEADER_MEMORY_BYTES, INLINE_DECODE_BYTES_MAX, REFUSED_BODY_READ_TIMEOUT,
+        REQUEST_BODY_BYTES_MAX, REQUEST_MEMORY_BYTES,
     },
 };
 use crate::tenant::{TenantId, bearer};
@@ -54,20 +57,12 @@ pub(super) struct Payload {
 }
 
 impl Receiver {
-    /// Makes a receiver that hands spans to `sink`.
-    pub fn new(sink: Arc<dyn Sink>) -> Self {
+    /// Makes a receiver that hands spans to `sink`. Requests in flight hold so many bytes at most.
+    pub fn new(sink: Arc<dyn Sink>, in_flight_bytes_max: usize) -> Self {
         Self {
             sink,
-            admission: Admission::new(IN_FLIGHT_BYTES_MAX),
+            admission: Admission::new(in_flight_bytes_max),
             body_read_max: BODY_READ_TIMEOUT,
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn with_in_flight_bytes_max(sink: Arc<dyn Sink>, max: usize) -> Self {
-        Self {
-            admission: Admission::new(max),
-            ..Self::new(sink)
         }
     }
 
@@ -75,10 +70,11 @@ impl Receiver {
     pub(super) fn with_body_read_max(sink: Arc<dyn Sink>, max: Duration) -> Self {
         Self {
             body_read_max: max,
-            ..Self::new(sink)
+            ..Self::new(sink, usize::MAX >> 1)
         }
     }
 
+    #[cfg(test)]
     pub(super) fn reservation(&self) -> Reservation {
         self.admission.reservation()
     }
@@ -89,9 +85,22 @@ impl Receiver {
         body: &mut Body,
         held: &mut Reservation,
     ) -> Result<Bytes, IngestError> {
-        timeout(self.body_read_max, collect(body, held))
-            .await
-            .map_err(|_| IngestError::BodyTimedOut)?
+        let collected = timeout(self.body_read_max, collect(body, held)).await;
+        let collected = collected.map_err(|_| IngestError::BodyTimedOut)?;
+        collected.map_err(|error| for_good(error, held))
+    }
+
+    /// Lets a request in of which only the head is here.
+    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<Reservation, IngestError> {
+        let of_header = |(name, value): (&HeaderName, &HeaderValue)| {
+            name.as_str().len() + value.len() + HEADER_MEMORY_BYTES
+        };
+        let of_headers: usize = headers.iter().map(of_header).sum();
+        let mut held = self.admission.reservation();
+        if !held.grow(REQUEST_MEMORY_BYTES + of_headers) {
+            return Err(for_good(IngestError::Overloaded, &held));
+        }
+        Ok(held)
     }
 
     /// Says whose request it is, by its bearer token.
@@ -147,6 +156,13 @@ impl Receiver {
     }
 }
 
+/// Tells who would never be taken.
+fn for_good(error: IngestError, held: &Reservation) -> IngestError {
+    match (error, held.hopeless()) {
+        (IngestError::Overloaded, Some(max)) => IngestError::TooMuchMemory { max },
+        (error, _) => error,
+    }
+}
 /// Reads what is left of a request that is refused, and keeps nothing of it: a connection that is closed over an unread
 /// body is reset, and many clients then never see the answer. What does not come in time, or does not end, is left.
 pub(super) async fn drain(body: &mut Body) {
@@ -181,8 +197,14 @@ async fn collect(body: &mut Body, held: &mut Reservation) -> Result<Bytes, Inges
             whole = BytesMut::new();
             continue;
         }
-        if !held.grow(data.len()) {
-            return Err(IngestError::Overloaded);
+        let room = whole.capacity() - whole.len();
+        if room < data.len() {
+            // As a vector grows, but counted before it does.
+            let more = (data.len() - room).max(whole.capacity());
+            if !held.grow(more) {
+                return Err(IngestError::Overloaded);
+            }
+            whole.reserve(room + more);
         }
         whole.extend_from_slice(&data);
     }
@@ -194,6 +216,10 @@ async fn collect(body: &mut Body, held: &mut Reservation) -> Result<Bytes, Inges
 
 /// Returns the request as protobuf, and its spans.
 fn read(payload: Payload, held: &mut Reservation) -> Result<(Bytes, Decoded), IngestError> {
+    decoded(payload, held).map_err(|error| for_good(error, held))
+}
+
+fn decoded(payload: Payload, held: &mut Reservation) -> Result<(Bytes, Decoded), IngestError> {
     let plain = match payload.encoding {
         Encoding::Identity => payload.body,
         encoding @ (Encoding::Gzip | Encoding::Zstd) => {

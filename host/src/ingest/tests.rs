@@ -35,8 +35,8 @@ use tonic::{
 use super::{
     inflate::{Encoding, InflateError, inflate},
     limits::{
-        MESSAGE_DEPTH_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_ITEMS_MAX,
-        REQUEST_SPANS_MAX,
+        HEADER_MEMORY_BYTES, MESSAGE_DEPTH_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BYTES_MAX,
+        REQUEST_ITEMS_MAX, REQUEST_MEMORY_BYTES, REQUEST_SPANS_MAX,
     },
     status::{RetryInfo, RpcStatus},
     *,
@@ -238,12 +238,28 @@ async fn post(port: u16, headers: &str, body: &[u8]) -> Answer {
     }
 }
 
+/// What the head of a request of [`post`] takes.
+fn head_memory_bytes(body: &[u8]) -> usize {
+    let len = body.len().to_string();
+    let headers = [
+        ("host", "x"),
+        ("connection", "close"),
+        ("content-length", &len),
+        ("content-type", "application/x-protobuf"),
+    ];
+    let of_headers = headers.map(|(name, value)| name.len() + value.len() + HEADER_MEMORY_BYTES);
+    REQUEST_MEMORY_BYTES + of_headers.iter().sum::<usize>()
+}
+
+/// Enough for all requests of a test.
+const ROOM: usize = 64 << 20;
+
 const PROTOBUF: &str = "Content-Type: application/x-protobuf";
 const JSON: &str = "Content-Type: application/json; charset=utf-8";
 
 fn http_answer(sink: TestSink, headers: &str, body: &[u8]) -> (Answer, Vec<Submission>) {
     let sink = Arc::new(sink);
-    let receiver = Receiver::new(Arc::clone(&sink) as Arc<dyn Sink>);
+    let receiver = Receiver::new(Arc::clone(&sink) as Arc<dyn Sink>, ROOM);
     let answer = with_http(
         receiver,
         |port| async move { post(port, headers, body).await },
@@ -493,31 +509,43 @@ fn http_says_when_to_come_again() {
     );
     assert_eq!(answer.json()["details"][0]["retryDelay"], "30s");
 
-    // The body, the span, and what is copied of the request: each is counted.
+    // The head, the body, the span, and what is copied of the request: each is counted.
     let mut large = request(vec![span(1)]);
     large.resource_spans[0].schema_url = "u".repeat(10_000);
-    for (body, in_flight_bytes_max) in [
-        (&otlp, otlp.len() - 1),
-        (&otlp, otlp.len() + 200),
-        (&large.encode_to_vec(), 15_000),
+    for (body, beside_head) in [
+        (&otlp, None),
+        (&otlp, Some(otlp.len() - 1)),
+        (&otlp, Some(otlp.len() + 200)),
+        (&large.encode_to_vec(), Some(15_000)),
     ] {
-        let sink = Arc::new(TestSink::default());
-        let receiver = Receiver::with_in_flight_bytes_max(sink, in_flight_bytes_max);
-        let answer = with_http(
-            receiver,
-            |port| async move { post(port, PROTOBUF, body).await },
-        );
+        let head = head_memory_bytes(body);
+        let room = beside_head.map_or(head - 1, |beside| head + beside);
+        let answer = |max, others| {
+            let receiver = Receiver::new(Arc::new(TestSink::default()), max);
+            let mut of_others = receiver.reservation();
+            assert!(of_others.grow(others));
+            with_http(
+                receiver,
+                |port| async move { post(port, PROTOBUF, body).await },
+            )
+        };
+        let refused = answer(100_000, 100_000 - room);
         assert_eq!(
-            (answer.status, answer.header("retry-after")),
+            (refused.status, refused.header("retry-after")),
             (429, Some("1"))
         );
+        // Where all of the room is too little, coming again is of no use.
+        let refused = answer(room, 0);
+        assert_eq!((refused.status, refused.header("retry-after")), (413, None));
+        let status = RpcStatus::decode(&refused.body[..]).unwrap();
+        assert!(status.message.contains("more `memory`"), "{status:?}");
     }
 }
 
 #[test]
 fn what_a_request_held_is_given_back() {
     let otlp = request(vec![span(1)]).encode_to_vec();
-    let receiver = Receiver::with_in_flight_bytes_max(Arc::new(TestSink::default()), 2_000);
+    let receiver = Receiver::new(Arc::new(TestSink::default()), 12_000);
     with_http(receiver, |port| async move {
         for _ in 0..20 {
             assert_eq!(post(port, PROTOBUF, &otlp).await.status, 200);
@@ -564,6 +592,31 @@ fn a_body_that_comes_too_late_may_be_sent_again() {
 }
 
 #[test]
+fn a_body_is_counted_before_there_is_room_for_it() {
+    let receiver = Receiver::new(Arc::new(TestSink::default()), 1_000);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let read = |n_bytes| {
+        let mut body = Body::from(vec![0; n_bytes]);
+        let mut held = receiver.reservation();
+        let read = runtime.block_on(receiver.read_body(&mut body, &mut held));
+        read.map(|body| body.len())
+    };
+    assert_eq!(read(1_000).unwrap(), 1_000);
+    let mut others = receiver.reservation();
+    assert!(others.grow(1));
+    let error = read(1_000).unwrap_err();
+    assert!(matches!(error, error::IngestError::Overloaded), "{error}");
+    let error = read(1_001).unwrap_err();
+    assert!(
+        matches!(error, error::IngestError::TooMuchMemory { max: 1_000 }),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_is_not_called_as_grpc_is_not_answered_as_grpc() {
     for (content_type, status) in [
         ("application/grpc", 200),
@@ -572,7 +625,7 @@ fn what_is_not_called_as_grpc_is_not_answered_as_grpc() {
         ("application/grpc+json", 415),
         ("application/grpc-web", 415),
     ] {
-        let receiver = Receiver::new(Arc::new(TestSink::default()));
+        let receiver = Receiver::new(Arc::new(TestSink::default()), ROOM);
         let answered = with_grpc_channel(receiver, |mut channel| async move {
             let body = Body::new(Full::from(vec![0; 5]));
             let response = call(&mut channel, http_request(content_type, body)).await;
@@ -613,7 +666,7 @@ fn the_bearer_token_says_whose_spans_they_are() {
     let (answer, taken) = http_answer(sink(), &headers, &otlp);
     assert_eq!((answer.status, taken[0].tenant.as_str()), (200, "acme"));
 
-    let receiver = Receiver::new(Arc::new(sink()));
+    let receiver = Receiver::new(Arc::new(sink()), ROOM);
     with_grpc(receiver, |mut client| async move {
         let refused = client.export(request(vec![span(1)])).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated);
@@ -628,7 +681,7 @@ fn the_bearer_token_says_whose_spans_they_are() {
 fn grpc_takes_plain_and_compressed_and_says_what_was_refused() {
     let sink = Arc::new(TestSink::default());
     with_grpc(
-        Receiver::new(Arc::clone(&sink) as Arc<dyn Sink>),
+        Receiver::new(Arc::clone(&sink) as Arc<dyn Sink>, ROOM),
         |client| async move {
             let mut clients = [
                 client.clone(),
@@ -663,7 +716,7 @@ fn a_tenant_that_stores_enough_is_not_told_to_come_again() {
     assert_eq!((answer.status, answer.header("retry-after")), (507, None));
     let status = RpcStatus::decode(&answer.body[..]).unwrap();
     assert_eq!(status.message, "this tenant stores enough");
-    let receiver = Receiver::new(Arc::new(over_quota()));
+    let receiver = Receiver::new(Arc::new(over_quota()), ROOM);
     let refused = with_grpc(receiver, |mut client| async move {
         client.export(request(vec![span(1)])).await.unwrap_err()
     });
@@ -678,9 +731,10 @@ fn grpc_says_when_to_come_again_and_when_not_to() {
         (full(), Code::ResourceExhausted, 1),
         (unavailable(), Code::Unavailable, 30),
     ] {
-        let refused = with_grpc(Receiver::new(Arc::new(sink)), |mut client| async move {
-            client.export(request(vec![span(1)])).await.unwrap_err()
-        });
+        let refused = with_grpc(
+            Receiver::new(Arc::new(sink), ROOM),
+            |mut client| async move { client.export(request(vec![span(1)])).await.unwrap_err() },
+        );
         assert_eq!(refused.code(), code);
         let status = RpcStatus::decode(refused.details()).unwrap();
         assert_eq!(
@@ -696,7 +750,7 @@ fn grpc_says_when_to_come_again_and_when_not_to() {
     let mut bomb = span(1);
     bomb.name = "n".repeat(REQUEST_BYTES_MAX);
     let (plain, inflated) = with_grpc(
-        Receiver::new(Arc::new(TestSink::default())),
+        Receiver::new(Arc::new(TestSink::default()), ROOM),
         |mut client| async move {
             let plain = client.export(request(vec![large])).await.unwrap_err();
             let mut client = client.send_compressed(CompressionEncoding::Zstd);

@@ -7,11 +7,13 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::{LiveError, Message, Sealer, Shared, pending::Load};
 use crate::{
     assemble::{
-        Sealed,
+        Held, Sealed,
         limits::{ROUND_SPANS_MAX, TURN_SPANS},
     },
+    memory,
     store::FrameId,
     tenant::TenantId,
+    trace::SentTrace,
 };
 
 /// How many requests are assembled before the thread looks at what is due.
@@ -40,14 +42,17 @@ impl Assembly {
     /// Runs until the sender is gone.
     pub(super) fn run(self, messages: &Receiver<Message>) {
         let mut sealed_at = self.shared.clock.monotonic();
+        let mut given_back_at = sealed_at;
         // Whether the last round left something: then the next follows at once, after what came meanwhile.
         let mut is_behind = false;
         loop {
             let due = self.shared.assembler().next_due();
             let gathered = sealed_at + self.seal_every;
             let due = due.map(|due| if is_behind { due } else { due.max(gathered) });
-            let wait = due.map_or(SLEEP_MAX, |due| {
-                due.saturating_sub(self.shared.clock.monotonic())
+            let to_give_back = self.shared.freed.due(given_back_at);
+            let next = due.into_iter().chain(to_give_back).min();
+            let wait = next.map_or(SLEEP_MAX, |at| {
+                at.saturating_sub(self.shared.clock.monotonic())
             });
             match messages.recv_timeout(wait.min(SLEEP_MAX)) {
                 Ok(message) => {
@@ -73,6 +78,11 @@ impl Assembly {
                     }
                 }
             }
+            if to_give_back.is_some_and(|at| at <= now) {
+                memory::give_back();
+                self.shared.freed.forget();
+                given_back_at = now;
+            }
         }
     }
 
@@ -84,13 +94,13 @@ impl Assembly {
                 records,
                 arrival,
             } => {
-                let load = Load::of(records.len(), arrival.bytes);
+                let load = Load::of(&records, arrival.bytes);
                 // No rule set, no store: an acknowledged span is taken whatever the bounds are.
                 self.shared
                     .assembler()
                     .readmit(&tenant, records, arrival, |_| 0);
                 self.shared.pending.forget(load);
-                load.spans
+                load.held.spans
             }
             Message::Forget { tenant, done } => {
                 self.shared.forget_open(&tenant);
@@ -162,7 +172,12 @@ impl Shared {
             .flat_map(|one| one.frames.iter().copied())
             .collect();
         let n_spans = n_spans(&sealed);
-        let report = sealer.seal(sealed)?;
+        let sealing = Load::sealing(held(&sealed));
+        self.pending.add(sealing);
+        let report = sealer.seal(sealed);
+        self.pending.forget(sealing);
+        self.freed.add(sealing.held.memory_bytes());
+        let report = report?;
         let free: Vec<FrameId> = self
             .assembler()
             .release(&frames)
@@ -185,4 +200,14 @@ fn n_spans(sealed: &[Sealed]) -> usize {
         .iter()
         .map(|one| one.trace.spans.len() + one.repeated);
     of_each.sum()
+}
+
+/// Returns what sealed traces hold, as if they were open.
+fn held(sealed: &[Sealed]) -> Held {
+    let traces = || sealed.iter().map(|one| &one.trace);
+    Held {
+        traces: sealed.len(),
+        spans: traces().map(|trace| trace.spans.len()).sum(),
+        bytes: traces().map(SentTrace::message_bytes).sum(),
+    }
 }

@@ -13,7 +13,7 @@ use hashbrown::{HashMap, HashSet};
 use super::{
     Chain,
     faults::Faults,
-    limits::{GROUP_BLOCKS_MAX, GROUP_SPANS_MAX, QuarantineLimits},
+    limits::{GROUP_BLOCKS_MAX, GROUP_BYTES_MAX, GROUP_SPANS_MAX, QuarantineLimits},
     verdicts::{Judges, Unjudged},
 };
 use crate::{
@@ -183,12 +183,25 @@ impl Judging {
 /// Returns how many of the blocks of a tenant, from the first on, are judged together.
 pub(super) fn group_len(blocks: &[ListedBlock]) -> usize {
     let rule_set = blocks.first().map(ListedBlock::rule_set);
-    let mut n_spans = 0_usize;
-    let of_group = blocks.iter().take(GROUP_BLOCKS_MAX).take_while(|listed| {
-        n_spans = n_spans.saturating_add(listed.meta().n_spans as usize);
-        Some(listed.rule_set()) == rule_set && n_spans <= GROUP_SPANS_MAX
-    });
-    of_group.count().max(1)
+    let of_set = blocks
+        .iter()
+        .take_while(|listed| Some(listed.rule_set()) == rule_set);
+    n_together(of_set.map(|listed| (listed.meta().n_spans, listed.meta().size_bytes)))
+}
+
+/// Returns how many blocks, of so many spans and bytes, are judged together: at least one.
+fn n_together(blocks: impl Iterator<Item = (u32, u64)>) -> usize {
+    let (mut n_spans, mut bytes) = (0_usize, 0_u64);
+    let fits = |(more_spans, more_bytes): &(u32, u64)| {
+        n_spans = n_spans.saturating_add(*more_spans as usize);
+        bytes = bytes.saturating_add(*more_bytes);
+        n_spans <= GROUP_SPANS_MAX && bytes <= GROUP_BYTES_MAX
+    };
+    blocks
+        .take(GROUP_BLOCKS_MAX)
+        .take_while(fits)
+        .count()
+        .max(1)
 }
 
 /// Cuts blocks, in their order, into groups that are judged together.
@@ -204,4 +217,19 @@ fn groups(mut blocks: &[ListedBlock]) -> Vec<&[ListedBlock]> {
         blocks = rest;
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_bounded_in_blocks_spans_and_bytes() {
+        let together = |block: (u32, u64)| n_together(std::iter::repeat_n(block, 100));
+        assert_eq!(together((1, 1)), GROUP_BLOCKS_MAX);
+        assert_eq!(together((GROUP_SPANS_MAX as u32 / 3, 1)), 3);
+        assert_eq!(together((1, GROUP_BYTES_MAX / 3)), 3);
+        // What is larger than a group is judged alone.
+        assert_eq!(together((1, GROUP_BYTES_MAX + 1)), 1);
+    }
 }

@@ -91,6 +91,9 @@ pub const GROUP_BLOCKS_MAX: usize = 16;
 /// The spans of blocks that are judged together; a larger block is judged alone. Twice what fills a call.
 pub const GROUP_SPANS_MAX: usize = 2 * SPANS_PER_CALL_MAX;
 
+/// The bytes of blocks, as they are stored, that are judged together; a larger block is judged alone.
+pub const GROUP_BYTES_MAX: u64 = 16 << 20;
+
 /// What of the others' time a tenant may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FairnessLimits {

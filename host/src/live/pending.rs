@@ -1,28 +1,32 @@
-//! What is acknowledged, or about to be, and not yet assembled.
+//! What is acknowledged, or about to be, and not yet assembled; and what has left assembly and is not yet stored.
 //!
-//! The bounds of assembly see only what is open. What is on its way there is counted here, so that requests which come
-//! faster than they are assembled are refused and not kept in memory.
+//! The bounds of assembly see only what is open. What is on its way there, or from there, is counted here, so that requests
+//! which come faster than they are assembled and sealed are refused and not kept in memory.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::PENDING_REQUESTS_MAX;
+use crate::{assemble::Held, trace::SentSpan};
 
 /// Requests on their way, and what they hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Load {
     pub(super) requests: usize,
-    pub(super) spans: usize,
-    pub(super) bytes: usize,
+    pub(super) held: Held,
 }
 
 impl Load {
     /// The load of one request.
-    pub(super) fn of(spans: usize, bytes: usize) -> Self {
+    pub(super) fn of(spans: &[SentSpan], bytes: usize) -> Self {
         Self {
             requests: 1,
-            spans,
-            bytes,
+            held: Held::of(spans, bytes),
         }
+    }
+
+    /// What left assembly and is not stored yet.
+    pub(super) fn sealing(held: Held) -> Self {
+        Self { requests: 0, held }
     }
 }
 
@@ -39,17 +43,20 @@ impl Pending {
         }
         let before = *sum;
         sum.requests += request.requests;
-        sum.spans += request.spans;
-        sum.bytes += request.bytes;
+        sum.held.grow(request.held);
         Some(before)
     }
 
-    /// Forgets a request that is assembled or was refused.
+    /// Counts what is being sealed: it holds what it held while it was open.
+    pub(super) fn add(&self, sealing: Load) {
+        self.load_mut().held.grow(sealing.held);
+    }
+
+    /// Forgets a request that is assembled or was refused, or what was sealed.
     pub(super) fn forget(&self, request: Load) {
         let mut sum = self.load_mut();
         sum.requests = sum.requests.saturating_sub(request.requests);
-        sum.spans = sum.spans.saturating_sub(request.spans);
-        sum.bytes = sum.bytes.saturating_sub(request.bytes);
+        sum.held.shrink(request.held);
     }
 
     #[cfg(test)]

@@ -7,9 +7,10 @@ use std::sync::atomic::Ordering;
 
 use super::{Chain, LiveError, Sealer, Shared};
 use crate::{
-    assemble::Arrival,
+    assemble::{Arrival, Held},
     ingest,
-    store::{Found, Frame, FrameId},
+    store::{Found, FrameId},
+    tenant::TenantId,
 };
 
 /// Which part of what is open is sealed when there is no room.
@@ -40,7 +41,8 @@ impl Shared {
                 self.store.inbox().release(&[FrameId(id)]);
                 continue;
             }
-            self.make_room(sealer, &frame, records.len())?;
+            let more = Held::of(&records, frame.otlp.len());
+            self.make_room(sealer, &frame.tenant, more)?;
             n_frames += 1;
             n_spans += records.len() as u64;
             self.telemetry.open_spans.inc_by(records.len() as i64);
@@ -88,13 +90,11 @@ impl Shared {
         }
     }
 
-    fn make_room(&self, sealer: &Sealer, frame: &Frame, n_spans: usize) -> Result<(), LiveError> {
+    fn make_room(&self, sealer: &Sealer, tenant: &TenantId, more: Held) -> Result<(), LiveError> {
         loop {
             let sealed = {
                 let mut assembler = self.assembler();
-                let has_room = assembler
-                    .room_for(&frame.tenant, n_spans, frame.otlp.len())
-                    .is_ok();
+                let has_room = assembler.room_for(tenant, more).is_ok();
                 let n_open = assembler.open_spans();
                 // A request larger than all that may be open is open alone.
                 if has_room || n_open == 0 || self.stopping.load(Ordering::Acquire) {

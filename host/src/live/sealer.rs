@@ -25,6 +25,9 @@ use crate::{
 /// At how many spans a block is closed: also the most that one call of a component is shown.
 pub const BLOCK_SPANS_MAX: usize = 16_384;
 
+/// At how many bytes of spans, as sent, a block is closed: while it is made it is in memory two or three times.
+pub(super) const BLOCK_BYTES_MAX: usize = 16 << 20;
+
 /// With how many pieces of a cut trace what comes later is compared: enough for what a restart reads again, and a bound
 /// on what each span costs of a trace that never ends.
 const PIECES_COMPARED_MAX: usize = 16;
@@ -83,6 +86,8 @@ enum Stored {
 struct Open<'a> {
     tenant: &'a TenantId,
     builder: BlockBuilder,
+    /// Of its spans, as sent.
+    bytes: usize,
     traces: HashSet<TraceId>,
     supersedes: Vec<Superseded>,
 }
@@ -92,6 +97,7 @@ impl<'a> Open<'a> {
         Self {
             tenant,
             builder: BlockBuilder::new(tenant.clone()),
+            bytes: 0,
             traces: HashSet::new(),
             supersedes: Vec::new(),
         }
@@ -100,8 +106,9 @@ impl<'a> Open<'a> {
     /// Whether the trace cannot come into this block: it is full, or holds an earlier piece of the trace.
     fn is_closed_to(&self, trace: &SentTrace) -> bool {
         let n_spans = self.builder.n_spans();
-        self.traces.contains(&trace.trace_id)
-            || (n_spans > 0 && n_spans + trace.spans.len() > BLOCK_SPANS_MAX)
+        let is_full = n_spans + trace.spans.len() > BLOCK_SPANS_MAX
+            || self.bytes + trace.message_bytes() > BLOCK_BYTES_MAX;
+        self.traces.contains(&trace.trace_id) || (n_spans > 0 && is_full)
     }
 }
 
@@ -192,6 +199,7 @@ impl Sealer {
         open.traces.insert(trace_id);
         report.n_traces += 1;
         report.n_spans += trace.spans.len() as u64;
+        open.bytes += trace.message_bytes();
         open.builder.push(trace);
         Ok(())
     }
@@ -227,11 +235,9 @@ impl Sealer {
     }
 
     fn cut_if_too_large(&self, merged: SentTrace) -> SentTrace {
-        let n_bytes = || -> usize {
-            let spans = merged.spans.iter();
-            spans.map(|span| span.message.len()).sum()
-        };
-        if merged.spans.len() >= self.trace_spans_max || n_bytes() >= self.trace_bytes_max {
+        if merged.spans.len() >= self.trace_spans_max
+            || merged.message_bytes() >= self.trace_bytes_max
+        {
             with_facts(merged, Facts::CUT)
         } else {
             merged
@@ -287,6 +293,7 @@ impl Sealer {
         let Open {
             tenant,
             builder,
+            bytes: _,
             traces,
             supersedes,
         } = open;

@@ -7,7 +7,7 @@ use tracing::{Instrument as _, Span};
 
 use super::{Message, Shared, pending::Load};
 use crate::{
-    assemble::{Arrival, TenantBounds},
+    assemble::{self, Arrival, TenantBounds},
     ingest::{Accepting, Refused, Sink, Submission, limits::RETRY_AFTER},
     store::{Frame, FrameId, InboxRefused, StoreError},
     telemetry::spans,
@@ -114,20 +114,26 @@ impl LiveSink {
         limits: &TenantLimits,
     ) -> Result<oneshot::Receiver<Result<(), Refused>>, Refused> {
         let shared = &self.0;
-        let load = Load::of(records.len(), otlp.len());
+        let load = Load::of(&records, otlp.len());
         let before = shared.pending.admit(load);
         let before = before.ok_or_else(|| full("too many requests wait for assembly"))?;
         let bounds = bounds(limits);
         let has_room = {
             let assembler = shared.assembler();
-            let (more, coming) = ((load.spans, load.bytes), (before.spans, before.bytes));
             assembler
-                .room_beside(tenant, more, coming, &bounds)
+                .room_beside(tenant, load.held, before.held, &bounds)
                 .and_then(|()| assembler.room_for_traces(tenant, &records, &bounds))
         };
         if let Err(refused) = has_room {
             shared.pending.forget(load);
-            return Err(full(&refused.to_string()));
+            return Err(match refused {
+                assemble::Refused::Request { .. } => Refused::TooLarge {
+                    what: format!("{refused}, or have the server configured with more `memory`"),
+                },
+                passes @ (assemble::Refused::Tenant { .. }
+                | assemble::Refused::Traces { .. }
+                | assemble::Refused::All { .. }) => full(&passes.to_string()),
+            });
         }
         self.make_durable_later(tenant, otlp, records, load)
     }

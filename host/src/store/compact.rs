@@ -25,8 +25,8 @@ use super::{
     index::ListedBlock,
     judged::JUDGED,
     limits::{
-        COMPACTED_BLOCK_SPANS, COMPACTED_BLOCKS, COMPACTED_BLOCKS_MAX, INDEXED_BLOCK_SPANS_MIN,
-        SPARSE_FILE_BYTES_MIN, SPARSE_FILE_FACTOR,
+        COMPACTED_BLOCK_BYTES_MAX, COMPACTED_BLOCK_SPANS, COMPACTED_BLOCKS, COMPACTED_BLOCKS_MAX,
+        INDEXED_BLOCK_SPANS_MIN, SPARSE_FILE_BYTES_MIN, SPARSE_FILE_FACTOR,
     },
 };
 use crate::{block::BlockId, tenant::TenantId};
@@ -142,7 +142,13 @@ impl Store {
         groups.retain(|group| {
             let n_spans: u32 = group.iter().map(|block| block.meta().n_spans).sum();
             let full = COMPACTED_BLOCK_SPANS - INDEXED_BLOCK_SPANS_MIN;
-            group.len() > 1 && (n_spans >= full || group.len() >= COMPACTED_BLOCKS)
+            let sizes = || group.iter().map(|block| block.meta().size_bytes);
+            // The largest may be what was merged before: it is not written again for the sake of a few bytes.
+            let added = sizes().sum::<u64>() - sizes().max().unwrap_or(0);
+            let is_worth = n_spans >= full
+                || group.len() >= COMPACTED_BLOCKS
+                || added >= COMPACTED_BLOCK_BYTES_MAX / 4;
+            group.len() > 1 && is_worth
         });
         groups
     }
@@ -255,12 +261,22 @@ pub(super) fn claimed(blocks: &[ListedBlock]) -> HashSet<BlockId> {
 
 /// Returns how many of the first blocks make one, at least one.
 fn n_together(blocks: &[ListedBlock]) -> usize {
-    let mut n_spans = 0u32;
-    let fits = |block: &&ListedBlock| {
-        n_spans = n_spans.saturating_add(block.meta().n_spans);
-        n_spans <= COMPACTED_BLOCK_SPANS
+    n_fitting(
+        blocks
+            .iter()
+            .map(|block| (block.meta().n_spans, block.meta().size_bytes)),
+    )
+}
+
+/// Returns how many of the first blocks, of so many spans and bytes, make one, at least one.
+fn n_fitting(blocks: impl Iterator<Item = (u32, u64)>) -> usize {
+    let (mut n_spans, mut bytes) = (0_u32, 0_u64);
+    let fits = |(more_spans, more_bytes): &(u32, u64)| {
+        n_spans = n_spans.saturating_add(*more_spans);
+        bytes = bytes.saturating_add(*more_bytes);
+        n_spans <= COMPACTED_BLOCK_SPANS && bytes <= COMPACTED_BLOCK_BYTES_MAX
     };
-    let n = blocks.iter().take(COMPACTED_BLOCKS_MAX).take_while(fits);
+    let n = blocks.take(COMPACTED_BLOCKS_MAX).take_while(fits);
     n.count().max(1)
 }
 

@@ -41,6 +41,9 @@ pub(super) const INDEXED_BLOCK_SPANS_MIN: u32 = 4_096;
 /// The spans of a block that compaction makes.
 pub(super) const COMPACTED_BLOCK_SPANS: u32 = 16_384;
 
+/// Blocks of more bytes, as they are stored, are not merged into one: merging has all of it in memory.
+pub(super) const COMPACTED_BLOCK_BYTES_MAX: u64 = 16 << 20;
+
 /// So many small blocks are merged however few their spans.
 pub(super) const COMPACTED_BLOCKS: usize = 64;
 

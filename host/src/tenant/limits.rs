@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::DurationArg;
+use crate::{size, time::DurationArg};
 
 /// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -160,20 +160,7 @@ impl FromStr for LimitArg {
             let age: DurationArg = value.parse()?;
             return Ok(Self(limit, Some(age.0.as_secs())));
         }
-        let at = value
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(value.len());
-        let (number, unit) = value.split_at(at);
-        let unit: Option<u64> = match unit {
-            "" => Some(1),
-            "KiB" => Some(1 << 10),
-            "MiB" => Some(1 << 20),
-            "GiB" => Some(1 << 30),
-            "TiB" => Some(1 << 40),
-            _ => None,
-        };
-        let number = number.parse::<u64>().ok().zip(unit);
-        let value = number.and_then(|(number, unit)| number.checked_mul(unit));
+        let value = size::parse(value);
         value.map(|value| Self(limit, Some(value))).ok_or_else(|| {
             "expected a number, as it is or in KiB, MiB, GiB or TiB, or `default`".to_owned()
         })

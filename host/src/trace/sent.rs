@@ -130,6 +130,11 @@ impl SentContext {
 }
 
 impl SentTrace {
+    /// Returns the length of its spans' messages together.
+    pub fn message_bytes(&self) -> usize {
+        self.spans.iter().map(|span| span.message.len()).sum()
+    }
+
     /// Spells the trace out.
     pub fn to_sealed(&self) -> SealedTrace {
         let mut spelled = Spelled::default();

@@ -197,3 +197,44 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn a_server_shows_what_holds_of_its_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("betrace.toml");
+    std::fs::write(&file, "memory = \"400MiB\"\nsettle = \"2s\"\n").unwrap();
+    let check = |more: &[&str]| {
+        let file = file.to_str().unwrap();
+        let args = [
+            "serve",
+            "--data",
+            "none",
+            "--check-config",
+            "--config",
+            file,
+        ];
+        betrace(&[&args[..], more].concat()).exits(0).stdout
+    };
+    let shown = check(&["--idle", "3s"]);
+    for line in [
+        "settle = \"2s\"\n",
+        "idle = \"3s\"\n",
+        "memory = \"400MiB\"  # 400 MiB: 41 for requests in flight, 124 for open traces\n",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    // It is a configuration itself.
+    std::fs::write(&file, &shown).unwrap();
+    assert_eq!(check(&[]), shown);
+    let little = [
+        "serve",
+        "--data",
+        "none",
+        "--check-config",
+        "--memory",
+        "1MiB",
+    ];
+    betrace(&little)
+        .exits(3)
+        .says(&["a server needs 268435456 B at least"]);
+}

@@ -101,12 +101,19 @@ fn what_is_cut_counts_as_open_until_it_is_taken() {
     put(&mut assembler, spans(5), SEC, 2);
     let stats = assembler.stats();
     assert_eq!((stats.open_traces, stats.open_spans), (0, 8));
-    assert!(assembler.room_for(&tenant(), 1, 0).is_err());
+    let room = |assembler: &Assembler, spans| {
+        let more = Held {
+            spans,
+            ..Held::default()
+        };
+        assembler.room_for(&tenant(), more)
+    };
+    assert!(room(&assembler, 1).is_err());
     let pieces: Vec<Sealed> = (0..2)
         .flat_map(|_| assembler.due_in_turns(SEC, 4, 4))
         .collect();
     assert_eq!(ids(&pieces), [(trace_id(1), 4), (trace_id(1), 4)]);
-    assert_eq!(assembler.room_for(&tenant(), 8, 0), Ok(()));
+    assert_eq!(room(&assembler, 8), Ok(()));
 }
 
 #[test]

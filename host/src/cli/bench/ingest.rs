@@ -288,7 +288,11 @@ impl Sending {
             match self.sink.accept(submission).await {
                 Ok(()) => return Ok(()),
                 Err(Refused::Full { .. }) => tokio::time::sleep(RETRY).await,
-                Err(refused @ (Refused::OverQuota { .. } | Refused::Unavailable { .. })) => {
+                Err(
+                    refused @ (Refused::OverQuota { .. }
+                    | Refused::TooLarge { .. }
+                    | Refused::Unavailable { .. }),
+                ) => {
                     self.stopped.store(true, Ordering::Relaxed);
                     return Err(anyhow!("spans are refused: {refused}"));
                 }

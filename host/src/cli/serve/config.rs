@@ -1,9 +1,11 @@
 //! The configuration of a server: a file, over which flags win, over defaults.
 
 use std::{
+    fmt::Display,
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use anyhow::Context;
@@ -14,6 +16,7 @@ use crate::{
     assemble::AssembleOptions,
     listen::TlsFiles,
     live::{LiveOptions, RetentionOptions, limits::SIGNALS_AGE},
+    memory::MemoryBudget,
     time::DurationArg,
 };
 
@@ -26,11 +29,13 @@ pub(super) struct Config {
     api: Option<SocketAddr>,
     #[serde(default)]
     pub(super) rules: RulesFolders,
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "parsed")]
     settle: Option<DurationArg>,
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "parsed")]
     idle: Option<DurationArg>,
     tls: Option<Tls>,
+    #[serde(default, deserialize_with = "parsed")]
+    memory: Option<MemoryBudget>,
     #[serde(rename = "traces-to")]
     pub(super) traces_to: Option<String>,
     #[serde(default)]
@@ -41,9 +46,9 @@ pub(super) struct Config {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Retention {
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "parsed")]
     age: Option<DurationArg>,
-    #[serde(default, rename = "signals-age", deserialize_with = "duration")]
+    #[serde(default, rename = "signals-age", deserialize_with = "parsed")]
     signals_age: Option<DurationArg>,
 }
 
@@ -85,7 +90,9 @@ impl Config {
             rules,
             settle,
             idle,
+            memory,
             traces_to,
+            check_config: _,
         } = args;
         // The command line has both or none.
         let tls = tls_cert.clone().zip(tls_key.clone());
@@ -101,6 +108,7 @@ impl Config {
             },
             settle: settle.or(self.settle),
             idle: idle.or(self.idle),
+            memory: memory.or(self.memory),
             traces_to: traces_to.clone().or(self.traces_to),
             retention: self.retention,
         }
@@ -108,7 +116,8 @@ impl Config {
 
     pub(super) fn settings(&self, data: PathBuf) -> Settings {
         let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let default = AssembleOptions::default();
+        let memory = self.memory.unwrap_or_default();
+        let default = AssembleOptions::within(memory);
         let assemble = AssembleOptions {
             settle: self.settle.map_or(default.settle, |settle| settle.0),
             idle: self.idle.map_or(default.idle, |idle| idle.0),
@@ -132,11 +141,17 @@ impl Config {
                 },
                 ..LiveOptions::default()
             },
+            memory,
         }
     }
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DurationArg>, D::Error> {
+/// Reads what is written as on the command line.
+fn parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
     let text = String::deserialize(deserializer)?;
     text.parse().map(Some).map_err(serde::de::Error::custom)
 }
@@ -159,7 +174,9 @@ mod tests {
             rules: Vec::new(),
             settle: None,
             idle: None,
+            memory: None,
             traces_to: None,
+            check_config: false,
         }
     }
 
@@ -220,6 +237,24 @@ mod tests {
         assert_eq!(signals_age(""), Duration::from_hours(400 * 24));
         assert_eq!(signals_age("[retention]\nsignals-age = \"30d\""), month);
         assert!(toml::from_str::<Config>("[retention]\nages = \"30d\"").is_err());
+    }
+
+    #[test]
+    fn the_memory_says_how_much_may_be_open() {
+        let config: Config = toml::from_str("memory = \"400MiB\"").unwrap();
+        let settings = config.overridden_by(&args()).settings("d".into());
+        assert_eq!(settings.memory.max_bytes(), 400 << 20);
+        let open = settings.live.assemble.open_memory_bytes_max;
+        assert_eq!(open, settings.memory.open_bytes());
+        let flags = Args {
+            memory: Some("2GiB".parse().unwrap()),
+            ..args()
+        };
+        let config: Config = toml::from_str("memory = \"400MiB\"").unwrap();
+        let settings = config.overridden_by(&flags).settings("d".into());
+        assert_eq!(settings.memory.max_bytes(), 2 << 30);
+        let error = toml::from_str::<Config>("memory = \"1MiB\"").unwrap_err();
+        assert!(error.to_string().contains("at least"), "{error}");
     }
 
     #[test]

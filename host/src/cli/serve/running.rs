@@ -24,6 +24,7 @@ use crate::{
     ingest::{self, Receiver},
     listen::{self, Listener, Protocols, TlsFiles, Versions},
     live::{Live, LiveOptions, Parts},
+    memory::MemoryBudget,
     rule_id::RuleId,
     rules::Registry,
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
@@ -43,6 +44,8 @@ pub(in crate::cli) struct Settings {
     /// For all three.
     pub(in crate::cli) tls: Option<TlsFiles>,
     pub(in crate::cli) live: LiveOptions,
+    /// What all of it may have.
+    pub(in crate::cli) memory: MemoryBudget,
 }
 
 /// A server that accepts. [`Running::stop`] ends it cleanly.
@@ -153,12 +156,13 @@ impl Running {
                 Some(files.load(Protocols::Http)?),
             ),
         };
+        let in_flight_bytes = settings.memory.in_flight_bytes();
         let (host, [grpc, http, api]) = open_and_bind(settings).await?;
         let grpc = Listener::start(grpc, for_grpc)?;
         let http = Listener::start(http, for_http.clone())?;
         let api = Listener::start(api, for_http)?;
         let (stop, stopped) = watch::channel(false);
-        let receiver = Receiver::new(Arc::new(host.live.sink()));
+        let receiver = Receiver::new(Arc::new(host.live.sink()), in_flight_bytes);
         let mut running = Self {
             grpc: grpc.local_addr(),
             http: http.local_addr(),

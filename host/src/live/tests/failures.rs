@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::assemble::Held;
 use crate::live::pending::Load;
 use crate::{
     block::BlockBuilder,
@@ -97,7 +98,8 @@ fn an_inbox_that_holds_more_than_may_be_open_is_stored_while_it_is_read() {
 fn what_is_on_its_way_to_assembly_counts_as_open() {
     let folder = tempfile::tempdir().unwrap();
     let host = Fixture::open_with(folder.path(), bounded_by(|o| o.open_bytes_max = 10_000));
-    let waiting = Load::of(1, 9_990);
+    let mut waiting = Load::of(&[], 9_990);
+    waiting.held.spans = 1;
     host.live.shared.pending.admit(waiting).unwrap();
     let sent = host.send(vec![span(1, 1, "root")]);
     assert!(matches!(sent, Err(Refused::Full { .. })), "{sent:?}");
@@ -110,6 +112,21 @@ fn what_is_on_its_way_to_assembly_counts_as_open() {
     host.send(vec![span(1, 1, "root")]).unwrap();
     host.settle();
     assert_eq!(host.live.shared.pending.load(), Load::default());
+}
+
+#[test]
+fn what_is_being_sealed_counts_as_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Fixture::open_with(folder.path(), bounded_by(|o| o.open_bytes_max = 10_000));
+    let sealing = Load::sealing(Held {
+        bytes: 9_990,
+        ..Held::default()
+    });
+    host.live.shared.pending.add(sealing);
+    let sent = host.send(vec![span(1, 1, "root")]);
+    assert!(matches!(sent, Err(Refused::Full { .. })), "{sent:?}");
+    host.live.shared.pending.forget(sealing);
+    host.send(vec![span(1, 1, "root")]).unwrap();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    live::sealer::BLOCK_BYTES_MAX,
     store::StoreError,
     tenant::{Limit, TenantLimits, TokenName},
 };
@@ -121,4 +122,45 @@ fn the_defaults_that_tenants_are_shown_are_those_of_assembly() {
     ] {
         assert_eq!(limit.default_value(), Some(max as u64), "{}", limit.name());
     }
+}
+
+#[test]
+fn a_block_is_closed_by_its_bytes_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Fixture::open(folder.path());
+    let large = "x".repeat(BLOCK_BYTES_MAX / 2);
+    for trace in 1..=3 {
+        host.send(vec![span(trace, 1, &large)]).unwrap();
+    }
+    host.send(vec![span(4, 1, "small")]).unwrap();
+    host.settle();
+    // Two of the large ones are more than a block may have.
+    let blocks = host.store.blocks(&tenant());
+    let mut n_traces: Vec<u32> = blocks.iter().map(|block| block.meta().n_traces).collect();
+    n_traces.sort_unstable();
+    assert_eq!(n_traces, [1, 1, 2]);
+}
+
+#[test]
+fn what_can_never_be_open_is_refused_for_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Fixture::open_with(
+        folder.path(),
+        bounded_by(|o| o.open_memory_bytes_max = 4_000),
+    );
+    let small = || vec![span(1, 1, "root")];
+    host.send(small()).unwrap();
+    let large = "x".repeat(4_000);
+    let refused = host.send(vec![span(2, 1, &large)]);
+    let told = |what: &str| what.contains("more `memory`");
+    assert!(
+        matches!(&refused, Err(Refused::TooLarge { what }) if told(what)),
+        "{refused:?}"
+    );
+    // What fits, and not now, may come again.
+    let most = "x".repeat(2_500);
+    let refused = host.send(vec![span(2, 1, &most)]);
+    assert!(matches!(refused, Err(Refused::Full { .. })), "{refused:?}");
+    host.settle();
+    host.send(vec![span(2, 1, &most)]).unwrap();
 }

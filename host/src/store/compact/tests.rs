@@ -300,3 +300,12 @@ fn few_blocks_and_blocks_that_are_not_judged_are_let_be() {
     assert_eq!(store.compact().unwrap(), 0);
     assert_eq!(store.blocks(&tenant("a")).len(), usize::from(N_BLOCKS));
 }
+
+#[test]
+fn what_is_merged_is_bounded_in_blocks_spans_and_bytes() {
+    let fitting = |block: (u32, u64)| n_fitting(std::iter::repeat_n(block, 1_000));
+    assert_eq!(fitting((1, 1)), COMPACTED_BLOCKS_MAX);
+    assert_eq!(fitting((COMPACTED_BLOCK_SPANS / 3, 1)), 3);
+    assert_eq!(fitting((1, COMPACTED_BLOCK_BYTES_MAX / 3)), 3);
+    assert_eq!(fitting((1, COMPACTED_BLOCK_BYTES_MAX + 1)), 1);
+}
