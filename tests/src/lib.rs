@@ -3,6 +3,7 @@
 //! | for | here |
 //! |---|---|
 //! | the binary as its users drive it | `server`, `client`, `load` |
+//! | and as its enemies do | `http2` |
 //! | the compiler against its oracle | `generated`, `contract`, `agreement` |
 //! | rules in Rust, built | `guests` |
 //! | fuzzing | `fuzz` |
@@ -29,6 +30,7 @@ pub mod fuzz;
 )]
 pub mod generated;
 pub mod guests;
+pub mod http2;
 pub mod load;
 pub mod registry;
 pub mod server;
