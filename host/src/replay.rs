@@ -192,7 +192,8 @@ pub enum ReplayError {
     Judge(JudgeError),
 }
 
-/// Judges the stored traces of a tenant by `rules`. `progress` hears of it after each block and may end it.
+/// Judges the stored traces of a tenant by `rules`. `progress` hears of it after each few blocks, and every
+/// 100 ms, and may end it.
 ///
 /// # Errors
 ///

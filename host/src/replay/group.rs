@@ -6,7 +6,10 @@ use super::{ReplayError, ReplayOptions, ReplayViolation, Replaying, Shortcuts, e
 use crate::{
     block::{Block, BlockError, Postings},
     clock::UnixNanos,
-    judge::{BlockToJudge, BlockVerdicts, JudgePlan, Messages, judge_blocks},
+    judge::{
+        Allowance, BlockToJudge, BlockVerdicts, Costs, JudgeError, JudgePlan, Messages,
+        judge_within,
+    },
     store::{ListedBlock, StoreError},
     trace::{SpanId, TraceId},
     verdict::{RuleVerdicts, Violation},
@@ -105,8 +108,13 @@ struct Opened<'a> {
 }
 
 impl Replay<'_> {
-    /// Judges the traces of some blocks that are in the range and not superseded.
-    pub(super) fn group(&self, group: &[&ListedBlock]) -> Result<Tally, ReplayError> {
+    /// Judges the traces of some blocks that are in the range and not superseded; `None` where it was stopped, which is
+    /// asked before each call and each block.
+    pub(super) fn group(
+        &self,
+        group: &[&ListedBlock],
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<Tally>, ReplayError> {
         let mut tally = Tally::default();
         let mut opened = Vec::with_capacity(group.len());
         let blocks = self.with.store.open_blocks(group.iter().copied());
@@ -125,11 +133,22 @@ impl Replay<'_> {
                 known: self.shortcuts.of_block(of.listed.meta().id),
             })
             .collect();
-        let judged =
-            judge_blocks(self.with.sandbox, self.plan, &blocks).map_err(ReplayError::Judge)?;
+        let allowance = Allowance {
+            is_stopped,
+            ..Allowance::NO_END
+        };
+        let mut costs = Costs::default();
+        let judged = judge_within(self.with.sandbox, self.plan, &blocks, allowance, &mut costs);
+        let judged = match judged {
+            Err(JudgeError::GivenUp) => return Ok(None),
+            judged => judged.map_err(ReplayError::Judge)?,
+        };
         let mut rules: Vec<Option<RuleTally>> = Vec::new();
         rules.resize_with(self.plan.rules().len(), || None);
         for (of, verdicts) in opened.iter().zip(judged) {
+            if is_stopped() {
+                return Ok(None);
+            }
             let counted = verdicts.and_then(|verdicts| self.count(of, &verdicts));
             match counted {
                 Ok((n_spans, of_rules)) => {
@@ -148,7 +167,7 @@ impl Replay<'_> {
         tally.rules = seen
             .filter_map(|(position, rule)| Some((position, rule?)))
             .collect();
-        Ok(tally)
+        Ok(Some(tally))
     }
 
     fn open<'l>(

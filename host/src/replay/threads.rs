@@ -7,9 +7,10 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use super::{
     ReplayError,
@@ -17,7 +18,11 @@ use super::{
 };
 use crate::store::ListedBlock;
 
-/// Judges groups, and calls `each` on this thread with what each adds, in any order, until it says that that is enough.
+/// How often it is asked at least whether that is enough.
+const ASKED_EVERY: Duration = Duration::from_millis(100);
+
+/// Judges groups, and calls `each` on this thread with what each adds, in any order, until it says that that is enough:
+/// it is asked every [`ASKED_EVERY`], and what is not whole by then counts for nothing.
 pub(super) fn judge_all(
     replay: &Replay<'_>,
     groups: &[Vec<&ListedBlock>],
@@ -38,8 +43,9 @@ pub(super) fn judge_all(
                     if stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    match replay.group(group) {
-                        Ok(tally) => drop(sender.send(tally)),
+                    match replay.group(group, &|| stop.load(Ordering::Relaxed)) {
+                        Ok(Some(tally)) => drop(sender.send(tally)),
+                        Ok(None) => return,
                         Err(error) => {
                             *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                             stop.store(true, Ordering::Relaxed);
@@ -49,7 +55,13 @@ pub(super) fn judge_all(
             });
         }
         drop(sender);
-        for tally in &receiver {
+        loop {
+            let tally = match receiver.recv_timeout(ASKED_EVERY) {
+                Ok(tally) => tally,
+                // A group may take longer than whoever waits for the end.
+                Err(RecvTimeoutError::Timeout) => Tally::default(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             if each(tally).is_break() {
                 stop.store(true, Ordering::Relaxed);
             }
