@@ -19,9 +19,13 @@ use betrace_tests::{
     load::{Load, RULE, Spans, shown_with, traces},
     server::{self, Server, binary},
 };
+use prost::Message as _;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tempfile::TempDir;
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{
+    task::{block_in_place, spawn_blocking},
+    time::timeout,
+};
 
 /// Within which a server that is told to end has ended.
 const END_MAX: Duration = Duration::from_secs(10);
@@ -172,10 +176,48 @@ async fn send_until_taken(
             continue;
         }
         assert_eq!(status.code(), tonic::Code::Unavailable, "{status}");
+        let details = String::from_utf8_lossy(status.details());
+        assert!(details.contains("google.rpc.RetryInfo"), "{status:?}");
         n_refused += 1;
         refused(n_refused)?;
     }
     bail!("nothing is taken any more")
+}
+
+/// Asserts that clients of OTLP/HTTP too are told to come again, whether the store takes nothing or is opened again.
+fn refused_over_http(server: &Server) -> Result<()> {
+    let protobuf = request("ehr", vec![span(0xdef, 1, 0, "root")]).encode_to_vec();
+    let json = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":
+        "00000000000000000000000000000def","spanId":"0000000000000001"}]}]}]}"#;
+    let sent = [
+        ("application/x-protobuf", &protobuf[..]),
+        ("application/json", json),
+    ];
+    for (content_type, body) in sent {
+        let post = || {
+            let post = ureq::post(format!("http://{}/v1/traces", server.http));
+            let post = post.config().http_status_as_error(false).build();
+            post.header("content-type", content_type).send(body)
+        };
+        let mut tries = 0..TRIES_MAX;
+        let answer = loop {
+            // Nobody listens while the store is opened again.
+            match (post(), tries.next()) {
+                (Ok(answer), _) => break answer,
+                (Err(_), Some(_)) => std::thread::sleep(TRY_EVERY),
+                (Err(error), None) => return Err(error.into()),
+            }
+        };
+        let header = |name: &str| {
+            let value = answer.headers().get(name)?;
+            value.to_str().ok().map(str::to_owned)
+        };
+        assert_eq!(answer.status(), 503, "{answer:?}");
+        assert_eq!(header("content-type").as_deref(), Some(content_type));
+        let after: u64 = header("retry-after").context("no Retry-After")?.parse()?;
+        assert!(after > 0);
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -197,8 +239,9 @@ async fn a_disk_that_takes_no_more_is_written_to_again_once_it_does() -> Result<
     let acknowledged = load.until_refused().await;
     assert!(server.is_running()?);
     send_until_taken(&server, 0xabc, |n_refused| {
-        // By a store that was opened again in between, too.
-        if n_refused == 2 {
+        // By a store that was opened again in between, too: it is once the first write failed.
+        if n_refused == 1 {
+            block_in_place(|| refused_over_http(&server))?;
             limit(None)?;
         }
         Ok(())
