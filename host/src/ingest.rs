@@ -9,7 +9,8 @@
 //! ```
 //!
 //! A request of which nothing can be read is refused whole, with what is wrong; a span that cannot be read or used is
-//! refused alone and counted in `partial_success`. No bytes, however wrong, panic or allocate beyond [`limits`].
+//! refused alone, a resource or scope with its own spans, and counted in `partial_success` with reason and place. No
+//! bytes, however wrong, panic or allocate beyond [`limits`].
 //!
 //! What becomes of spans is not known here.
 
