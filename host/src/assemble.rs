@@ -25,7 +25,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::{
     clock::UnixNanos,
     tenant::TenantId,
-    trace::{Facts, SentSpan, SentTrace, TraceId},
+    trace::{SentSpan, SentTrace, TraceId},
 };
 
 mod bounds;
@@ -41,6 +41,7 @@ mod turns;
 use bounds::check_room;
 pub use bounds::{Held, Refused, TenantBounds};
 use open::OpenTrace;
+pub use open::Unsealed;
 pub use options::AssembleOptions;
 pub(crate) use seal::{id_key, place};
 pub use seal::{merge, without};
@@ -71,20 +72,6 @@ pub struct Sealed {
     pub frames: Vec<u64>,
     /// How many exact repetitions of spans were dropped.
     pub repeated: usize,
-}
-
-/// A copy of an open trace.
-#[derive(Clone, Debug)]
-pub struct Unsealed {
-    trace_id: TraceId,
-    open: Box<OpenTrace>,
-}
-
-impl Unsealed {
-    /// Returns the trace as it would be sealed at the moment at which it was copied.
-    pub fn seal(self) -> SentTrace {
-        self.open.seal(self.trace_id, Facts::default()).0
-    }
 }
 
 /// What is open, for those who operate the server.
@@ -361,10 +348,7 @@ impl Assembler {
     /// Returns a copy of an open trace. To order its spans is the caller's work: nobody has to wait for that.
     pub fn open(&self, tenant: &TenantId, trace_id: TraceId) -> Option<Unsealed> {
         let open = self.of(tenant)?.open.get(&trace_id)?;
-        Some(Unsealed {
-            trace_id,
-            open: open.clone(),
-        })
+        Some(Unsealed::new(trace_id, open))
     }
 
     /// Returns how many spans are open, repetitions too.

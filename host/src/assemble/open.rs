@@ -144,3 +144,24 @@ impl OpenTrace {
         }
     }
 }
+
+/// A copy of an open trace.
+#[derive(Clone, Debug)]
+pub struct Unsealed {
+    trace_id: TraceId,
+    open: Box<OpenTrace>,
+}
+
+impl Unsealed {
+    pub(super) fn new(trace_id: TraceId, open: &OpenTrace) -> Self {
+        Self {
+            trace_id,
+            open: Box::new(open.clone()),
+        }
+    }
+
+    /// Returns the trace as it would be sealed at the moment at which it was copied.
+    pub fn seal(self) -> SentTrace {
+        self.open.seal(self.trace_id, Facts::default()).0
+    }
+}
