@@ -76,7 +76,9 @@ fn a_trace_of_a_million_spans_is_cut_and_each_piece_is_judged_as_incomplete() {
     ];
     assert_eq!(stage.verdicts(1), expected);
     // The first piece has both spans, and that it has them is certain.
-    assert_eq!(stage.counted("betrace_judge_signals_total"), 1);
+    let signals = stage.loud_gets("/api/v1/signals?limit=10");
+    let rules: Vec<_> = signals["signals"].as_array().unwrap().iter().collect();
+    assert_eq!((rules.len(), &rules[0]["rule"]), (1, &"both".into()));
     stage.end();
 }
 
