@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
+use betrace::ingest::limits::RETRY_AFTER;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{ExportTraceServiceRequest, trace_service_client::TraceServiceClient},
     common::v1::{AnyValue, KeyValue, any_value::Value},
     resource::v1::Resource,
     trace::v1::{ResourceSpans, ScopeSpans, Span},
 };
-use tonic::transport::Channel;
+use tonic::{Code, Status, transport::Channel};
 
 /// The base of the times of spans: 2026-03-01T12:00:00Z.
 pub const START_UNIX_NANO: u64 = 1_772_366_400_000_000_000;
@@ -43,6 +44,22 @@ impl Client {
                 .is_none_or(|partial| partial.rejected_spans == 0)
         );
         Ok(())
+    }
+
+    /// As [`Self::send`], and again as long as the server has too much, as OTLP says ("Failures").
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`], for every other reason.
+    pub async fn send_until_taken(&mut self, request: ExportTraceServiceRequest) -> Result<()> {
+        loop {
+            let sent = self.send(request.clone()).await;
+            let refused = sent.as_ref().err().and_then(|e| e.downcast_ref::<Status>());
+            if refused.is_none_or(|status| status.code() != Code::ResourceExhausted) {
+                return sent;
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
     }
 }
 

@@ -84,7 +84,7 @@ async fn send(server: &Server, swapped: Arc<AtomicUsize>) -> Result<usize> {
                 if number >= REQUESTS_MIN && swapped.load(Ordering::Relaxed) >= SWAPS {
                     return anyhow::Ok(sent);
                 }
-                client.send(traces(number)).await?;
+                client.send_until_taken(traces(number)).await?;
                 sent += 1;
             }
         }));

@@ -305,11 +305,12 @@ fn send_without_pause(http: SocketAddr, next: &AtomicU64, (n, max): (&AtomicU64,
 
 #[test]
 fn twice_what_it_takes_for_a_while() {
-    // The least that a server may be given: it is full with some 230 of these requests, and takes as many a second.
+    // The least that a server may be given: it is full with some 230 of these requests, and takes as many in each
+    // three seconds: the clients send as many in one.
     const MEMORY: u64 = 256 << 20;
     const ACCEPTED: u64 = 450;
     let folder = tempfile::tempdir().unwrap();
-    let limits = ["--settle", "1s", "--memory", "256MiB"];
+    let limits = ["--settle", "3s", "--memory", "256MiB"];
     let server = Server::start(folder.path(), &limits).unwrap();
     let (next, n_accepted) = (AtomicU64::new(1), AtomicU64::new(0));
     let came = with_health(&server, || {

@@ -86,11 +86,14 @@ async fn send_all(spans: &Path, server: &Server) -> Result<u64> {
             return Ok(sent);
         }
         sent += batch.len() as u64;
-        let on_their_way = clients
-            .iter()
-            .cloned()
-            .zip(batch.drain(..))
-            .map(|(mut client, request)| tokio::spawn(async move { client.send(request).await }));
+        let on_their_way =
+            clients
+                .iter()
+                .cloned()
+                .zip(batch.drain(..))
+                .map(|(mut client, request)| {
+                    tokio::spawn(async move { client.send_until_taken(request).await })
+                });
         for answer in on_their_way.collect::<Vec<_>>() {
             answer.await??;
         }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::trace::SentSpan;
+use super::{open::OpenTrace, tenant::Timer};
+use crate::trace::{SentSpan, TraceId};
 
 /// Longer than the 5 s that SDKs wait between exports, so that the last batch of a trace is not late.
 pub const SETTLE: Duration = Duration::from_secs(7);
@@ -41,9 +42,10 @@ pub const OPEN_BYTES_MAX: usize = 1 << 30;
 /// the allocator adds to its bytes.
 pub const OPEN_SPAN_MEMORY_BYTES: usize = 2 * size_of::<SentSpan>() + 32;
 
-/// What an open trace takes beside its spans: its places in a table and among the timers, which double when they are full,
-/// and its frames.
-pub const OPEN_TRACE_MEMORY_BYTES: usize = 640;
+/// What an open trace takes beside its spans: itself and its frames; its places in a table and among the timers, which double
+/// when they are full.
+pub const OPEN_TRACE_MEMORY_BYTES: usize =
+    size_of::<OpenTrace>() + 64 + 2 * (size_of::<(TraceId, usize)>() + size_of::<Timer>() + 1);
 
 /// Spans that are sealed in one round, between which requests are taken: a block's worth, some tens of milliseconds of work
 /// where each is a trace of its own.
