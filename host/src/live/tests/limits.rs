@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    assemble::Held,
     live::sealer::BLOCK_BYTES_MAX,
     store::StoreError,
     tenant::{Limit, TenantLimits, TokenName},
@@ -143,24 +144,28 @@ fn a_block_is_closed_by_its_bytes_too() {
 
 #[test]
 fn what_can_never_be_open_is_refused_for_good() {
-    let folder = tempfile::tempdir().unwrap();
-    let host = Fixture::open_with(
-        folder.path(),
-        bounded_by(|o| o.open_memory_bytes_max = 4_000),
-    );
     let small = || vec![span(1, 1, "root")];
+    let most = || vec![span(2, 1, &"x".repeat(2_500))];
+    let folder = tempfile::tempdir().unwrap();
+    // Either of the two has room, and not both.
+    let max = memory_bytes(small()) + memory_bytes(most()) - 1;
+    let host = Fixture::open_with(folder.path(), bounded_by(|o| o.open_memory_bytes_max = max));
     host.send(small()).unwrap();
-    let large = "x".repeat(4_000);
-    let refused = host.send(vec![span(2, 1, &large)]);
+    let refused = host.send(vec![span(2, 1, &"x".repeat(max))]);
     let told = |what: &str| what.contains("more `memory`");
     assert!(
         matches!(&refused, Err(Refused::TooLarge { what }) if told(what)),
         "{refused:?}"
     );
     // What fits, and not now, may come again.
-    let most = "x".repeat(2_500);
-    let refused = host.send(vec![span(2, 1, &most)]);
+    let refused = host.send(most());
     assert!(matches!(refused, Err(Refused::Full { .. })), "{refused:?}");
     host.settle();
-    host.send(vec![span(2, 1, &most)]).unwrap();
+    host.send(most()).unwrap();
+}
+
+fn memory_bytes(spans: Vec<Span>) -> usize {
+    let otlp = otlp(spans);
+    let records = ingest::decode(&otlp).unwrap().records;
+    Held::of(&records, otlp.len()).memory_bytes()
 }
