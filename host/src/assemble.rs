@@ -32,6 +32,7 @@ mod bounds;
 pub mod limits;
 mod open;
 mod options;
+mod run;
 mod seal;
 mod tenant;
 #[cfg(test)]
@@ -196,32 +197,36 @@ impl Assembler {
             return;
         };
         let share = arrival.bytes / spans.len().max(1);
-        for span in spans {
-            let trace_id = span.trace_id;
-            let mut before = Held::default();
-            let open = tenant
-                .open
-                .entry(trace_id)
-                .and_modify(|open| before = open.held())
-                .or_insert_with(|| Box::new(OpenTrace::new(&arrival, reopened(trace_id))));
-            if open.push(span, share, &arrival)
-                && let Some(frame) = arrival.frame
-            {
-                *frames.entry(frame).or_default() += 1;
-            }
-            let too_large = open.is_too_large(options);
-            for held in [&mut tenant.held, &mut *held] {
-                held.grow(open.held());
-                held.shrink(before);
-            }
-            if too_large {
-                tenant.cut(trace_id);
-                continue;
-            }
-            let due = open.due_at(options);
-            if due < open.check_at {
-                open.check_at = due;
-                tenant.timers.push(Reverse((due, trace_id)));
+        for mut run in run::runs(&spans) {
+            while let Some(first) = run.first() {
+                let trace_id = first.trace_id;
+                let mut before = Held::default();
+                let open = tenant
+                    .open
+                    .entry(trace_id)
+                    .and_modify(|open| before = open.held())
+                    .or_insert_with(|| Box::new(OpenTrace::new(&arrival, reopened(trace_id))));
+                let taken;
+                (taken, run) = run.split_at(open.takes(share, options).min(run.len()));
+                if open.push(taken, share, &arrival)
+                    && let Some(frame) = arrival.frame
+                {
+                    *frames.entry(frame).or_default() += 1;
+                }
+                let too_large = open.is_too_large(options);
+                for held in [&mut tenant.held, &mut *held] {
+                    held.grow(open.held());
+                    held.shrink(before);
+                }
+                if too_large {
+                    tenant.cut(trace_id);
+                    continue;
+                }
+                let due = open.due_at(options);
+                if due < open.check_at {
+                    open.check_at = due;
+                    tenant.timers.push(Reverse((due, trace_id)));
+                }
             }
         }
         if let Some(at) = tenant.next_at() {

@@ -75,6 +75,16 @@ impl Facts {
     /// The earlier part of the trace is gone.
     pub const FRAGMENT: u8 = 32;
 
+    /// What an SDK said that it dropped of a span: attributes of it or below it, events, links.
+    pub(crate) fn of_dropped(attributes: bool, events: bool, links: bool) -> Self {
+        let bit = |is_dropped: bool, bit: u8| u8::from(is_dropped) * bit;
+        Self(
+            bit(attributes, Self::ATTRIBUTES_DROPPED)
+                | bit(events, Self::EVENTS_DROPPED)
+                | bit(links, Self::LINKS_DROPPED),
+        )
+    }
+
     /// Whether nothing is known to be missing.
     pub fn is_complete(self) -> bool {
         self.0 == 0

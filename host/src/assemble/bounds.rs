@@ -4,7 +4,8 @@ use thiserror::Error;
 
 use super::{
     AssembleOptions,
-    limits::{OPEN_SPAN_MEMORY_BYTES, OPEN_TRACE_MEMORY_BYTES},
+    limits::{OPEN_RUN_MEMORY_BYTES, OPEN_SPAN_MEMORY_BYTES, OPEN_TRACE_MEMORY_BYTES},
+    run::runs,
 };
 use crate::{tenant::TenantId, trace::SentSpan};
 
@@ -71,8 +72,12 @@ pub struct TenantBounds {
 pub struct Held {
     /// Traces, or more.
     pub traces: usize,
+    /// Spans of one request that stand together, as one.
+    pub runs: usize,
     /// Their spans.
     pub spans: usize,
+    /// How many of these are each a [`SentSpan`], as they are before and after they are open.
+    pub read: usize,
     /// Their bytes as sent.
     pub bytes: usize,
 }
@@ -82,7 +87,9 @@ impl Held {
     pub fn of(spans: &[SentSpan], bytes: usize) -> Self {
         Self {
             traces: spans.chunk_by(|a, b| a.trace_id == b.trace_id).count(),
+            runs: runs(spans).count(),
             spans: spans.len(),
+            read: 0,
             bytes,
         }
     }
@@ -91,23 +98,33 @@ impl Held {
     pub fn memory_bytes(self) -> usize {
         let Self {
             traces,
+            runs,
             spans,
+            read,
             bytes,
         } = self;
-        let of_spans = spans.saturating_mul(OPEN_SPAN_MEMORY_BYTES);
-        let of_traces = traces.saturating_mul(OPEN_TRACE_MEMORY_BYTES);
-        bytes.saturating_add(of_spans).saturating_add(of_traces)
+        let parts = [
+            traces.saturating_mul(OPEN_TRACE_MEMORY_BYTES),
+            runs.saturating_mul(OPEN_RUN_MEMORY_BYTES),
+            spans.saturating_mul(OPEN_SPAN_MEMORY_BYTES),
+            read.saturating_mul(size_of::<SentSpan>()),
+        ];
+        parts.into_iter().fold(bytes, usize::saturating_add)
     }
 
     pub(crate) fn grow(&mut self, more: Self) {
         self.traces = self.traces.saturating_add(more.traces);
+        self.runs = self.runs.saturating_add(more.runs);
         self.spans = self.spans.saturating_add(more.spans);
+        self.read = self.read.saturating_add(more.read);
         self.bytes = self.bytes.saturating_add(more.bytes);
     }
 
     pub(crate) fn shrink(&mut self, less: Self) {
         self.traces = self.traces.saturating_sub(less.traces);
+        self.runs = self.runs.saturating_sub(less.runs);
         self.spans = self.spans.saturating_sub(less.spans);
+        self.read = self.read.saturating_sub(less.read);
         self.bytes = self.bytes.saturating_sub(less.bytes);
     }
 }

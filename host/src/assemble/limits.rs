@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{open::OpenTrace, tenant::Timer};
-use crate::trace::{SentSpan, TraceId};
+use super::{open::OpenTrace, run::Run, tenant::Timer};
+use crate::trace::TraceId;
 
 /// Longer than the 5 s that SDKs wait between exports, so that the last batch of a trace is not late.
 pub const SETTLE: Duration = Duration::from_secs(7);
@@ -38,9 +38,12 @@ pub const TENANT_OPEN_BYTES_MAX: usize = 512 << 20;
 /// Bytes as sent of the spans of open traces, in all.
 pub const OPEN_BYTES_MAX: usize = 1 << 30;
 
-/// What a span of an open trace takes in memory beside its bytes: its place in a list that doubles when it is full, and what
-/// the allocator adds to its bytes.
-pub const OPEN_SPAN_MEMORY_BYTES: usize = 2 * size_of::<SentSpan>() + 32;
+/// What a span of an open trace takes in memory beside its bytes: their length.
+pub const OPEN_SPAN_MEMORY_BYTES: usize = 4;
+
+/// What spans that came together take beside that: a place in a list that doubles when it is full, and what the allocator
+/// adds to their bytes.
+pub const OPEN_RUN_MEMORY_BYTES: usize = 2 * size_of::<Run>() + 32;
 
 /// What an open trace takes beside its spans: itself and its frames; its places in a table and among the timers, which double
 /// when they are full.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::{Arrival, AssembleOptions, Held, seal};
+use super::{
+    Arrival, AssembleOptions, Held,
+    run::{Run, runs},
+    seal,
+};
 use crate::{
     clock::UnixNanos,
     trace::{Facts, SentSpan, SentTrace, TraceId},
@@ -13,7 +15,8 @@ use crate::{
 /// The spans of a trace so far, as they arrived, repetitions too.
 #[derive(Clone, Debug)]
 pub(super) struct OpenTrace {
-    pub(super) spans: Vec<SentSpan>,
+    runs: Vec<Run>,
+    n_spans: usize,
     /// The share of its requests' bytes.
     pub(super) bytes: usize,
     /// The inbox frames that it rests on, each once.
@@ -34,7 +37,8 @@ impl OpenTrace {
     pub(super) fn new(arrival: &Arrival, reopened: u32) -> Self {
         Self {
             // Of a trace of one span, and a million may be open, room for the usual four would be most of its memory.
-            spans: Vec::with_capacity(1),
+            runs: Vec::with_capacity(1),
+            n_spans: 0,
             bytes: 0,
             frames: Vec::with_capacity(1),
             check_at: Duration::MAX,
@@ -48,15 +52,25 @@ impl OpenTrace {
         }
     }
 
-    /// Takes a span. Returns whether the trace now rests on a frame on which it did not before.
-    pub(super) fn push(&mut self, span: SentSpan, bytes: usize, arrival: &Arrival) -> bool {
-        self.rooted |= span.parent_span_id.is_none();
-        self.spans.push(SentSpan {
-            // A slice would keep the whole request for as long as the trace is open.
-            message: Bytes::copy_from_slice(&span.message),
-            ..span
-        });
-        self.bytes += bytes;
+    /// Returns how many spans of so many bytes it takes until it may be too large; one at least.
+    pub(super) fn takes(&self, bytes_each: usize, options: &AssembleOptions) -> usize {
+        let by_count = options.trace_spans_max.saturating_sub(self.n_spans);
+        let bytes = options.trace_bytes_max.saturating_sub(self.bytes);
+        by_count.min(bytes.div_ceil(bytes_each.max(1))).max(1)
+    }
+
+    /// Takes spans that make a [`Run`], of so many bytes each. Returns whether the trace now rests on a frame on which it did
+    /// not before.
+    pub(super) fn push(
+        &mut self,
+        spans: &[SentSpan],
+        bytes_each: usize,
+        arrival: &Arrival,
+    ) -> bool {
+        self.rooted |= spans.iter().any(|span| span.parent_span_id.is_none());
+        self.runs.extend(Run::of(spans));
+        self.n_spans += spans.len();
+        self.bytes += bytes_each * spans.len();
         self.last_at = self.last_at.max(arrival.now);
         self.arrived_first = self.arrived_first.min(arrival.arrived);
         self.arrived_last = self.arrived_last.max(arrival.arrived);
@@ -74,7 +88,9 @@ impl OpenTrace {
     pub(super) fn held(&self) -> Held {
         Held {
             traces: 1,
-            spans: self.spans.len(),
+            runs: self.runs.len(),
+            spans: self.n_spans,
+            read: 0,
             bytes: self.bytes,
         }
     }
@@ -108,15 +124,17 @@ impl OpenTrace {
     pub(super) fn is_too_large(&mut self, options: &AssembleOptions) -> bool {
         let spans_max = options.trace_spans_max;
         let full = |trace: &Self, spans: usize, bytes: usize| {
-            trace.spans.len() >= spans || trace.bytes >= bytes
+            trace.n_spans >= spans || trace.bytes >= bytes
         };
         if !full(self, spans_max, options.trace_bytes_max) {
             return false;
         }
-        let before = self.spans.len();
-        self.spans = seal::order(std::mem::take(&mut self.spans));
-        self.repeated += before - self.spans.len();
-        self.bytes = self.bytes / before.max(1) * self.spans.len();
+        let before = self.n_spans;
+        let spans = seal::order(self.spans());
+        self.runs = runs(&spans).filter_map(Run::of).collect();
+        self.n_spans = spans.len();
+        self.repeated += before - self.n_spans;
+        self.bytes = self.bytes / before.max(1) * self.n_spans;
         full(
             self,
             spans_max - spans_max / 16,
@@ -125,23 +143,23 @@ impl OpenTrace {
     }
 
     /// Seals the trace. Returns it with the number of repetitions that were dropped.
-    pub(super) fn seal(mut self, trace_id: TraceId, known: Facts) -> (SentTrace, usize) {
-        let arrived = std::mem::take(&mut self.spans);
-        let before = arrived.len();
-        let trace = self.sealed(trace_id, arrived, known);
-        let repeated = self.repeated + before - trace.spans.len();
-        (trace, repeated)
-    }
-
-    fn sealed(&self, trace_id: TraceId, spans: Vec<SentSpan>, known: Facts) -> SentTrace {
-        let spans = seal::order(spans);
-        SentTrace {
+    pub(super) fn seal(self, trace_id: TraceId, known: Facts) -> (SentTrace, usize) {
+        let spans = seal::order(self.spans());
+        let repeated = self.repeated + self.n_spans - spans.len();
+        let trace = SentTrace {
             trace_id,
             facts: Facts(seal::missing(&spans).0 | known.0),
             spans,
             arrived_first: self.arrived_first,
             arrived_last: self.arrived_last,
-        }
+        };
+        (trace, repeated)
+    }
+
+    fn spans(&self) -> Vec<SentSpan> {
+        let mut spans = Vec::with_capacity(self.n_spans);
+        spans.extend(self.runs.iter().flat_map(Run::spans));
+        spans
     }
 }
 

@@ -28,8 +28,8 @@ pub(super) struct Tenant {
     /// One timer for each open trace at its `check_at`, and stale ones. A span that comes later than expected
     /// moves no timer: it is set anew when it fires.
     pub(super) timers: BinaryHeap<Reverse<Timer>>,
-    /// Cut, and not yet taken; with what each holds.
-    cut: VecDeque<(Sealed, Held)>,
+    /// Cut, and not yet taken.
+    cut: VecDeque<(TraceId, Box<OpenTrace>)>,
 }
 
 /// How a turn ended.
@@ -61,11 +61,10 @@ impl Tenant {
         }
     }
 
-    /// Seals a trace that is too large. It counts as open until it is taken.
+    /// Cuts a trace that is too large. It counts as open, and is not sealed, until it is taken.
     pub(super) fn cut(&mut self, trace_id: TraceId) {
-        if let Some(cut) = self.take_open(trace_id, Facts(Facts::CUT)) {
-            self.cut.push_back(cut);
-        }
+        let open = self.open.remove(&trace_id);
+        self.cut.extend(open.map(|open| (trace_id, open)));
     }
 
     /// Takes out what is cut and then what is due by `now`, about `share` spans of it and no more than are `left` of the
@@ -94,19 +93,14 @@ impl Tenant {
             used += n_spans.max(1);
             *left = left.saturating_sub(n_spans.max(1));
             let taken = match next {
-                Due::Cut(_) => self.cut.pop_front(),
+                Due::Cut(_) => self.next_cut(held),
                 Due::Open(trace_id, _) => {
                     self.timers.pop();
-                    self.take_open(trace_id, Facts::default())
+                    self.seal(trace_id, held)
                 }
                 Due::NotYet => None,
             };
-            if let Some((one, holds)) = taken {
-                for held in [&mut self.held, &mut *held] {
-                    held.shrink(holds);
-                }
-                sealed.push(one);
-            }
+            sealed.extend(taken);
             if *left == 0 {
                 break;
             }
@@ -117,8 +111,8 @@ impl Tenant {
 
     /// Looks at what comes next; a timer that fired too early is set anew.
     fn next_due(&mut self, now: Duration, options: &AssembleOptions) -> Option<Due> {
-        if let Some((_, holds)) = self.cut.front() {
-            return Some(Due::Cut(holds.spans));
+        if let Some((_, cut)) = self.cut.front() {
+            return Some(Due::Cut(cut.held().spans));
         }
         let Reverse((at, trace_id)) = *self.timers.peek()?;
         if at > now {
@@ -139,40 +133,42 @@ impl Tenant {
             self.timers.push(Reverse((due, trace_id)));
             return Some(Due::NotYet);
         }
-        Some(Due::Open(trace_id, open.spans.len()))
+        Some(Due::Open(trace_id, open.held().spans))
     }
 
     /// Takes out all that is cut.
     pub(super) fn take_cut(&mut self, held: &mut Held, sealed: &mut Vec<Sealed>) {
-        for (one, holds) in std::mem::take(&mut self.cut) {
-            for held in [&mut self.held, &mut *held] {
-                held.shrink(holds);
-            }
-            sealed.push(one);
-        }
+        sealed.extend(std::iter::from_fn(|| self.next_cut(held)));
     }
 
     /// Seals an open trace and takes it out.
     pub(super) fn seal(&mut self, trace_id: TraceId, held: &mut Held) -> Option<Sealed> {
-        let (one, holds) = self.take_open(trace_id, Facts::default())?;
-        for held in [&mut self.held, held] {
-            held.shrink(holds);
-        }
-        Some(one)
+        let open = self.open.remove(&trace_id)?;
+        Some(self.sealed((trace_id, open), Facts::default(), held))
     }
 
-    fn take_open(&mut self, trace_id: TraceId, known: Facts) -> Option<(Sealed, Held)> {
-        let mut open = self.open.remove(&trace_id)?;
-        let holds = open.held();
+    fn next_cut(&mut self, held: &mut Held) -> Option<Sealed> {
+        let cut = self.cut.pop_front()?;
+        Some(self.sealed(cut, Facts(Facts::CUT), held))
+    }
+
+    fn sealed(
+        &mut self,
+        (trace_id, mut open): (TraceId, Box<OpenTrace>),
+        known: Facts,
+        held: &mut Held,
+    ) -> Sealed {
+        for held in [&mut self.held, held] {
+            held.shrink(open.held());
+        }
         let frames = std::mem::take(&mut open.frames);
         let (trace, repeated) = open.seal(trace_id, known);
-        let sealed = Sealed {
+        Sealed {
             tenant: self.id.clone(),
             trace,
             frames,
             repeated,
-        };
-        Some((sealed, holds))
+        }
     }
 
     /// Gives back the memory of a flood that has passed.

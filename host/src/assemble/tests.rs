@@ -25,7 +25,7 @@ fn trace_id(id: u8) -> TraceId {
     TraceId([id; 16])
 }
 
-fn span(trace: u8, id: u8, parent: u8) -> SpanRecord {
+pub(super) fn span(trace: u8, id: u8, parent: u8) -> SpanRecord {
     SpanRecord {
         span: Span {
             trace_id: vec![trace; 16],
@@ -73,7 +73,7 @@ fn put(to: &mut Assembler, spans: Vec<SpanRecord>, now: Duration, frame: u64) {
     to.add(&tenant(), spans, at(now, frame), |_| 0).unwrap();
 }
 
-fn sent(spans: &[SpanRecord]) -> Vec<SentSpan> {
+pub(super) fn sent(spans: &[SpanRecord]) -> Vec<SentSpan> {
     SentSpan::of_records(spans).collect()
 }
 
@@ -261,9 +261,9 @@ fn over_a_bound_a_request_is_refused_whole_and_nothing_is_lost() {
         "5 of at most 6 spans are in open traces"
     );
     let bytes = |bytes| Held {
-        traces: 0,
         spans: 1,
         bytes,
+        ..Held::default()
     };
     let refused = assembler.room_for(&other, bytes(1_001));
     assert_eq!(
@@ -330,7 +330,10 @@ fn what_was_set_for_a_tenant_wins_over_the_options() {
 
 #[test]
 fn memory_counts_traces_and_spans_beside_their_bytes() {
-    let one = limits::OPEN_TRACE_MEMORY_BYTES + limits::OPEN_SPAN_MEMORY_BYTES + 100;
+    let one = limits::OPEN_TRACE_MEMORY_BYTES
+        + limits::OPEN_RUN_MEMORY_BYTES
+        + limits::OPEN_SPAN_MEMORY_BYTES
+        + 100;
     let mut assembler = assembler(|options| {
         options.tenant_open_memory_bytes_max = 2 * one;
         options.open_memory_bytes_max = 3 * one;

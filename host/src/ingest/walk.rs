@@ -16,7 +16,7 @@ use super::{
     reject::{Place, RejectReason},
 };
 use crate::trace::{
-    Facts, SentContext, SentSpan, SpanId, TraceId,
+    SentContext, SentSpan, SpanId, TraceId,
     wire::{Fields, NotPlain, Wire},
 };
 
@@ -150,7 +150,7 @@ impl Walk<'_> {
             start_time_unix_nano: header.start,
             end_time_unix_nano: header.end,
             kind: header.kind,
-            dropped: Facts(header.dropped),
+            dropped: header.dropped,
             message: self.otlp.slice_ref(message),
             resource: Arc::clone(resource),
             scope: Arc::clone(scope),

@@ -205,9 +205,12 @@ fn n_spans(sealed: &[Sealed]) -> usize {
 /// Returns what sealed traces hold, as if they were open.
 fn held(sealed: &[Sealed]) -> Held {
     let traces = || sealed.iter().map(|one| &one.trace);
+    let n_spans = traces().map(|trace| trace.spans.len()).sum();
     Held {
         traces: sealed.len(),
-        spans: traces().map(|trace| trace.spans.len()).sum(),
+        runs: 0,
+        spans: n_spans,
+        read: n_spans,
         bytes: traces().map(SentTrace::message_bytes).sum(),
     }
 }

@@ -20,7 +20,10 @@ impl Load {
     pub(super) fn of(spans: &[SentSpan], bytes: usize) -> Self {
         Self {
             requests: 1,
-            held: Held::of(spans, bytes),
+            held: Held {
+                read: spans.len(),
+                ..Held::of(spans, bytes)
+            },
         }
     }
 

@@ -12,7 +12,10 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message;
 
-use super::{Facts, ResourceRecord, ScopeRecord, SealedTrace, SpanId, SpanRecord, TraceId};
+use super::{
+    Facts, ResourceRecord, ScopeRecord, SealedTrace, SpanId, SpanRecord, TraceId,
+    wire::{Wire, known_fields},
+};
 use crate::clock::UnixNanos;
 
 /// A span as the bytes of its message, with the resource and scope that it arrived under.
@@ -73,6 +76,42 @@ impl SentSpan {
     /// Spells a span out.
     pub fn to_record(&self) -> SpanRecord {
         Spelled::default().record(self)
+    }
+
+    /// Reads a span again of which the message alone was kept: whatever message a `SentSpan` has, this is that span.
+    pub fn of_message(message: Bytes, resource: Arc<SentContext>, scope: Arc<SentContext>) -> Self {
+        let [mut trace_id, mut span_id, mut parent_span_id]: [&[u8]; 3] = [&[]; 3];
+        let (mut start_time_unix_nano, mut end_time_unix_nano, mut kind) = (0, 0, 0);
+        let (mut attributes, mut events, mut links) = (0, 0, 0);
+        let mut below = false;
+        for field in known_fields(&message) {
+            match field {
+                (1, Wire::Bytes(id)) => trace_id = id,
+                (2, Wire::Bytes(id)) => span_id = id,
+                (4, Wire::Bytes(id)) => parent_span_id = id,
+                (6, Wire::Varint(number)) => kind = number as i32,
+                (7, Wire::Fixed64(time)) => start_time_unix_nano = time,
+                (8, Wire::Fixed64(time)) => end_time_unix_nano = time,
+                (10, Wire::Varint(count)) => attributes = count as u32,
+                (11, Wire::Bytes(event)) => below |= is_dropped_of(event, 4),
+                (12, Wire::Varint(count)) => events = count as u32,
+                (13, Wire::Bytes(link)) => below |= is_dropped_of(link, 5),
+                (14, Wire::Varint(count)) => links = count as u32,
+                _ => {}
+            }
+        }
+        Self {
+            trace_id: TraceId::from_bytes(trace_id).unwrap_or(TraceId([0; 16])),
+            span_id: SpanId::from_bytes(span_id).unwrap_or(SpanId([0; 8])),
+            parent_span_id: SpanId::from_bytes(parent_span_id),
+            start_time_unix_nano,
+            end_time_unix_nano,
+            kind,
+            dropped: Facts::of_dropped(attributes > 0 || below, events > 0, links > 0),
+            message,
+            resource,
+            scope,
+        }
     }
 
     /// Encodes spans. Ids that decoding would refuse become zeros.
@@ -161,6 +200,15 @@ impl From<SealedTrace> for SentTrace {
     }
 }
 
+/// Whether a message says, in a field of this number, that something of it was dropped.
+fn is_dropped_of(message: &[u8], field: u32) -> bool {
+    let counts = known_fields(message).filter_map(|(number, value)| match value {
+        Wire::Varint(count) if number == field => Some(count as u32),
+        _ => None,
+    });
+    counts.last().is_some_and(|count| count > 0)
+}
+
 /// Resources and scopes that were encoded, by their addresses: what was shared stays shared.
 #[derive(Default)]
 struct Contexts {
@@ -183,19 +231,10 @@ impl Contexts {
             .scopes
             .entry(Arc::as_ptr(scope))
             .or_insert_with(|| Arc::new(SentContext::of_scope(scope)));
-        let mut dropped = 0;
-        if span.dropped_attributes_count > 0
+        let attributes = span.dropped_attributes_count > 0
             || span.events.iter().any(|e| e.dropped_attributes_count > 0)
-            || span.links.iter().any(|l| l.dropped_attributes_count > 0)
-        {
-            dropped |= Facts::ATTRIBUTES_DROPPED;
-        }
-        if span.dropped_events_count > 0 {
-            dropped |= Facts::EVENTS_DROPPED;
-        }
-        if span.dropped_links_count > 0 {
-            dropped |= Facts::LINKS_DROPPED;
-        }
+            || span.links.iter().any(|l| l.dropped_attributes_count > 0);
+        let (events, links) = (span.dropped_events_count > 0, span.dropped_links_count > 0);
         SentSpan {
             trace_id: TraceId::from_bytes(&span.trace_id).unwrap_or(TraceId([0; 16])),
             span_id: SpanId::from_bytes(&span.span_id).unwrap_or(SpanId([0; 8])),
@@ -203,7 +242,7 @@ impl Contexts {
             start_time_unix_nano: span.start_time_unix_nano,
             end_time_unix_nano: span.end_time_unix_nano,
             kind: span.kind,
-            dropped: Facts(dropped),
+            dropped: Facts::of_dropped(attributes, events, links),
             message: span.encode_to_vec().into(),
             resource: Arc::clone(resource),
             scope: Arc::clone(scope),

@@ -17,12 +17,17 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
 /// A request gives the same spans as `opentelemetry-proto` reads, and the block that these make, or both refuse it; of one
-/// that it refuses we may take what can be read, if we say that not all of it can.
+/// that it refuses we may take what can be read, if we say that not all of it can. What is read of a span is in its message.
 /// Returns how many spans it gave.
 ///
 /// Beyond what `opentelemetry-proto` refuses are groups, which are of before proto3, and the limits of ingest.
 pub fn decode_otlp(bytes: &[u8]) -> usize {
     let ours = ingest::decode(&Bytes::copy_from_slice(bytes));
+    for span in ours.iter().flat_map(|ours| &ours.records) {
+        let (resource, scope) = (Arc::clone(&span.resource), Arc::clone(&span.scope));
+        let again = SentSpan::of_message(span.message.clone(), resource, scope);
+        assert_eq!(again, *span);
+    }
     let theirs = ExportTraceServiceRequest::decode(bytes);
     let (ours, theirs) = match (ours, theirs) {
         (Ok(ours), Ok(theirs)) => (ours, theirs),

@@ -25,7 +25,7 @@ pub(super) struct Header<'a> {
     pub(super) start: u64,
     pub(super) end: u64,
     pub(super) kind: i32,
-    pub(super) dropped: u8,
+    pub(super) dropped: Facts,
 }
 
 /// Messages beside spans, counted while they are checked.
@@ -76,18 +76,11 @@ impl Items {
         if let Some(message) = status {
             check_status(message)?;
         }
-        for (is_dropped, fact) in [
-            (
-                attributes_dropped > 0 || below_dropped,
-                Facts::ATTRIBUTES_DROPPED,
-            ),
-            (events_dropped > 0, Facts::EVENTS_DROPPED),
-            (links_dropped > 0, Facts::LINKS_DROPPED),
-        ] {
-            if is_dropped {
-                header.dropped |= fact;
-            }
-        }
+        header.dropped = Facts::of_dropped(
+            attributes_dropped > 0 || below_dropped,
+            events_dropped > 0,
+            links_dropped > 0,
+        );
         Ok(header)
     }
 
