@@ -94,11 +94,12 @@ pub fn rfc3339(at: UnixNanos) -> String {
         .map_or_else(|_| format!("{}ns", at.0), |at| at.to_string())
 }
 
-/// Prints how long something took: `412 ms`, `3.2 s`, `4 min 10 s`.
+/// Prints how long something took: `less than 1 ms`, `412 ms`, `3.2 s`, `4 min 10 s`.
 pub fn took(elapsed: Duration) -> String {
     let ms = elapsed.as_millis();
     match ms {
-        0 => format!("{} us", elapsed.as_micros()),
+        // Reports count whole milliseconds: what is finer is not known.
+        0 => "less than 1 ms".to_owned(),
         1..1_000 => format!("{ms} ms"),
         1_000..60_000 => format!("{:.1} s", elapsed.as_secs_f64()),
         60_000.. => format!("{} min {} s", ms / 60_000, ms / 1_000 % 60),
@@ -148,6 +149,7 @@ mod tests {
     fn times_print_as_they_are_read() {
         let at = UnixNanos(1_772_393_400_120_000_000);
         assert_eq!(rfc3339(at), "2026-03-01T19:30:00.12Z");
+        assert_eq!(took(Duration::ZERO), "less than 1 ms");
         assert_eq!(took(Duration::from_millis(412)), "412 ms");
         assert_eq!(took(Duration::from_secs(250)), "4 min 10 s");
     }
