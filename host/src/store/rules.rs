@@ -43,14 +43,16 @@ const VERSIONS: TableDefinition<'_, (&str, &str, u32), &[u8]> = TableDefinition:
 const RULE_SETS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("rule_sets");
 
 impl Store {
-    /// Keeps a pack. The same pack again changes nothing.
+    /// Keeps a pack. The same pack again changes nothing, but where what is kept of it is damaged.
     ///
     /// # Errors
     ///
     /// What writing the catalog may show.
     pub fn put_pack(&self, digest: Digest, pack: &[u8]) -> Result<(), StoreError> {
-        if self.pack(digest)?.is_some() {
-            return Ok(());
+        match self.pack(digest) {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) | Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
         }
         let mut value = Writer::new();
         value.raw(pack);

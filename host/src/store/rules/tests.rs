@@ -17,6 +17,25 @@ fn publish(id: &str, digest: u8) -> RuleChange {
     })
 }
 
+impl Store {
+    /// Replaces what is kept of a pack, with its checksum, as a bad disk would.
+    pub(crate) fn tamper_with_pack(
+        &self,
+        digest: Digest,
+        tamper: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>,
+    ) {
+        let done = self.inner.catalog.write(|txn| {
+            let mut packs = txn.open_table(PACKS)?;
+            let value = packs.remove(&digest.0)?.map(|value| value.value().to_vec());
+            if let Some(value) = value.and_then(tamper) {
+                packs.insert(&digest.0, value.as_slice())?;
+            }
+            Ok(())
+        });
+        done.unwrap();
+    }
+}
+
 fn store_with_packs(temp: &TempStore) -> Store {
     let store = temp.open();
     for digest in 1..=4 {
@@ -165,4 +184,19 @@ fn tenants_do_not_see_each_other() {
         Digest([1; 32])
     );
     assert_eq!(store.tenants().unwrap(), [tenant("a"), tenant("b")]);
+}
+
+#[test]
+fn a_pack_that_is_damaged_is_named_and_kept_anew_when_it_comes_again() {
+    let temp = TempStore::new();
+    let store = store_with_packs(&temp);
+    let digest = Digest([2; 32]);
+    store.tamper_with_pack(digest, |mut value| {
+        value[3] ^= 1;
+        Some(value)
+    });
+    let error = store.pack(digest).unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    store.put_pack(digest, &[2; 10]).unwrap();
+    assert_eq!(store.pack(digest).unwrap().unwrap(), vec![2; 10]);
 }
