@@ -88,7 +88,10 @@ pub use self::{
     standing::Standing,
     tenants::{TenantRecord, TokenRecord},
 };
-use crate::{block::BlockId, clock::Clock};
+use crate::{
+    block::BlockId,
+    clock::{Clock, UnixNanos},
+};
 
 const INBOX_FILE: &str = "inbox.redb";
 const CATALOG_FILE: &str = "catalog.redb";
@@ -277,6 +280,11 @@ impl Store {
     /// written to that file any more, and it may not be possible to read it.
     pub fn failed(&self) -> watch::Receiver<Option<StoreError>> {
         self.inner.ground.failed()
+    }
+
+    /// Returns the time by the clock that tells the store when something was put.
+    pub(crate) fn unix_nanos(&self) -> UnixNanos {
+        self.inner.clock.unix_nanos()
     }
 
     /// Returns what was acknowledged and is not yet in blocks.

@@ -130,14 +130,17 @@ struct ReasonLabels {
 }
 
 impl ReasonLabels {
-    fn of(tenant: &TenantId, rule: &RuleId, reason: Reason) -> Self {
+    fn of(tenant: &TenantId, rule: &RuleId, reason: &'static str) -> Self {
         Self {
             tenant: tenant.to_string(),
             rule: rule.to_string(),
-            reason: reason.name(),
+            reason,
         }
     }
 }
+
+/// The severity of a rule whose pack does not load: nobody can say it.
+pub const UNKNOWN_SEVERITY: &str = "unknown";
 
 /// A rule of a tenant, as metrics name it.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +149,7 @@ pub struct RuleLabel<'a> {
     pub tenant: &'a TenantId,
     /// Which rule.
     pub rule: &'a RuleId,
-    /// The rule's severity, in lower case.
+    /// The rule's severity, in lower case, or [`UNKNOWN_SEVERITY`].
     pub severity: &'static str,
     /// Whether its version is on trial.
     pub mode: RuleMode,
@@ -363,7 +366,7 @@ impl Telemetry {
 
     /// Counts inconclusive verdicts of one rule.
     pub fn inconclusive(&self, rule: RuleLabel<'_>, reason: Reason, n_traces: u64) {
-        let labels = ReasonLabels::of(rule.tenant, rule.rule, reason);
+        let labels = ReasonLabels::of(rule.tenant, rule.rule, reason.name());
         self.inconclusive.get_or_create(&labels).inc_by(n_traces);
     }
 

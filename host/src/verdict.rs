@@ -59,7 +59,7 @@ pub enum Reason {
     Trapped = 4,
     /// The rule's answer was out of range.
     BadOutput = 5,
-    /// The rule fails too often; its traces wait until the quarantine is lifted.
+    /// The rule fails too often, or its pack does not load; its traces wait until the quarantine is lifted.
     Quarantined = 6,
     /// The rule's answer hung on the traces beside the one that it judged.
     Stateful = 7,

@@ -20,5 +20,6 @@ mod cli {
     pub(crate) mod store;
     pub(crate) mod tenants;
     pub(crate) mod test_files;
+    pub(crate) mod unloadable;
     pub(crate) mod usage;
 }

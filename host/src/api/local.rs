@@ -190,7 +190,11 @@ impl From<RulesError> for ApiError {
                 source: LoadError::Busy { .. },
                 ..
             } => Self::new(ErrorCode::Unavailable, error.to_string()),
-            RulesError::Load { .. } => Self::new(ErrorCode::InvalidRule, error.to_string()),
+            RulesError::Load { .. }
+            | RulesError::NoPack { .. }
+            | RulesError::DamagedPack { .. } => {
+                Self::new(ErrorCode::InvalidRule, error.to_string())
+            }
             RulesError::Untrusted { .. } => Self::new(ErrorCode::Untrusted, error.to_string()),
             RulesError::Claimed { .. }
             | RulesError::Twice { .. }
@@ -199,9 +203,7 @@ impl From<RulesError> for ApiError {
             RulesError::Unknown { .. } | RulesError::NoVersion { .. } => {
                 Self::new(ErrorCode::NotFound, error.to_string())
             }
-            RulesError::NoRuleSet { .. } | RulesError::NoPack { .. } => {
-                Self::internal("read the rules", &error)
-            }
+            RulesError::NoRuleSet { .. } => Self::internal("read the rules", &error),
             RulesError::Store(error) => error.clone().into(),
         }
     }

@@ -13,7 +13,7 @@ use super::{
     costs::Costs,
     meter::{Allowance, Meter},
     outcome::{OneRule, Outcome, unseen},
-    plan::{Cluster, JudgePlan},
+    plan::{Called, Cluster, JudgePlan},
     project::{Literals, Projection},
     select::{Part, batches, select},
     stateful::Judged,
@@ -179,21 +179,20 @@ impl<'a> Group<'a, '_> {
                 }
             };
             for (position, traces) in found {
-                let Some((rule, cluster)) = plan.rule(position) else {
+                let Some((rule, called)) = plan.rule(position) else {
                     continue;
                 };
                 let mut outcome = Outcome::new(position, rule, traces, of_view);
-                // What a stateful rule says is not worth a call.
-                let is_stateful = rule.pack().is_stateful(rule.index());
-                if plan.is_held_back(position) {
-                    outcome.hold_back();
-                } else if !is_stateful {
-                    seeing.push(Seeing {
+                match called {
+                    None => outcome.hold_back(),
+                    // What a stateful rule says is not worth a call.
+                    Some(_) if rule.is_stateful() => {}
+                    Some(Called { cluster, index }) => seeing.push(Seeing {
                         cluster,
                         view,
-                        index: rule.index(),
+                        index,
                         outcome: outcomes.len(),
-                    });
+                    }),
                 }
                 outcomes.push(outcome);
             }

@@ -1,8 +1,8 @@
 //! What findings mean for one rule, and what incomplete traces change.
 
 use crate::{
-    rules::PublishedRule,
-    sandbox::{Batch, Findings, PackPre, RuleDescription, Want, WantColumn, WantScope},
+    rules::{InPack, PublishedRule},
+    sandbox::{Batch, Findings, RuleDescription, Want, WantColumn, WantScope},
     trace::Facts,
     verdict::{Clause, Reason, RuleVerdicts, Verdict, Violation, WITNESSES_MAX},
 };
@@ -20,7 +20,7 @@ pub(super) struct Outcome<'r> {
     /// The traces that the rule must see; `None`: all of them.
     candidates: Option<TraceSet>,
     verdicts: RuleVerdicts,
-    /// Whether the rule is quarantined: it is not called.
+    /// Whether the rule is quarantined, or its pack does not load: it is not called.
     is_held_back: bool,
     /// How the last call of the rule alone failed, for its author.
     detail: Option<String>,
@@ -88,14 +88,9 @@ impl<'r> Outcome<'r> {
         }
     }
 
-    /// Returns where in its pack the rule is.
-    pub(super) fn index(&self) -> u32 {
-        self.rule.index()
-    }
-
-    /// Returns the pack that it is in.
-    pub(super) fn pack(&self) -> &'r PackPre {
-        self.rule.pack()
+    /// Returns where the rule is called, if its pack loads.
+    pub(super) fn in_pack(&self) -> Option<&'r InPack> {
+        self.rule.in_pack()
     }
 
     /// Whether the rule must see a trace.
@@ -205,13 +200,13 @@ impl<'r> Outcome<'r> {
         self.fail_all(Reason::Stateful);
     }
 
-    /// Records that the rule is quarantined: nothing is known of the traces that it would have to see.
+    /// Records that the rule is not called: nothing is known of the traces that it would have to see.
     pub(super) fn hold_back(&mut self) {
         self.is_held_back = true;
         self.fail_all(Reason::Quarantined);
     }
 
-    /// Whether the rule was not called, since it is quarantined.
+    /// Whether the rule was not called.
     pub(super) fn is_held_back(&self) -> bool {
         self.is_held_back
     }
@@ -283,7 +278,7 @@ impl<'r> Outcome<'r> {
 
     /// Returns where the caller has the rule, and its verdicts.
     pub(super) fn into_verdicts(mut self) -> (u32, RuleVerdicts) {
-        if self.rule.pack().is_stateful(self.rule.index()) {
+        if self.rule.is_stateful() {
             self.disown();
         }
         // Batches come in order of trace; what is repeated after them does not.

@@ -28,8 +28,8 @@ use super::Sees;
 pub struct JudgePlan<'r> {
     rules: &'r [PublishedRule],
     pub(super) clusters: Vec<Cluster<'r>>,
-    /// By rule, in which cluster it is.
-    cluster_of: Vec<u32>,
+    /// By rule, where it is called; none that is not.
+    called: Vec<Option<Called>>,
     /// The number of each name that a rule speaks of.
     names: HashMap<&'r str, u32, foldhash::fast::FixedState>,
     /// By number.
@@ -40,8 +40,6 @@ pub struct JudgePlan<'r> {
     pub(super) any_of: Vec<Vec<Vec<u32>>>,
     /// The rules that see every trace.
     pub(super) unconditional: Vec<u32>,
-    /// The rules that are quarantined, ascending: they are not called.
-    held_back: Vec<u32>,
     /// How many clusters read each column.
     readers: HashMap<&'r Want, u32>,
 }
@@ -51,6 +49,15 @@ pub struct JudgePlan<'r> {
 struct Group {
     rule: u32,
     group: u32,
+}
+
+/// Where a rule is called.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Called {
+    /// The number of its cluster.
+    pub(super) cluster: u32,
+    /// Its place in its pack.
+    pub(super) index: u32,
 }
 
 /// Rules of one pack that read the same rows.
@@ -96,13 +103,12 @@ impl<'r> JudgePlan<'r> {
         let mut plan = Self {
             rules,
             clusters: Vec::new(),
-            cluster_of: vec![0; rules.len()],
+            called: vec![None; rules.len()],
             names: HashMap::default(),
             name_texts: Vec::new(),
             satisfies: Vec::new(),
             any_of: Vec::new(),
             unconditional: Vec::new(),
-            held_back: Vec::new(),
             readers: HashMap::default(),
         };
         let mut clusters = Clusters::new();
@@ -114,15 +120,20 @@ impl<'r> JudgePlan<'r> {
                 Sees::Everything => &[],
             };
             plan.add_any_of(position, any_of);
+            // A rule whose pack does not load is in no cluster: of what it would have to see nothing is known.
+            let Some(in_pack) = rule.in_pack() else {
+                continue;
+            };
+            let pack = in_pack.pack();
             let names = (!reads_all_rows(description)).then(|| plan.number_all(&description.names));
-            let key = (names, rule.pack().digest());
+            let key = (names, pack.digest());
             let (_, of_cluster) = clusters.entry(key).or_insert_with(|| {
                 // Columns of names answer with the numbers of all names that the pack declares.
-                plan.number_all(&rule.pack().plan().names);
-                (rule.pack(), Vec::new())
+                plan.number_all(&pack.plan().names);
+                (pack, Vec::new())
             });
             of_cluster.push(RuleAt {
-                index: rule.index(),
+                index: in_pack.index(),
                 position,
             });
         }
@@ -132,8 +143,11 @@ impl<'r> JudgePlan<'r> {
             for rules in of_cluster.chunks(RULES_PER_CALL_MAX) {
                 plan.add_readers(pack, rules);
                 for rule in rules {
-                    if let Some(cluster) = plan.cluster_of.get_mut(rule.position as usize) {
-                        *cluster = plan.clusters.len() as u32;
+                    if let Some(called) = plan.called.get_mut(rule.position as usize) {
+                        *called = Some(Called {
+                            cluster: plan.clusters.len() as u32,
+                            index: rule.index,
+                        });
                     }
                 }
                 plan.clusters.push(Cluster {
@@ -147,18 +161,11 @@ impl<'r> JudgePlan<'r> {
 
     /// Keeps rules that are quarantined from being called: of what they would have to see nothing is known.
     #[must_use]
-    pub fn holding_back(self, is_quarantined: impl Fn(&PublishedRule) -> bool) -> Self {
-        let rules = (0..).zip(self.rules);
-        let held_back = rules.filter(|(_, rule)| is_quarantined(rule));
-        Self {
-            held_back: held_back.map(|(position, _)| position).collect(),
-            ..self
+    pub fn holding_back(mut self, is_quarantined: impl Fn(&PublishedRule) -> bool) -> Self {
+        for (rule, called) in self.rules.iter().zip(&mut self.called) {
+            *called = called.filter(|_| !is_quarantined(rule));
         }
-    }
-
-    /// Whether a rule is not to be called.
-    pub(super) fn is_held_back(&self, position: u32) -> bool {
-        self.held_back.binary_search(&position).is_ok()
+        self
     }
 
     /// Returns the rules, as they were given.
@@ -166,10 +173,10 @@ impl<'r> JudgePlan<'r> {
         self.rules
     }
 
-    /// Returns a rule, and in which cluster it is.
-    pub(super) fn rule(&self, position: u32) -> Option<(&'r PublishedRule, u32)> {
+    /// Returns a rule, and where it is called, unless it is held back.
+    pub(super) fn rule(&self, position: u32) -> Option<(&'r PublishedRule, Option<Called>)> {
         let rule = self.rules.get(position as usize)?;
-        Some((rule, *self.cluster_of.get(position as usize)?))
+        Some((rule, *self.called.get(position as usize)?))
     }
 
     /// Returns the names of the any-of of all rules, each with its number; `None` where a rule has no any-of, so

@@ -32,9 +32,13 @@ pub(super) fn judge_alone(
     outcome: &mut Outcome<'_>,
     failed: Option<&RuleFault>,
 ) -> Result<(), JudgeError> {
+    // Whatever was called is in a pack.
+    let Some(in_pack) = outcome.in_pack() else {
+        return Ok(());
+    };
     let fuel_of_call = meter.fuel_of_call();
-    let rules = [outcome.index()];
-    let pack = outcome.pack();
+    let rules = [in_pack.index()];
+    let pack = in_pack.pack();
     let mut alone = Alone {
         meter,
         pack,

@@ -12,8 +12,9 @@ use crate::{
     block::Postings,
     judge::{BatchFault, Costs, JudgeError},
     rules::{PublishedRule, RuleSet},
+    signal::Severity,
     store::{CostRecord, Judgement, ListedBlock, Quarantine, StoreError},
-    telemetry::{RuleLabel, spans},
+    telemetry::{RuleLabel, UNKNOWN_SEVERITY, spans},
     tenant::TenantId,
     verdict::{Reason, Verdict},
 };
@@ -240,10 +241,12 @@ impl Judging {
 }
 
 fn label<'a>(tenant: &'a TenantId, rule: &'a PublishedRule) -> RuleLabel<'a> {
+    let loaded = rule.unloadable().is_none();
+    let severity = loaded.then(|| rule.description().severity);
     RuleLabel {
         mode: rule.mode,
         tenant,
         rule: &rule.id,
-        severity: rule.description().severity.name(),
+        severity: severity.map_or(UNKNOWN_SEVERITY, Severity::name),
     }
 }

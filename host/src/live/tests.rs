@@ -17,6 +17,7 @@ mod limits;
 mod quarantine;
 mod retention;
 mod simulation;
+mod unloadable;
 
 use super::*;
 use crate::{

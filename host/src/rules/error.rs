@@ -86,14 +86,41 @@ pub enum RulesError {
         number: u64,
     },
     /// The store lacks a pack, or has another under its digest.
-    #[error("the store does not have rule {index} of the pack {digest}")]
+    #[error("the store does not have the pack {digest}: publish it again")]
     NoPack {
         /// Of the pack.
         digest: Digest,
-        /// The rule's place in it.
-        index: u32,
+    },
+    /// The store has a pack that is not what was published.
+    #[error("the pack {digest} is damaged in the store: publish it again")]
+    DamagedPack {
+        /// Of the pack.
+        digest: Digest,
+        /// Where, and what is wrong there.
+        source: Box<StoreError>,
     },
     /// The store failed or refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl RulesError {
+    /// Returns why a pack does not load, where it is the pack that is to blame; the error itself where it is the host, and
+    /// the same pack may load later.
+    pub(super) fn why_unloadable(self) -> Result<String, Self> {
+        match self {
+            Self::Load { source, .. } if !source.is_of_host() => Ok(source.to_string()),
+            Self::NoPack { .. } | Self::DamagedPack { .. } => Ok(self.to_string()),
+            Self::Load { .. }
+            | Self::Untrusted { .. }
+            | Self::Claimed { .. }
+            | Self::Twice { .. }
+            | Self::TooMany { .. }
+            | Self::Unknown { .. }
+            | Self::NoVersion { .. }
+            | Self::NothingBefore { .. }
+            | Self::NoRuleSet { .. }
+            | Self::Store(_) => Err(self),
+        }
+    }
 }

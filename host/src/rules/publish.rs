@@ -107,6 +107,7 @@ impl Registry {
         let mut changes = Vec::new();
         for ((pack, pre), signed_by) in loaded.iter().zip(&signed_by) {
             self.store.put_pack(pre.digest(), &pack.bytes)?;
+            self.unloadables.forget_pack(pre.digest());
             changes.extend((0..).zip(pre.rules()).map(|(index, rule)| {
                 RuleChange::Publish(NewVersion {
                     id: rule.id.clone(),

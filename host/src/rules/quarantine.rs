@@ -3,14 +3,15 @@
 //! A rule set is what its tenant wants to be judged by, and a block that is listed is judged by its own: a set without
 //! the rule would come too late for those that wait, and would leave no trace of the rule where it should say
 //! `inconclusive`. So a quarantine changes no set. It is of one version: another version of the rule has none, and
-//! `enable` lifts that of the live one.
+//! `enable` lifts that of the live one. A version whose pack does not load counts as quarantined too; that is found out
+//! at each start, and nothing is stored of it (`unloadable`).
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
 };
 
-use super::{Registry, registry::lock, set::PublishedRule};
+use super::{Registry, registry::lock, set::PublishedRule, unloadable::NOT_LOADED};
 use crate::{
     rule_id::{RuleId, RuleVersion},
     store::{Quarantine, StoreError},
@@ -42,6 +43,17 @@ impl Quarantined {
     pub fn holds(&self, rule: &PublishedRule) -> bool {
         self.get(&rule.id, rule.version).is_some()
     }
+}
+
+/// A live rule that is not called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantinedRule {
+    /// Whose rule.
+    pub tenant: TenantId,
+    /// Which rule.
+    pub rule: RuleId,
+    /// Why not: the name of a reason of inconclusive verdicts, or [`NOT_LOADED`].
+    pub reason: &'static str,
 }
 
 /// What is quarantined, of the tenants that were asked for.
@@ -90,18 +102,25 @@ impl Registry {
         Ok(lifted)
     }
 
-    /// Returns the live rules of all tenants that are quarantined.
+    /// Returns the live rules of all tenants that are not called: they are quarantined, or their packs do not load.
     ///
     /// # Errors
     ///
     /// What reading the catalog may show.
-    pub fn all_quarantined(&self) -> Result<Vec<(TenantId, Quarantine)>, StoreError> {
+    pub fn all_quarantined(&self) -> Result<Vec<QuarantinedRule>, StoreError> {
         let mut all = Vec::new();
         for (tenant, live) in self.live_sets() {
             let quarantined = self.quarantined(&tenant)?;
-            let rules = live.rules().iter();
-            let found = rules.filter_map(|rule| quarantined.get(&rule.id, rule.version));
-            all.extend(found.map(|quarantine| (tenant.clone(), quarantine.clone())));
+            for rule in live.rules() {
+                let quarantine = quarantined.get(&rule.id, rule.version);
+                let not_loaded = rule.unloadable().map(|_| NOT_LOADED);
+                let reason = not_loaded.or(quarantine.map(|of| of.reason.name()));
+                all.extend(reason.map(|reason| QuarantinedRule {
+                    tenant: tenant.clone(),
+                    rule: rule.id.clone(),
+                    reason,
+                }));
+            }
         }
         Ok(all)
     }

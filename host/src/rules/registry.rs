@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use crate::{
     rule_id::{Digest, RuleId, RuleVersion},
     sandbox::Sandbox,
-    store::{RuleChange, RuleRecord, RuleSetRecord, RuleVersionRecord, Store, StoreError},
+    store::{RuleChange, RuleRecord, RuleVersionRecord, Store, StoreError},
     tenant::{Limit, TenantId},
 };
 
@@ -20,6 +20,7 @@ use super::{
     publish::{Applied, AppliedRule},
     quarantine::Quarantines,
     set::{PublishedRule, RuleSet},
+    unloadable::Unloadables,
 };
 
 /// The rules of all tenants: what the store has of them, and what of it is live.
@@ -28,6 +29,7 @@ pub struct Registry {
     pub(super) sandbox: Arc<Sandbox>,
     tenants: Mutex<HashMap<TenantId, Arc<TenantRules>>>,
     pub(super) quarantines: Quarantines,
+    pub(super) unloadables: Unloadables,
 }
 
 /// The rules of one tenant.
@@ -53,18 +55,19 @@ impl TenantRules {
 }
 
 impl Registry {
-    /// Loads what is live of every tenant. Compiles every pack, and blocks for it.
+    /// Loads what is live of every tenant. Compiles every pack, and blocks for it. A rule whose pack does not load any more
+    /// is in its set, and cannot be called.
     ///
     /// # Errors
     ///
-    /// [`RulesError::Load`] where a pack that was published does not load any more: judging without it would
-    /// leave its violations unseen.
+    /// What the store may show, and [`RulesError::Load`] where the host failed to load, whatever the pack.
     pub fn open(store: Store, sandbox: Arc<Sandbox>) -> Result<Self, RulesError> {
         let registry = Self {
             store,
             sandbox,
             tenants: Mutex::default(),
             quarantines: Quarantines::default(),
+            unloadables: Unloadables::default(),
         };
         for tenant in registry.store.tenants()? {
             registry.tenant(&tenant)?;
@@ -108,8 +111,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`RulesError::Unknown`], [`RulesError::NoVersion`], [`RulesError::NothingBefore`], [`RulesError::Untrusted`], and as
-    /// [`Registry::publish`].
+    /// [`RulesError::Unknown`], [`RulesError::NoVersion`], [`RulesError::NothingBefore`], [`RulesError::Untrusted`],
+    /// [`RulesError::NoPack`], [`RulesError::DamagedPack`], and as [`Registry::publish`].
     pub fn roll_back(
         &self,
         tenant: &TenantId,
@@ -138,25 +141,26 @@ impl Registry {
             let version = version_of(record, to)?;
             self.refuse_untrusted(tenant, version)?;
             // It must load before it is made live.
-            self.load_version(version)?;
-            Ok(RuleChange::RollBack { id: id.clone(), to })
+            let loaded = self.load_version(version)?;
+            Ok((RuleChange::RollBack { id: id.clone(), to }, Some(loaded)))
         })
     }
 
-    /// Lets a rule judge again, one that is disabled or quarantined.
+    /// Lets a rule judge again, one that is disabled or quarantined, or whose pack did not load and does.
     ///
     /// # Errors
     ///
-    /// [`RulesError::Unknown`], and as [`Registry::publish`].
+    /// [`RulesError::Unknown`], [`RulesError::NoPack`], [`RulesError::DamagedPack`], and as [`Registry::publish`].
     pub fn enable(&self, tenant: &TenantId, id: &RuleId) -> Result<Applied, RulesError> {
         self.change(tenant, id, |record| {
+            let mut loaded = None;
             if let Some(live) = record.live {
                 let version = version_of(record, live)?;
                 self.refuse_untrusted(tenant, version)?;
-                self.load_version(version)?;
+                loaded = Some(self.load_version(version)?);
                 self.lift_quarantine(tenant, id, live)?;
             }
-            Ok(RuleChange::Enable { id: id.clone() })
+            Ok((RuleChange::Enable { id: id.clone() }, loaded))
         })
     }
 
@@ -166,7 +170,9 @@ impl Registry {
     ///
     /// [`RulesError::Unknown`], and as [`Registry::publish`].
     pub fn disable(&self, tenant: &TenantId, id: &RuleId) -> Result<Applied, RulesError> {
-        self.change(tenant, id, |_| Ok(RuleChange::Disable { id: id.clone() }))
+        self.change(tenant, id, |_| {
+            Ok((RuleChange::Disable { id: id.clone() }, None))
+        })
     }
 
     /// Takes a rule out. Its history stays.
@@ -175,7 +181,9 @@ impl Registry {
     ///
     /// [`RulesError::Unknown`], and as [`Registry::publish`].
     pub fn remove(&self, tenant: &TenantId, id: &RuleId) -> Result<Applied, RulesError> {
-        self.change(tenant, id, |_| Ok(RuleChange::Remove { id: id.clone() }))
+        self.change(tenant, id, |_| {
+            Ok((RuleChange::Remove { id: id.clone() }, None))
+        })
     }
 
     /// Returns all rules of a tenant with their histories, in order of their ids; removed ones too.
@@ -187,11 +195,11 @@ impl Registry {
         Ok(self.store.rule_records(tenant)?)
     }
 
-    /// Returns one version of a rule, ready to judge: the live one, enabled or not, where none is named.
+    /// Returns one version of a rule as it would judge: the live one, enabled or not, where none is named.
     ///
     /// # Errors
     ///
-    /// [`RulesError::Unknown`], [`RulesError::NoVersion`], [`RulesError::Load`].
+    /// [`RulesError::Unknown`], [`RulesError::NoVersion`], and as [`Registry::open`].
     pub fn rule(
         &self,
         tenant: &TenantId,
@@ -201,7 +209,7 @@ impl Registry {
         let record = self.record(tenant, id)?;
         let unknown = || RulesError::Unknown { id: id.clone() };
         let version = version.or(record.live).ok_or_else(unknown)?;
-        self.load_version(version_of(&record, version)?)
+        self.load_known(tenant, id, version_of(&record, version)?)
     }
 
     /// Refuses what would leave a tenant with more published rules than it may have. What adds none is not refused: a
@@ -265,18 +273,21 @@ impl Registry {
         if let Some(rules) = forgotten {
             *lock(&rules.changing) = true;
         }
+        self.unloadables.forget_tenant(tenant);
     }
 
+    /// Makes a change of one rule: `change` says which, and gives what it loaded to see that it does.
     fn change(
         &self,
         tenant: &TenantId,
         id: &RuleId,
-        change: impl FnOnce(&RuleRecord) -> Result<RuleChange, RulesError>,
+        change: impl FnOnce(&RuleRecord) -> Result<(RuleChange, Option<PublishedRule>), RulesError>,
     ) -> Result<Applied, RulesError> {
         let rules = self.tenant(tenant)?;
         let _changing = rules.change(tenant)?;
         let record = self.record(tenant, id)?;
-        let change = change(&record)?;
+        // What was loaded is held until the next set has it: to load it anew might end in another way.
+        let (change, _loaded) = change(&record)?;
         self.apply(tenant, &rules, vec![change], &[record])
     }
 
@@ -291,14 +302,22 @@ impl Registry {
         let ids: Vec<RuleId> = changes.iter().map(|change| change.id().clone()).collect();
         let published = self.store.publish(tenant, changes)?;
         let live = rules.live.load_full();
-        if published.rule_set != live.number() {
+        // A rule that did not load is tried again by what is about it, and by nothing else: that may take long.
+        let is_again = |rule: &PublishedRule| rule.unloadable().is_some() && ids.contains(&rule.id);
+        let (again, known): (Vec<_>, Vec<_>) = live.rules().iter().cloned().partition(is_again);
+        if published.rule_set != live.number() || !again.is_empty() {
             let record = self.store.rule_set(tenant, published.rule_set)?;
             let record = record.ok_or(RulesError::NoRuleSet {
                 number: published.rule_set,
             })?;
+            let known = RuleSet::new(live.number(), known);
             rules
                 .live
-                .store(Arc::new(self.build(tenant, &record, &live)?));
+                .store(Arc::new(self.build(tenant, &record, &known)?));
+        }
+        if !again.is_empty() {
+            // They have the rule as it was.
+            lock(&rules.earlier).clear();
         }
         let after = self.store.rule_records(tenant)?;
         Ok(Applied {
@@ -323,45 +342,6 @@ impl Registry {
                 })
                 .collect(),
         })
-    }
-
-    /// Builds a set; takes what it can from one that is loaded.
-    fn build(
-        &self,
-        tenant: &TenantId,
-        record: &RuleSetRecord,
-        known: &RuleSet,
-    ) -> Result<RuleSet, RulesError> {
-        let mut records = None;
-        let mut rules = Vec::with_capacity(record.rules.len());
-        for (id, version) in &record.rules {
-            if let Some(rule) = known.get(id).filter(|rule| rule.version == *version) {
-                rules.push(rule.clone());
-                continue;
-            }
-            if records.is_none() {
-                records = Some(self.store.rule_records(tenant)?);
-            }
-            let of_id = records.iter().flatten().find(|record| record.id == *id);
-            let of_id = of_id.ok_or_else(|| RulesError::Unknown { id: id.clone() })?;
-            rules.push(self.load_version(version_of(of_id, *version)?)?);
-        }
-        Ok(RuleSet::new(record.number, rules))
-    }
-
-    fn load_version(&self, version: &RuleVersionRecord) -> Result<PublishedRule, RulesError> {
-        let no_pack = || RulesError::NoPack {
-            digest: version.digest,
-            index: version.index,
-        };
-        let bytes = self.store.pack(version.digest)?.ok_or_else(no_pack)?;
-        let load = self.sandbox.load_published(&bytes);
-        let pack = load.map_err(|source| RulesError::Load {
-            origin: version.origin.clone(),
-            source,
-        })?;
-        let rule = PublishedRule::new(version.version, &pack, version.index);
-        Ok(rule.ok_or_else(no_pack)?.with_mode(version.mode))
     }
 }
 

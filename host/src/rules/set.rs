@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::unloadable::Unloadable;
 use crate::{
     rule_id::{RuleId, RuleMode, RuleVersion},
     sandbox::{PackPre, RuleDescription},
 };
 
-/// One version of one rule, in a pack that may be called.
+/// One version of one rule: in a pack that may be called, or known not to load.
 #[derive(Clone, Debug)]
 pub struct PublishedRule {
     /// The rule.
@@ -16,9 +17,39 @@ pub struct PublishedRule {
     pub version: RuleVersion,
     /// What comes of its violations.
     pub mode: RuleMode,
+    body: Body,
+}
+
+/// INVARIANT: whoever would call a rule takes it from its pack, so one that does not load cannot be called.
+#[derive(Clone, Debug)]
+enum Body {
+    Loaded(InPack),
+    Unloadable(Arc<Unloadable>),
+}
+
+/// A place in a pack that may be called.
+#[derive(Clone, Debug)]
+pub struct InPack {
     pack: Arc<PackPre>,
     /// INVARIANT: the pack has a rule there.
     index: u32,
+}
+
+impl InPack {
+    /// Returns the pack.
+    pub fn pack(&self) -> &Arc<PackPre> {
+        &self.pack
+    }
+
+    /// Returns the place of the rule in it.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "`new` has seen the rule there")]
+    fn description(&self) -> &RuleDescription {
+        &self.pack.rules()[self.index as usize]
+    }
 }
 
 impl PublishedRule {
@@ -29,9 +60,21 @@ impl PublishedRule {
             id: description.id.clone(),
             version,
             mode: RuleMode::Live,
-            pack: Arc::clone(pack),
-            index,
+            body: Body::Loaded(InPack {
+                pack: Arc::clone(pack),
+                index,
+            }),
         })
+    }
+
+    /// Takes a version whose pack does not load.
+    pub(super) fn not_loaded(version: RuleVersion, unloadable: Arc<Unloadable>) -> Self {
+        Self {
+            id: unloadable.description().id.clone(),
+            version,
+            mode: RuleMode::Live,
+            body: Body::Unloadable(unloadable),
+        }
     }
 
     /// Returns the rule with another mode.
@@ -47,20 +90,35 @@ impl PublishedRule {
             .collect()
     }
 
-    /// Returns the pack that it is in.
-    pub fn pack(&self) -> &Arc<PackPre> {
-        &self.pack
+    /// Returns where the rule is called; none where its pack does not load.
+    pub fn in_pack(&self) -> Option<&InPack> {
+        match &self.body {
+            Body::Loaded(in_pack) => Some(in_pack),
+            Body::Unloadable(_) => None,
+        }
     }
 
-    /// Returns its place in the pack.
-    pub fn index(&self) -> u32 {
-        self.index
+    /// Returns why its pack does not load, where it does not.
+    pub fn unloadable(&self) -> Option<&Unloadable> {
+        match &self.body {
+            Body::Loaded(_) => None,
+            Body::Unloadable(unloadable) => Some(unloadable),
+        }
     }
 
-    /// Returns what the rule says of itself.
-    #[expect(clippy::indexing_slicing, reason = "`new` has seen the rule there")]
+    /// Whether it was found out to let a verdict hang on more than its trace.
+    pub fn is_stateful(&self) -> bool {
+        self.in_pack()
+            .is_some_and(|of| of.pack.is_stateful(of.index))
+    }
+
+    /// Returns what the rule says of itself. One whose pack does not load says nothing: its id, and that it has to see every
+    /// trace, is all that there is then.
     pub fn description(&self) -> &RuleDescription {
-        &self.pack.rules()[self.index as usize]
+        match &self.body {
+            Body::Loaded(in_pack) => in_pack.description(),
+            Body::Unloadable(unloadable) => unloadable.description(),
+        }
     }
 }
 

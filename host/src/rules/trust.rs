@@ -85,11 +85,7 @@ impl Registry {
         if !trust.requires_signatures {
             return Ok(());
         }
-        let no_pack = || RulesError::NoPack {
-            digest: version.digest,
-            index: version.index,
-        };
-        let bytes = self.store.pack(version.digest)?.ok_or_else(no_pack)?;
+        let bytes = self.pack_of(version)?;
         let signers = trust.signers(&bytes);
         signers.map(|_| ()).map_err(|source| RulesError::Untrusted {
             what: format!("version {} of `{}`", version.version.0, version.origin),

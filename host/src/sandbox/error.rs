@@ -162,6 +162,39 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// Whether it says nothing of the pack: the host failed, or had no room or time for it beside others. The same bytes may
+    /// load later.
+    pub fn is_of_host(&self) -> bool {
+        match self {
+            // Which packs found a place is a matter of who came first.
+            Self::TooManyPacks { .. }
+            | Self::TrialLimit { .. }
+            | Self::Busy { .. }
+            | Self::Host { .. } => true,
+            Self::TooLarge { .. }
+            | Self::NotWasm { .. }
+            | Self::CoreModule
+            | Self::Truncated { .. }
+            | Self::Invalid { .. }
+            | Self::Import { .. }
+            | Self::Shape { .. }
+            | Self::Over { .. }
+            | Self::OtherWorld { .. }
+            | Self::OtherVersion { .. }
+            | Self::Compile { .. }
+            // What was published has four times the time in which it was compiled before.
+            | Self::CompileLimit { .. }
+            | Self::Interface { .. }
+            | Self::Describe(_)
+            | Self::Description { .. }
+            | Self::Pack { .. }
+            | Self::Trial { .. }
+            | Self::Stateful { .. } => false,
+        }
+    }
+}
+
 /// How a rule misbehaved. It is data: stored and counted, never an error of the host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {detail}", kind.name())]

@@ -10,7 +10,7 @@ use prometheus_client::{
 
 use super::{ReasonLabels, RuleLabel, Telemetry, TenantLabels, labels, names};
 use crate::{
-    judge::RuleCost, rule_id::RuleId, store::Quarantine, tenant::TenantId, verdict::Reason,
+    judge::RuleCost, rule_id::RuleId, rules::QuarantinedRule, tenant::TenantId, verdict::Reason,
 };
 
 type Seconds = Counter<f64, AtomicU64>;
@@ -92,7 +92,7 @@ impl CostMetrics {
             self.batches.remove(&labels);
             for reason in Reason::ALL {
                 self.batches_failed
-                    .remove(&ReasonLabels::of(tenant, rule, reason));
+                    .remove(&ReasonLabels::of(tenant, rule, reason.name()));
             }
         }
     }
@@ -116,7 +116,7 @@ impl Telemetry {
         for reason in Reason::ALL {
             let n_failed = of.failed_by(reason);
             if n_failed > 0 {
-                let labels = ReasonLabels::of(rule.tenant, rule.rule, reason);
+                let labels = ReasonLabels::of(rule.tenant, rule.rule, reason.name());
                 let failed = metrics.batches_failed.get_or_create(&labels);
                 failed.inc_by(n_failed);
             }
@@ -136,12 +136,12 @@ impl Telemetry {
     }
 
     /// Returns all metrics as [`Telemetry::render`] does, with what is quarantined at the moment.
-    pub fn render_with(&self, quarantined: &[(TenantId, Quarantine)]) -> String {
+    pub fn render_with(&self, quarantined: &[QuarantinedRule]) -> String {
         let showing = self.costs.showing.lock();
         let _showing = showing.unwrap_or_else(PoisonError::into_inner);
         self.costs.quarantined.clear();
-        for (tenant, quarantine) in quarantined {
-            let labels = ReasonLabels::of(tenant, &quarantine.rule, quarantine.reason);
+        for of in quarantined {
+            let labels = ReasonLabels::of(&of.tenant, &of.rule, of.reason);
             self.costs.quarantined.get_or_create(&labels).set(1);
         }
         self.render()
@@ -154,9 +154,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        clock::UnixNanos,
         judge::{BatchFault, Cost},
-        rule_id::{RuleMode, RuleVersion},
+        rule_id::RuleMode,
     };
 
     #[test]
@@ -183,16 +182,12 @@ mod tests {
         telemetry.cost(label, &cost);
         telemetry.tenant_cost(&tenant, 2.5);
         telemetry.slowed(&tenant, true);
-        let quarantine = Quarantine {
+        let quarantined = QuarantinedRule {
+            tenant: tenant.clone(),
             rule: rule.clone(),
-            version: RuleVersion(1),
-            reason: Reason::OutOfFuel,
-            detail: String::new(),
-            failed: 1,
-            batches: 1,
-            since: UnixNanos(0),
+            reason: Reason::OutOfFuel.name(),
         };
-        let text = telemetry.render_with(&[(tenant, quarantine)]);
+        let text = telemetry.render_with(&[quarantined]);
         let of_rule = "tenant=\"default\",rule=\"burns\"";
         let quarantined =
             format!("betrace_judge_quarantined{{{of_rule},reason=\"out_of_fuel\"}} 1");

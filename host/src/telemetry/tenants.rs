@@ -1,6 +1,6 @@
 //! The metrics of one tenant: shown alone, and dropped with it.
 
-use super::{ReasonLabels, SignalLabels, Telemetry, VerdictLabels, labels};
+use super::{ReasonLabels, SignalLabels, Telemetry, UNKNOWN_SEVERITY, VerdictLabels, labels};
 use crate::{
     rule_id::{RuleId, RuleMode},
     signal::Severity,
@@ -24,9 +24,11 @@ impl Telemetry {
         self.seal_to_verdict.remove(&labels(tenant));
         self.costs.forget(tenant, rules);
         self.seals.forget(tenant);
+        let severities = Severity::ALL.map(Severity::name).into_iter();
+        let severities = severities.chain([UNKNOWN_SEVERITY]);
         for (rule, severity) in rules
             .iter()
-            .flat_map(|rule| Severity::ALL.map(|severity| (rule, severity.name())))
+            .flat_map(|rule| severities.clone().map(move |severity| (rule, severity)))
         {
             let (tenant, rule) = (tenant.to_string(), rule.to_string());
             for verdict in Verdict::ALL {

@@ -126,7 +126,7 @@ impl Server {
     }
 
     /// Sends a request as it is written, and returns the status and the body.
-    fn raw(&self, request: &str, host: &str) -> (u16, String) {
+    pub(crate) fn raw(&self, request: &str, host: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.api).unwrap();
         let (line, rest) = request.split_once('\n').unwrap_or((request, ""));
         let (headers, body) = rest.split_once("\n\n").unwrap_or((rest, ""));

@@ -6,7 +6,7 @@ use super::{ApiError, Local};
 use crate::{
     api::wire::{QuarantineView, RuleCostView},
     rule_id::{RuleId, RuleVersion},
-    rules::Quarantined,
+    rules::{NOT_LOADED, PublishedRule, Quarantined},
     store::{CostRecord, RuleCosts},
     time::rfc3339,
 };
@@ -43,8 +43,17 @@ impl Standing {
         }
     }
 
-    pub(super) fn quarantine(&self, rule: &RuleId, version: RuleVersion) -> Option<QuarantineView> {
-        let quarantine = self.quarantined.get(rule, version)?;
+    pub(super) fn quarantine(&self, rule: &PublishedRule) -> Option<QuarantineView> {
+        if let Some(unloadable) = rule.unloadable() {
+            return Some(QuarantineView {
+                since: rfc3339(unloadable.since),
+                reason: NOT_LOADED.to_owned(),
+                detail: unloadable.why.clone(),
+                failed_batches: 0,
+                batches: 0,
+            });
+        }
+        let quarantine = self.quarantined.get(&rule.id, rule.version)?;
         Some(QuarantineView {
             since: rfc3339(quarantine.since),
             reason: quarantine.reason.name().to_owned(),

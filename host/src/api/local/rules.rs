@@ -128,16 +128,20 @@ impl Local {
     ) -> Result<RuleView, ApiError> {
         let rule = self.described(&record.id, version.version)?;
         let description = rule.description();
+        let severity = match rule.unloadable() {
+            Some(_) => "",
+            None => description.severity.name(),
+        };
         Ok(RuleView {
             id: record.id.to_string(),
             version: version.version.0,
             enabled: record.live.is_some() && record.enabled,
             mode: version.mode,
-            quarantine: standing.quarantine(&record.id, version.version),
+            quarantine: standing.quarantine(&rule),
             cost: standing.cost(&record.id, version.version),
             digest: version.digest.to_string(),
             signal: description.signal.clone(),
-            severity: description.severity.name().to_owned(),
+            severity: severity.to_owned(),
             summary: description.summary.clone(),
             controls: description.controls.clone(),
             labels: description.labels.iter().cloned().collect(),

@@ -15,12 +15,12 @@ pub struct RuleCostView {
     pub failed_batches: u64,
 }
 
-/// Why a rule is not called, and its traces are `inconclusive (quarantined)`.
+/// Why a rule is not called, and its traces are `inconclusive (quarantined)`: it failed too often, or its pack does not load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantineView {
-    /// When it was found.
+    /// When it was found; that a pack does not load, by the process that is asked.
     pub since: String,
-    /// How it failed last: a reason of inconclusive verdicts, as `out_of_fuel`.
+    /// How it failed last: a reason of inconclusive verdicts, as `out_of_fuel`; `not_loaded` where its pack does not load.
     pub reason: String,
     /// The same for the rule's author.
     pub detail: String,

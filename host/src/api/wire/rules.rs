@@ -25,7 +25,7 @@ pub struct RuleView {
     pub cost: RuleCostView,
     /// The pack that it comes from, `sha256:…`.
     pub digest: String,
-    /// The name of its signals.
+    /// The name of its signals. This and what follows is what its pack says, and empty where that does not load.
     pub signal: String,
     /// `info`, `low`, `medium`, `high` or `critical`.
     pub severity: String,

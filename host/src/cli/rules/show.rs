@@ -14,6 +14,7 @@ use crate::{
         target::Format,
     },
     rule_id::RuleMode,
+    rules::NOT_LOADED,
 };
 
 pub(super) fn list(args: &ListArgs, console: &mut Console) -> Outcome {
@@ -87,7 +88,7 @@ fn print_rule(detail: &RuleDetail, console: &mut Console) -> io::Result<()> {
     let shown = versions.iter().find(|shown| shown.version == rule.version);
     let lines = [
         ("version", format!("{} ({state})", rule.version)),
-        ("signal", format!("{} ({})", rule.signal, rule.severity)),
+        ("signal", signal(rule)),
         ("summary", rule.summary.clone()),
         ("controls", rule.controls.join(", ")),
         ("labels", labels.join(", ")),
@@ -128,6 +129,14 @@ fn print_rule(detail: &RuleDetail, console: &mut Console) -> io::Result<()> {
     Ok(())
 }
 
+fn signal(rule: &RuleView) -> String {
+    match rule.severity.as_str() {
+        // Its pack does not load, and says nothing.
+        "" => String::new(),
+        severity => format!("{} ({severity})", rule.signal),
+    }
+}
+
 fn verdicts(coverage: &CoverageView) -> String {
     let share = match coverage.coverage {
         Some(share) => format!("{:.2} %", share * 100.0),
@@ -160,6 +169,12 @@ fn quarantine(quarantine: &QuarantineView) -> String {
         failed_batches,
         batches,
     } = quarantine;
+    if reason == NOT_LOADED {
+        return format!(
+            "since {since}: its pack does not load ({detail}); it is not called until a version that loads is \
+             published or `betrace rules enable` loads it"
+        );
+    }
     format!(
         "since {since}: failed on {failed_batches} of {} ({reason}: {detail}); it is not called until \
          a new version is published or `betrace rules enable` lifts it",
@@ -229,6 +244,21 @@ mod tests {
             "failed on 11 of 12 batches",
             "out_of_fuel: spent all of its 67108864 units",
             "a new version is published",
+            "`betrace rules enable`",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        let text = quarantine(&QuarantineView {
+            since: "2026-03-01T12:00:00Z".to_owned(),
+            reason: NOT_LOADED.to_owned(),
+            detail: "imports a clock: rules have no imports".to_owned(),
+            failed_batches: 0,
+            batches: 0,
+        });
+        for part in [
+            "since 2026-03-01T12:00:00Z",
+            "its pack does not load (imports a clock: rules have no imports)",
+            "a version that loads is published",
             "`betrace rules enable`",
         ] {
             assert!(text.contains(part), "{part} in {text}");

@@ -28,7 +28,7 @@ fn said_of(condition: &str, n: usize, names: &[&str]) -> Verdict {
     let rules = load(&sandbox, &holds_where(condition, vec![of_rule]));
     let traces: Vec<_> = (0..n).map(|id| named(id as u16, names)).collect();
     // What a rule says of a batch, and not of a trace alone, is what is asked here: it must not be found out.
-    rules[0].pack().is_sampled(1);
+    rules[0].in_pack().unwrap().pack().is_sampled(1);
     verdicts(&sandbox, &rules, &traces)[0].verdicts[0]
 }
 
