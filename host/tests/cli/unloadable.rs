@@ -36,6 +36,10 @@ fn a_rule_whose_pack_is_damaged_is_quarantined_and_the_server_judges_by_all_othe
         bytes[at] ^= 1;
     }
     fs::write(&catalog, &bytes).unwrap();
+    let doctor = betrace_in(&path, &["doctor", "--data", "data"], b"").exits(2);
+    for words in ["packs:", "are not called", "publish the pack again"] {
+        assert!(doctor.stdout.contains(words), "{words}: {}", doctor.stdout);
+    }
 
     let server = Server::start_in(folder, &["--api", "127.0.0.1:0"]);
     server.run(&["rules", "apply", "other.btr"]).exits(0);

@@ -15,7 +15,9 @@ pub enum Area {
     Pages,
     /// The tenants, their limits and tokens.
     Tenants,
-    /// The packs, rules and rule sets.
+    /// A pack.
+    Packs,
+    /// The rules, their versions and rule sets.
     Rules,
     /// The list of blocks.
     List,
@@ -43,6 +45,7 @@ impl Area {
             Self::Version => "version",
             Self::Pages => "pages",
             Self::Tenants => "tenants",
+            Self::Packs => "packs",
             Self::Rules => "rules",
             Self::List => "list",
             Self::Block => "block",
@@ -64,7 +67,12 @@ impl Area {
                 "what lies in those pages may be missing from answers; the other findings say what was found to be"
             }
             Self::Tenants => "the store does not open",
-            Self::Rules => "rules of the tenant cannot be loaded, and a server does not start",
+            Self::Packs => {
+                "the rules of the pack are not called, and the traces that they would judge are inconclusive"
+            }
+            Self::Rules => {
+                "rules of the tenant cannot be loaded, and a server does not start; where only a pack is gone, its rules are not called"
+            }
             Self::List => "the block is passed over: its traces are not found and not replayed",
             Self::Block => {
                 "traces of the block cannot be read, and replays leave it out and say so"
@@ -88,6 +96,7 @@ impl Area {
             Self::File | Self::Pages | Self::Tenants | Self::Rules | Self::Signals | Self::Sums => {
                 "put the data directory back from a backup; look for errors of the disk"
             }
+            Self::Packs => "publish the pack again; look for errors of the disk",
             Self::List | Self::Block => {
                 "import the traces again, or put the data directory back from a backup"
             }

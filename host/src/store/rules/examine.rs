@@ -27,7 +27,7 @@ pub(in crate::store) fn examine(
 ) -> (u64, u64) {
     let file = catalog.name();
     let mut packs = HashSet::new();
-    each_row(catalog, PACKS, (Area::Rules, findings), |digest, value| {
+    each_row(catalog, PACKS, (Area::Packs, findings), |digest, value| {
         let digest = Digest(*digest);
         let place = place(file, "packs", digest);
         packs.insert(digest.0);
