@@ -20,7 +20,6 @@ use bytes::Bytes;
 
 use crate::{tenant::TenantId, trace::SentSpan};
 
-mod admission;
 mod decode;
 mod error;
 pub mod file;

@@ -13,6 +13,7 @@
 //! | [`replay`] | rules over stored history |
 //! | [`listen`] | ports, in the clear or under TLS |
 //! | [`memory`] | how the memory that a server may have is shared out |
+//! | [`share`] | how much of what tenants share one of them may have |
 //! | [`store`] | what outlives the process |
 //! | [`clock`] [`tenant`] [`rule_id`] [`trace`] [`verdict`] [`signal`] | the words that the rooms share |
 
@@ -31,6 +32,7 @@ pub mod replay;
 pub mod rule_id;
 pub mod rules;
 pub mod sandbox;
+pub mod share;
 pub mod signal;
 pub mod signature;
 mod size;

@@ -29,6 +29,10 @@ pub const ALLOCATOR_PERCENT: u64 = 25;
 /// What of the memory that grows is for requests in flight, in percent; the rest is for open traces.
 pub const IN_FLIGHT_PERCENT: u64 = 25;
 
+/// What of the memory for requests in flight one tenant may have, in percent: a client whose bodies do not come leaves some
+/// for the others.
+pub const TENANT_IN_FLIGHT_PERCENT: u64 = 75;
+
 /// What of the memory of open traces one tenant may have, in percent: a little is always left for the others.
 pub const TENANT_OPEN_PERCENT: u64 = 75;
 
@@ -74,6 +78,12 @@ impl MemoryBudget {
         as_usize(percent(self.growing(), IN_FLIGHT_PERCENT))
     }
 
+    /// Returns what the requests of one tenant may hold until they are answered.
+    pub fn tenant_in_flight_bytes(self) -> usize {
+        let of = self.in_flight_bytes() as u64;
+        as_usize(percent(of, TENANT_IN_FLIGHT_PERCENT))
+    }
+
     /// Returns what open traces may hold, with those on their way to be open and those that are being sealed.
     pub fn open_bytes(self) -> usize {
         as_usize(self.growing() - percent(self.growing(), IN_FLIGHT_PERCENT))
@@ -94,10 +104,12 @@ impl fmt::Display for MemoryBudget {
         let mib = |bytes: u64| bytes >> 20;
         write!(
             f,
-            "{} MiB: {} for requests in flight, {} for open traces",
+            "{} MiB: {} for requests in flight (one tenant {}), {} for open traces (one tenant {})",
             mib(self.max),
             mib(self.in_flight_bytes() as u64),
+            mib(self.tenant_in_flight_bytes() as u64),
             mib(self.open_bytes() as u64),
+            mib(self.tenant_open_bytes() as u64),
         )
     }
 }
@@ -140,6 +152,7 @@ mod tests {
             // Rounding loses next to nothing.
             assert!(FIXED_BYTES + growing + allocator + 1_000 > max, "{budget}");
             assert!(budget.tenant_open_bytes() < budget.open_bytes());
+            assert!(budget.tenant_in_flight_bytes() < budget.in_flight_bytes());
         }
     }
 

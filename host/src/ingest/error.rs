@@ -9,6 +9,7 @@ use super::{
     inflate::InflateError,
     limits::{REQUEST_BODY_BYTES_MAX, RETRY_AFTER},
 };
+use crate::share::NoRoom;
 
 /// Why the sink does not take spans.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -63,12 +64,18 @@ pub(super) enum IngestError {
     #[error("the bearer token is missing or unknown")]
     Unauthenticated,
     #[error(
-        "the request takes more memory while it is read than the {max} B that all requests may take: \
+        "the request takes more memory while it is read than the {max} B that all requests of a tenant may take: \
          send fewer spans at once, or have the server configured with more `memory`"
     )]
     TooMuchMemory { max: usize },
-    #[error("too many requests are in flight")]
+    #[error(
+        "too many requests are in flight, those of all tenants together: there is no room for another"
+    )]
     Overloaded,
+    #[error(
+        "too many requests of this tenant are in flight: it has as much memory for them as one may have"
+    )]
+    TenantOverloaded,
     #[error(transparent)]
     Refused(#[from] Refused),
 }
@@ -80,7 +87,16 @@ impl From<InflateError> for IngestError {
             InflateError::Broken(_) => Self::Body {
                 what: error.to_string(),
             },
-            InflateError::Refused => Self::Overloaded,
+        }
+    }
+}
+
+impl From<NoRoom> for IngestError {
+    fn from(no_room: NoRoom) -> Self {
+        match no_room {
+            NoRoom::OfAll => Self::Overloaded,
+            NoRoom::OfTenant => Self::TenantOverloaded,
+            NoRoom::Ever { max } => Self::TooMuchMemory { max },
         }
     }
 }
@@ -100,7 +116,9 @@ impl IngestError {
             Self::Encoding { .. } => Code::Unimplemented,
             Self::Unauthenticated => Code::Unauthenticated,
             // Without `RetryInfo` OTLP has clients not retry it.
-            Self::Overloaded | Self::Refused(Refused::Full { .. } | Refused::OverQuota { .. }) => {
+            Self::Overloaded
+            | Self::TenantOverloaded
+            | Self::Refused(Refused::Full { .. } | Refused::OverQuota { .. }) => {
                 Code::ResourceExhausted
             }
             Self::BodyTimedOut | Self::Refused(Refused::Unavailable { .. }) => Code::Unavailable,
@@ -118,7 +136,9 @@ impl IngestError {
             Self::Decode(DecodeError::Malformed { .. }) | Self::Body { .. } => S::BAD_REQUEST,
             Self::ContentType { .. } | Self::Encoding { .. } => S::UNSUPPORTED_MEDIA_TYPE,
             Self::Unauthenticated => S::UNAUTHORIZED,
-            Self::Overloaded | Self::Refused(Refused::Full { .. }) => S::TOO_MANY_REQUESTS,
+            Self::Overloaded | Self::TenantOverloaded | Self::Refused(Refused::Full { .. }) => {
+                S::TOO_MANY_REQUESTS
+            }
             // 429 is retried by every client of OTLP.
             Self::Refused(Refused::OverQuota { .. }) => S::INSUFFICIENT_STORAGE,
             // Not 408: no client of OTLP retries it.
@@ -131,7 +151,7 @@ impl IngestError {
     /// Returns how long the client is to wait; `None` where sending again is of no use.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Overloaded | Self::BodyTimedOut => Some(RETRY_AFTER),
+            Self::Overloaded | Self::TenantOverloaded | Self::BodyTimedOut => Some(RETRY_AFTER),
             Self::Refused(
                 Refused::Full { retry_after, .. } | Refused::Unavailable { retry_after, .. },
             ) => Some(*retry_after),

@@ -88,7 +88,7 @@ async fn take(
     let encoding = Encoding::from_name(name).ok_or_else(|| IngestError::Encoding {
         found: name.to_owned(),
     })?;
-    let mut held = receiver.admit(headers)?;
+    let mut held = receiver.admit(&tenant, headers)?;
     let frame = receiver.read_body(&mut body, &mut held).await?;
     let (compressed, body) = unframe(frame).ok_or_else(|| IngestError::Body {
         what: "it is not one gRPC message".into(),

@@ -79,7 +79,7 @@ async fn take(
     let encoding = Encoding::from_name(name).ok_or_else(|| IngestError::Encoding {
         found: name.to_owned(),
     })?;
-    let mut held = receiver.admit(headers)?;
+    let mut held = receiver.admit(&tenant, headers)?;
     let body = receiver.read_body(body, &mut held).await?;
     let payload = Payload {
         format,

@@ -34,16 +34,14 @@ pub(super) enum InflateError {
     TooLarge { max: usize },
     #[error("its compression is broken: {0}")]
     Broken(io::Error),
-    #[error("out of room")]
-    Refused,
 }
 
-/// Decompresses a body. `reserve` is asked before each growth of the result.
+/// Decompresses a body. `reserve` is asked before each growth of the result; `None` where it refuses.
 pub(super) fn inflate(
     encoding: Encoding,
     body: &[u8],
     reserve: impl FnMut(usize) -> bool,
-) -> Result<Vec<u8>, InflateError> {
+) -> Result<Option<Vec<u8>>, InflateError> {
     match encoding {
         Encoding::Identity => read_bounded(body, reserve),
         Encoding::Gzip => read_bounded(MultiGzDecoder::new(body), reserve),
@@ -67,14 +65,14 @@ pub(super) fn zstd_reader<R: BufRead>(
 fn read_bounded(
     from: impl Read,
     mut reserve: impl FnMut(usize) -> bool,
-) -> Result<Vec<u8>, InflateError> {
+) -> Result<Option<Vec<u8>>, InflateError> {
     const PIECE_BYTES: usize = 128 << 10;
     let mut from = BufReader::with_capacity(PIECE_BYTES, from);
     let mut whole = Vec::new();
     loop {
         let piece = from.fill_buf().map_err(InflateError::Broken)?;
         if piece.is_empty() {
-            return Ok(whole);
+            return Ok(Some(whole));
         }
         if whole.len() + piece.len() > REQUEST_BYTES_MAX {
             return Err(InflateError::TooLarge {
@@ -82,7 +80,7 @@ fn read_bounded(
             });
         }
         if !reserve(piece.len()) {
-            return Err(InflateError::Refused);
+            return Ok(None);
         }
         whole.extend_from_slice(piece);
         let read = piece.len();

@@ -16,7 +16,6 @@ use tokio::time::timeout;
 
 use super::{
     Sink, Submission,
-    admission::{Admission, Reservation},
     decode::{self, DecodeError, Decoded},
     error::IngestError,
     inflate::{Encoding, inflate},
@@ -26,13 +25,17 @@ use super::{
         REQUEST_BODY_BYTES_MAX, REQUEST_MEMORY_BYTES,
     },
 };
-use crate::tenant::{TenantId, bearer};
+use crate::{
+    share::{Held, NoRoom, Pool, ShareMax},
+    tenant::{TenantId, bearer},
+};
 
-/// The receiver of OTLP, as gRPC and HTTP serve it. Clones share the bound on requests in flight.
+/// The receiver of OTLP, as gRPC and HTTP serve it. Clones share the bounds on requests in flight.
 #[derive(Clone)]
 pub struct Receiver {
     sink: Arc<dyn Sink>,
-    admission: Admission,
+    /// Bytes of memory.
+    in_flight: Pool,
     body_read_max: Duration,
 }
 
@@ -58,10 +61,10 @@ pub(super) struct Payload {
 
 impl Receiver {
     /// Makes a receiver that hands spans to `sink`. Requests in flight hold so many bytes at most.
-    pub fn new(sink: Arc<dyn Sink>, in_flight_bytes_max: usize) -> Self {
+    pub fn new(sink: Arc<dyn Sink>, in_flight_bytes_max: ShareMax) -> Self {
         Self {
             sink,
-            admission: Admission::new(in_flight_bytes_max),
+            in_flight: Pool::new(in_flight_bytes_max),
             body_read_max: BODY_READ_TIMEOUT,
         }
     }
@@ -70,36 +73,37 @@ impl Receiver {
     pub(super) fn with_body_read_max(sink: Arc<dyn Sink>, max: Duration) -> Self {
         Self {
             body_read_max: max,
-            ..Self::new(sink, usize::MAX >> 1)
+            ..Self::new(sink, super::tests::ROOM)
         }
     }
 
     #[cfg(test)]
-    pub(super) fn reservation(&self) -> Reservation {
-        self.admission.reservation()
+    pub(super) fn begin(&self, tenant: &TenantId) -> Held {
+        self.in_flight.begin(tenant)
     }
 
     /// Reads a body whole, within its limits.
     pub(super) async fn read_body(
         &self,
         body: &mut Body,
-        held: &mut Reservation,
+        held: &mut Held,
     ) -> Result<Bytes, IngestError> {
         let collected = timeout(self.body_read_max, collect(body, held)).await;
-        let collected = collected.map_err(|_| IngestError::BodyTimedOut)?;
-        collected.map_err(|error| for_good(error, held))
+        collected.map_err(|_| IngestError::BodyTimedOut)?
     }
 
     /// Lets a request in of which only the head is here.
-    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<Reservation, IngestError> {
+    pub(super) fn admit(
+        &self,
+        tenant: &TenantId,
+        headers: &HeaderMap,
+    ) -> Result<Held, IngestError> {
         let of_header = |(name, value): (&HeaderName, &HeaderValue)| {
             name.as_str().len() + value.len() + HEADER_MEMORY_BYTES
         };
         let of_headers: usize = headers.iter().map(of_header).sum();
-        let mut held = self.admission.reservation();
-        if !held.grow(REQUEST_MEMORY_BYTES + of_headers) {
-            return Err(for_good(IngestError::Overloaded, &held));
-        }
+        let mut held = self.in_flight.begin(tenant);
+        held.grow(REQUEST_MEMORY_BYTES + of_headers)?;
         Ok(held)
     }
 
@@ -117,7 +121,7 @@ impl Receiver {
         &self,
         tenant: TenantId,
         payload: Payload,
-        mut held: Reservation,
+        mut held: Held,
     ) -> Result<ExportTraceServiceResponse, IngestError> {
         // Not before the body is read: many clients look at an answer only when they have sent all.
         self.sink.admit(&tenant)?;
@@ -156,13 +160,6 @@ impl Receiver {
     }
 }
 
-/// Tells who would never be taken.
-fn for_good(error: IngestError, held: &Reservation) -> IngestError {
-    match (error, held.hopeless()) {
-        (IngestError::Overloaded, Some(max)) => IngestError::TooMuchMemory { max },
-        (error, _) => error,
-    }
-}
 /// Reads what is left of a request that is refused, and keeps nothing of it: a connection that is closed over an unread
 /// body is reset, and many clients then never see the answer. What does not come in time, or does not end, is left.
 pub(super) async fn drain(body: &mut Body) {
@@ -178,7 +175,7 @@ pub(super) async fn drain(body: &mut Body) {
     let _left_or_done = timeout(REFUSED_BODY_READ_TIMEOUT, all).await;
 }
 
-async fn collect(body: &mut Body, held: &mut Reservation) -> Result<Bytes, IngestError> {
+async fn collect(body: &mut Body, held: &mut Held) -> Result<Bytes, IngestError> {
     let mut whole = BytesMut::new();
     let mut read = 0;
     while let Some(frame) = body.frame().await {
@@ -201,9 +198,7 @@ async fn collect(body: &mut Body, held: &mut Reservation) -> Result<Bytes, Inges
         if room < data.len() {
             // As a vector grows, but counted before it does.
             let more = (data.len() - room).max(whole.capacity());
-            if !held.grow(more) {
-                return Err(IngestError::Overloaded);
-            }
+            held.grow(more)?;
             whole.reserve(room + more);
         }
         whole.extend_from_slice(&data);
@@ -215,23 +210,33 @@ async fn collect(body: &mut Body, held: &mut Reservation) -> Result<Bytes, Inges
 }
 
 /// Returns the request as protobuf, and its spans.
-fn read(payload: Payload, held: &mut Reservation) -> Result<(Bytes, Decoded), IngestError> {
-    decoded(payload, held).map_err(|error| for_good(error, held))
+fn read(payload: Payload, held: &mut Held) -> Result<(Bytes, Decoded), IngestError> {
+    let mut no_room = NoRoom::OfAll;
+    let admit = &mut |bytes| {
+        let grown = held.grow(bytes);
+        grown.inspect_err(|whose| no_room = *whose).is_ok()
+    };
+    decoded(payload, admit)?.ok_or_else(|| no_room.into())
 }
 
-fn decoded(payload: Payload, held: &mut Reservation) -> Result<(Bytes, Decoded), IngestError> {
+/// As [`read`]; `None` where `admit` refuses the memory.
+fn decoded(
+    payload: Payload,
+    admit: &mut dyn FnMut(usize) -> bool,
+) -> Result<Option<(Bytes, Decoded)>, IngestError> {
     let plain = match payload.encoding {
         Encoding::Identity => payload.body,
         encoding @ (Encoding::Gzip | Encoding::Zstd) => {
-            inflate(encoding, &payload.body, |bytes| held.grow(bytes))?.into()
+            match inflate(encoding, &payload.body, &mut *admit)? {
+                Some(plain) => plain.into(),
+                None => return Ok(None),
+            }
         }
     };
-    let admit = &mut |bytes| held.grow(bytes);
-    let done = match payload.format {
+    Ok(match payload.format {
         Format::Protobuf => decode::decode_within(&plain, admit)?.map(|decoded| (plain, decoded)),
         Format::Json => from_json(&plain, admit)?,
-    };
-    done.ok_or(IngestError::Overloaded)
+    })
 }
 
 /// Returns a request of JSON as protobuf, and its spans; `None` where `admit` refuses the memory.

@@ -41,22 +41,26 @@ use super::{
     status::{RetryInfo, RpcStatus},
     *,
 };
+use crate::share::ShareMax;
+
+mod share;
 
 /// Keeps what it is given, or refuses it.
 #[derive(Default)]
 struct TestSink {
     taken: Mutex<Vec<Submission>>,
     refusal: Option<Refused>,
-    token: Option<&'static str>,
+    /// Whose each is; with none there is one tenant.
+    tokens: &'static [(&'static str, &'static str)],
 }
 
 impl Sink for TestSink {
     fn tenant(&self, token: Option<&str>) -> Option<TenantId> {
-        match (self.token, token) {
-            (None, _) => Some(TenantId::default_tenant()),
-            (Some(known), Some(token)) if token == known => TenantId::try_new("acme"),
-            (Some(_), _) => None,
+        if self.tokens.is_empty() {
+            return Some(TenantId::default_tenant());
         }
+        let known = self.tokens.iter().find(|known| Some(known.0) == token);
+        known.and_then(|(_, tenant)| TenantId::try_new(tenant))
     }
 
     fn accept(&self, submission: Submission) -> Accepting<'_> {
@@ -252,7 +256,14 @@ fn head_memory_bytes(body: &[u8]) -> usize {
 }
 
 /// Enough for all requests of a test.
-const ROOM: usize = 64 << 20;
+pub(super) const ROOM: ShareMax = one_may_have_all(64 << 20);
+
+const fn one_may_have_all(bytes: usize) -> ShareMax {
+    ShareMax {
+        all: bytes,
+        tenant: bytes,
+    }
+}
 
 const PROTOBUF: &str = "Content-Type: application/x-protobuf";
 const JSON: &str = "Content-Type: application/json; charset=utf-8";
@@ -521,9 +532,9 @@ fn http_says_when_to_come_again() {
         let head = head_memory_bytes(body);
         let room = beside_head.map_or(head - 1, |beside| head + beside);
         let answer = |max, others| {
-            let receiver = Receiver::new(Arc::new(TestSink::default()), max);
-            let mut of_others = receiver.reservation();
-            assert!(of_others.grow(others));
+            let receiver = Receiver::new(Arc::new(TestSink::default()), one_may_have_all(max));
+            let mut of_others = receiver.begin(&TenantId::default_tenant());
+            assert_eq!(of_others.grow(others), Ok(()));
             with_http(
                 receiver,
                 |port| async move { post(port, PROTOBUF, body).await },
@@ -545,7 +556,7 @@ fn http_says_when_to_come_again() {
 #[test]
 fn what_a_request_held_is_given_back() {
     let otlp = request(vec![span(1)]).encode_to_vec();
-    let receiver = Receiver::new(Arc::new(TestSink::default()), 12_000);
+    let receiver = Receiver::new(Arc::new(TestSink::default()), one_may_have_all(12_000));
     with_http(receiver, |port| async move {
         for _ in 0..20 {
             assert_eq!(post(port, PROTOBUF, &otlp).await.status, 200);
@@ -593,22 +604,26 @@ fn a_body_that_comes_too_late_may_be_sent_again() {
 
 #[test]
 fn a_body_is_counted_before_there_is_room_for_it() {
-    let receiver = Receiver::new(Arc::new(TestSink::default()), 1_000);
+    let receiver = Receiver::new(Arc::new(TestSink::default()), one_may_have_all(1_000));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .unwrap();
+    let tenant = TenantId::default_tenant();
     let read = |n_bytes| {
         let mut body = Body::from(vec![0; n_bytes]);
-        let mut held = receiver.reservation();
+        let mut held = receiver.begin(&tenant);
         let read = runtime.block_on(receiver.read_body(&mut body, &mut held));
         read.map(|body| body.len())
     };
     assert_eq!(read(1_000).unwrap(), 1_000);
-    let mut others = receiver.reservation();
-    assert!(others.grow(1));
+    let mut others = receiver.begin(&tenant);
+    assert_eq!(others.grow(1), Ok(()));
     let error = read(1_000).unwrap_err();
-    assert!(matches!(error, error::IngestError::Overloaded), "{error}");
+    assert!(
+        matches!(error, error::IngestError::TenantOverloaded),
+        "{error}"
+    );
     let error = read(1_001).unwrap_err();
     assert!(
         matches!(error, error::IngestError::TooMuchMemory { max: 1_000 }),
@@ -638,7 +653,7 @@ fn what_is_not_called_as_grpc_is_not_answered_as_grpc() {
 #[test]
 fn who_is_refused_can_send_all_and_is_told_why() {
     let sink = TestSink {
-        token: Some("s3cret"),
+        tokens: &[("s3cret", "acme")],
         ..TestSink::default()
     };
     // More than the buffers of a connection hold.
@@ -656,7 +671,7 @@ fn who_is_refused_can_send_all_and_is_told_why() {
 #[test]
 fn the_bearer_token_says_whose_spans_they_are() {
     let sink = || TestSink {
-        token: Some("s3cret"),
+        tokens: &[("s3cret", "acme")],
         ..TestSink::default()
     };
     let otlp = request(vec![span(1)]).encode_to_vec();
@@ -790,7 +805,7 @@ proptest! {
         let at = at.index(body.len());
         let end = (at + len).min(body.len());
         body.splice(at..end, with);
-        if let Ok(plain) = inflate(encoding, &body, |_| true)
+        if let Ok(Some(plain)) = inflate(encoding, &body, |_| true)
             && let Ok(decoded) = decode(&plain.into())
         {
             for span in decoded.records {
@@ -805,11 +820,13 @@ fn a_body_is_inflated_up_to_its_limit() {
     let at_limit = vec![0; REQUEST_BYTES_MAX];
     let zstd = zstd::encode_all(&at_limit[..], 1).unwrap();
     assert_eq!(
-        inflate(Encoding::Zstd, &zstd, |_| true).unwrap().len(),
-        REQUEST_BYTES_MAX
+        inflate(Encoding::Zstd, &zstd, |_| true)
+            .unwrap()
+            .map(|whole| whole.len()),
+        Some(REQUEST_BYTES_MAX)
     );
     let refused = inflate(Encoding::Gzip, &gzip(&at_limit), |_| false);
-    assert!(matches!(refused, Err(InflateError::Refused)));
+    assert!(matches!(refused, Ok(None)));
     // A window that is larger than we give memory to.
     let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
     encoder.window_log(25).unwrap();

@@ -219,7 +219,8 @@ fn a_server_shows_what_holds_of_its_configuration() {
     for line in [
         "settle = \"2s\"\n",
         "idle = \"3s\"\n",
-        "memory = \"400MiB\"  # 400 MiB: 41 for requests in flight, 124 for open traces\n",
+        "memory = \"400MiB\"  # 400 MiB: 41 for requests in flight (one tenant 31), \
+         124 for open traces (one tenant 93)\n",
     ] {
         assert!(shown.contains(line), "{shown}");
     }

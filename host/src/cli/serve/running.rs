@@ -28,6 +28,7 @@ use crate::{
     rule_id::RuleId,
     rules::Registry,
     sandbox::{PackCompiler, Sandbox, SandboxLimits},
+    share::ShareMax,
     store::Store,
     telemetry::{Telemetry, of_tenant},
     tenant::{Access, TenantId},
@@ -156,13 +157,16 @@ impl Running {
                 Some(files.load(Protocols::Http)?),
             ),
         };
-        let in_flight_bytes = settings.memory.in_flight_bytes();
+        let in_flight_bytes_max = ShareMax {
+            all: settings.memory.in_flight_bytes(),
+            tenant: settings.memory.tenant_in_flight_bytes(),
+        };
         let (host, [grpc, http, api]) = open_and_bind(settings).await?;
         let grpc = Listener::start(grpc, for_grpc)?;
         let http = Listener::start(http, for_http.clone())?;
         let api = Listener::start(api, for_http)?;
         let (stop, stopped) = watch::channel(false);
-        let receiver = Receiver::new(Arc::new(host.live.sink()), in_flight_bytes);
+        let receiver = Receiver::new(Arc::new(host.live.sink()), in_flight_bytes_max);
         let mut running = Self {
             grpc: grpc.local_addr(),
             http: http.local_addr(),
