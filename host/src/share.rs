@@ -13,6 +13,10 @@ use std::{
 
 use crate::tenant::TenantId;
 
+mod turns;
+
+pub(crate) use turns::{Turn, Turns};
+
 /// How much there is of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShareMax {
@@ -54,6 +58,10 @@ impl Pool {
             held: AtomicUsize::default(),
             tenants: Arc::default(),
         }))
+    }
+
+    pub(crate) fn max(&self) -> ShareMax {
+        self.0.max
     }
 
     /// Begins something of a tenant that holds nothing yet.

@@ -7,6 +7,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::limits::RETRY_AFTER;
 use crate::tenant::CHALLENGE;
 
 /// An error as the wire carries it: `{"error": {"code", "message"}}`. Says nothing of the host's insides:
@@ -132,6 +133,10 @@ impl IntoResponse for ApiError {
         let error = self.outward();
         let code = error.code;
         let mut response = (code.status(), Json(ErrorBody { error })).into_response();
+        if code == ErrorCode::Unavailable {
+            let after = HeaderValue::from(RETRY_AFTER.as_secs());
+            response.headers_mut().insert(header::RETRY_AFTER, after);
+        }
         if code == ErrorCode::Unauthorized {
             let scheme = HeaderValue::from_static(CHALLENGE);
             response

@@ -3,23 +3,21 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
-    extract::{
-        DefaultBodyLimit, FromRequest, FromRequestParts, Query, Request,
-        rejection::{JsonRejection, QueryRejection},
-    },
-    http::{StatusCode, request::Parts},
+    Router,
+    extract::{DefaultBodyLimit, FromRequestParts, Query, rejection::QueryRejection},
+    http::request::Parts,
     middleware,
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 
 use super::{
     Host,
     error::{ApiError, ErrorCode},
-    limits::{BODY_BYTES_MAX, REPLAYS_MAX, WAITING_MAX, WORKING_MAX},
+    limits::{self, BODY_BYTES_MAX},
 };
+use crate::share::{Pool, ShareMax, Turns};
 
+mod body;
 mod caller;
 mod handlers;
 mod replays;
@@ -33,18 +31,45 @@ pub use routes::{Route, Who, route_list};
 #[derive(Clone, Debug)]
 struct Shared {
     host: Arc<dyn Host>,
-    working: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
-    replays: Arc<Semaphore>,
+    working: Turns,
+    showing_metrics: Turns,
+    /// How many requests.
+    waiting: Pool,
+    replays: Pool,
+    /// Bytes of memory.
+    bodies: Pool,
 }
+
+const WORKING: ShareMax = ShareMax {
+    all: limits::WORKING_MAX,
+    tenant: limits::TENANT_WORKING_MAX,
+};
+const SHOWING_METRICS: ShareMax = ShareMax {
+    all: limits::SHOWING_METRICS_MAX,
+    tenant: limits::TENANT_SHOWING_METRICS_MAX,
+};
+const WAITING: ShareMax = ShareMax {
+    all: limits::WAITING_MAX,
+    tenant: limits::TENANT_WAITING_MAX,
+};
+const REPLAYS: ShareMax = ShareMax {
+    all: limits::REPLAYS_MAX,
+    tenant: limits::TENANT_REPLAYS_MAX,
+};
+const BODIES_MEMORY_BYTES: ShareMax = ShareMax {
+    all: limits::BODIES_MEMORY_BYTES_MAX,
+    tenant: limits::TENANT_BODIES_MEMORY_BYTES_MAX,
+};
 
 /// Builds the routes over a host.
 pub fn router(host: Arc<dyn Host>) -> Router {
     let shared = Shared {
         host,
-        working: Arc::new(Semaphore::new(WORKING_MAX)),
-        waiting: Arc::new(Semaphore::new(WAITING_MAX)),
-        replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
+        working: Turns::new(WORKING),
+        showing_metrics: Turns::new(SHOWING_METRICS),
+        waiting: Pool::new(WAITING),
+        replays: Pool::new(REPLAYS),
+        bodies: Pool::new(BODIES_MEMORY_BYTES),
     };
     let mut router = Router::new();
     for (route, handler) in routes::routes() {
@@ -62,28 +87,6 @@ pub fn router(host: Arc<dyn Host>) -> Router {
             )
         })
         .with_state(shared)
-}
-
-/// A JSON body; what is wrong with it is said in our own form.
-struct Body<T>(T);
-
-impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, shared: &Shared) -> Result<Self, ApiError> {
-        match Json::from_request(request, shared).await {
-            Ok(Json(body)) => Ok(Self(body)),
-            Err(rejection) => Err(refused(&rejection)),
-        }
-    }
-}
-
-fn refused(rejection: &JsonRejection) -> ApiError {
-    let code = match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::TooLarge,
-        _ => ErrorCode::BadRequest,
-    };
-    ApiError::new(code, rejection.body_text())
 }
 
 /// The query of a path.

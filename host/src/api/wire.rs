@@ -4,6 +4,7 @@
 
 mod faults;
 mod holds;
+mod lists;
 mod replays;
 mod rules;
 mod signals;

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts, uri::Authority},
     response::{IntoResponse, Response},
 };
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::Shared;
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         Operations, TenantOperations,
         error::{ApiError, ErrorCode},
     },
+    share::{Held, NoRoom, Pool, Turn},
     tenant::{Access, TenantId, bearer},
 };
 
@@ -24,6 +25,7 @@ const WITHOUT_TOKEN: &str = "api";
 
 /// A tenant that asks.
 pub(super) struct Caller {
+    tenant: TenantId,
     pub(super) operations: Arc<dyn Operations>,
     pub(super) shared: Shared,
 }
@@ -34,8 +36,23 @@ impl Caller {
         self,
         call: impl FnOnce(&dyn Operations) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
+        let turn = self.shared.working.take(Some(&self.tenant)).await;
         let operations = self.operations;
-        in_turn(&self.shared.working, move || call(&*operations)).await
+        in_turn(turn, move || call(&*operations)).await
+    }
+
+    /// Takes one of the few places for what takes long; `things` says what those do who have the others.
+    pub(super) fn place(&self, of: &Pool, things: &str) -> Result<Held, ApiError> {
+        let mut place = of.begin(&self.tenant);
+        let (n, whose) = match place.grow(1) {
+            Ok(()) => return Ok(place),
+            Err(NoRoom::OfAll) => (of.max().all, "all tenants together"),
+            Err(NoRoom::OfTenant | NoRoom::Ever { .. }) => (of.max().tenant, "this tenant"),
+        };
+        Err(ApiError::new(
+            ErrorCode::Unavailable,
+            format!("{n} {things} already, of {whose}; try again later"),
+        ))
     }
 }
 
@@ -55,7 +72,8 @@ impl FromRequestParts<Shared> for Caller {
             Access::Nobody => return Err(unknown()),
         };
         Ok(Self {
-            operations: shared.host.operations(tenant, who),
+            operations: shared.host.operations(tenant.clone(), who),
+            tenant,
             shared: shared.clone(),
         })
     }
@@ -73,8 +91,9 @@ impl Operator {
         self,
         call: impl FnOnce(&dyn TenantOperations) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
+        let turn = self.shared.working.take(None).await;
         let tenants = self.tenants;
-        in_turn(&self.shared.working, move || call(&*tenants)).await
+        in_turn(turn, move || call(&*tenants)).await
     }
 }
 
@@ -127,7 +146,7 @@ impl FromRequestParts<Shared> for Reader {
     }
 }
 
-fn access(headers: &HeaderMap, shared: &Shared) -> Result<Access, ApiError> {
+pub(super) fn access(headers: &HeaderMap, shared: &Shared) -> Result<Access, ApiError> {
     let access = shared.host.access(header_bearer(headers));
     if access == Access::Open && !is_address(headers) {
         return Err(ApiError::bad_request(
@@ -164,11 +183,15 @@ fn header_bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 async fn in_turn<T: serde::Serialize + Send + 'static>(
-    working: &Arc<Semaphore>,
+    turn: Turn,
     call: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<Response, ApiError> {
-    // The semaphore is never closed; were it, there would be no bound to keep.
-    let _turn = working.acquire().await;
+    // It ends with the call: a client that goes away meanwhile leaves the call behind.
+    let call = move || {
+        let done = call();
+        drop(turn);
+        done
+    };
     answer(spawn_blocking(call).await)
 }
 

@@ -1,7 +1,5 @@
 //! One function for each route of a tenant: from a request to one call of [`crate::api::Operations`].
 
-use std::sync::Arc;
-
 use axum::{
     extract::{Path, State},
     http::{StatusCode, header},
@@ -10,13 +8,13 @@ use axum::{
 use tokio::task::spawn_blocking;
 
 use super::{
-    Asked, Body, Shared,
+    Asked, Shared,
+    body::Body,
     caller::{Caller, Reader, answer},
 };
 use crate::{
     api::{
-        error::{ApiError, ErrorCode},
-        limits::WAITING_MAX,
+        error::ApiError,
         wire::{AddHold, ApplyRequest, ChangesQuery, RuleAction, SignalQuery, TraceQuery},
     },
     rule_id::RuleId,
@@ -38,7 +36,13 @@ pub(super) async fn metrics(reader: Reader, State(shared): State<Shared>) -> Res
         Reader::Of(tenant) => Some(tenant),
     };
     // What is quarantined may have to be read from the store.
-    match spawn_blocking(move || shared.host.metrics(of.as_ref())).await {
+    let turn = shared.showing_metrics.take(of.as_ref()).await;
+    let show = move || {
+        let metrics = shared.host.metrics(of.as_ref());
+        drop(turn);
+        metrics
+    };
+    match spawn_blocking(show).await {
         Ok(metrics) => ([(header::CONTENT_TYPE, kind)], metrics).into_response(),
         Err(error) => ApiError::internal("show the metrics", &error).into_response(),
     }
@@ -50,7 +54,7 @@ pub(super) async fn rules(caller: Caller) -> Result<Response, ApiError> {
 
 pub(super) async fn apply(
     caller: Caller,
-    Body(request): Body<ApplyRequest>,
+    request: Body<ApplyRequest>,
 ) -> Result<Response, ApiError> {
     caller
         .ask(move |operations| operations.apply(&request))
@@ -65,7 +69,7 @@ pub(super) async fn rule(caller: Caller, Path(id): Path<String>) -> Result<Respo
 pub(super) async fn change_rule(
     caller: Caller,
     Path(id): Path<String>,
-    Body(action): Body<RuleAction>,
+    action: Body<RuleAction>,
 ) -> Result<Response, ApiError> {
     let id = rule_id(&id)?;
     caller
@@ -91,15 +95,14 @@ pub(super) async fn signal_changes(
     caller: Caller,
     Asked(query): Asked<ChangesQuery>,
 ) -> Result<Response, ApiError> {
-    let waiting = Arc::clone(&caller.shared.waiting);
-    let Ok(_place) = waiting.try_acquire() else {
-        return Err(ApiError::new(
-            ErrorCode::Unavailable,
-            format!("{WAITING_MAX} requests wait for changes already"),
-        ));
-    };
+    let place = caller.place(&caller.shared.waiting, "requests wait for changes")?;
     let operations = caller.operations;
-    answer(spawn_blocking(move || operations.signal_changes(&query)).await)
+    let wait = move || {
+        let changes = operations.signal_changes(&query);
+        drop(place);
+        changes
+    };
+    answer(spawn_blocking(wait).await)
 }
 
 pub(super) async fn traces(
@@ -124,10 +127,7 @@ pub(super) async fn holds(caller: Caller) -> Result<Response, ApiError> {
     caller.ask(|operations| operations.holds()).await
 }
 
-pub(super) async fn add_hold(
-    caller: Caller,
-    Body(request): Body<AddHold>,
-) -> Result<Response, ApiError> {
+pub(super) async fn add_hold(caller: Caller, request: Body<AddHold>) -> Result<Response, ApiError> {
     caller
         .ask(move |operations| operations.add_hold(&request))
         .await

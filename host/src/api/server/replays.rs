@@ -10,30 +10,25 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
-    task::spawn_blocking,
-};
+use tokio::{sync::mpsc, task::spawn_blocking};
 use tokio_stream::{StreamExt, once, wrappers::ReceiverStream};
 
-use super::{Body, caller::Caller};
-use crate::api::{
-    Host, Operations,
-    error::{ApiError, ErrorCode},
-    limits::{REPLAY_LINES_QUEUED_MAX, REPLAYS_MAX},
-    wire::{ReplayLine, ReplayRequest},
+use super::{body::Body, caller::Caller};
+use crate::{
+    api::{
+        Host, Operations,
+        error::{ApiError, ErrorCode},
+        limits::REPLAY_LINES_QUEUED_MAX,
+        wire::{ReplayLine, ReplayRequest},
+    },
+    share::Held,
 };
 
 pub(super) async fn replay(
     caller: Caller,
-    Body(request): Body<ReplayRequest>,
+    request: Body<ReplayRequest>,
 ) -> Result<Response, ApiError> {
-    let Ok(place) = Arc::clone(&caller.shared.replays).try_acquire_owned() else {
-        return Err(ApiError::new(
-            ErrorCode::Unavailable,
-            format!("{REPLAYS_MAX} replays are running already; try again later"),
-        ));
-    };
+    let place = caller.place(&caller.shared.replays, "replays are running")?;
     let (lines, mut receiver) = mpsc::channel(REPLAY_LINES_QUEUED_MAX);
     let (operations, host) = (caller.operations, Arc::clone(&caller.shared.host));
     // Detached: it ends with the replay, or with its reader.
@@ -54,7 +49,7 @@ fn run(
     (operations, host): (&dyn Operations, &dyn Host),
     request: &ReplayRequest,
     lines: &mpsc::Sender<ReplayLine>,
-    _place: OwnedSemaphorePermit,
+    _place: Held,
 ) {
     let send = |line| match lines.blocking_send(line) {
         Ok(()) => ControlFlow::Continue(()),

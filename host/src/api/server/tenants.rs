@@ -2,7 +2,7 @@
 
 use axum::{extract::Path, response::Response};
 
-use super::{Body, caller::Operator};
+use super::{body::Body, caller::Operator};
 use crate::{
     api::{
         error::ApiError,
@@ -17,7 +17,7 @@ pub(super) async fn tenants(operator: Operator) -> Result<Response, ApiError> {
 
 pub(super) async fn create(
     operator: Operator,
-    Body(request): Body<CreateTenant>,
+    request: Body<CreateTenant>,
 ) -> Result<Response, ApiError> {
     operator
         .ask(move |tenants| tenants.create_tenant(&request))
@@ -27,7 +27,7 @@ pub(super) async fn create(
 pub(super) async fn rotate_token(
     operator: Operator,
     Path(name): Path<String>,
-    Body(request): Body<RotateToken>,
+    request: Body<RotateToken>,
 ) -> Result<Response, ApiError> {
     let tenant = tenant(&name)?;
     operator
@@ -38,7 +38,7 @@ pub(super) async fn rotate_token(
 pub(super) async fn change_limits(
     operator: Operator,
     Path(name): Path<String>,
-    Body(request): Body<ChangeLimits>,
+    request: Body<ChangeLimits>,
 ) -> Result<Response, ApiError> {
     let tenant = tenant(&name)?;
     operator
@@ -49,7 +49,7 @@ pub(super) async fn change_limits(
 pub(super) async fn change_trust(
     operator: Operator,
     Path(name): Path<String>,
-    Body(request): Body<ChangeTrust>,
+    request: Body<ChangeTrust>,
 ) -> Result<Response, ApiError> {
     let tenant = tenant(&name)?;
     operator
@@ -69,7 +69,7 @@ pub(super) async fn remove(
 
 pub(super) async fn admin_token(
     operator: Operator,
-    Body(request): Body<RotateToken>,
+    request: Body<RotateToken>,
 ) -> Result<Response, ApiError> {
     operator
         .ask(move |tenants| tenants.admin_token(&request))

@@ -2,18 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::PackUpload;
-use crate::api::error::ApiError;
+use super::{PackUpload, lists::at_most};
+use crate::api::{
+    error::ApiError,
+    limits::{PACKS_PER_REQUEST_MAX, RULES_PER_REQUEST_MAX},
+};
 
 /// Which rules to judge which history by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplayRequest {
     /// Ids of published rules.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<_, _, RULES_PER_REQUEST_MAX>")]
     pub rules: Vec<String>,
     /// Packs that need not be published: all their rules.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<_, _, PACKS_PER_REQUEST_MAX>")]
     pub packs: Vec<PackUpload>,
     /// Whether to judge, beside each rule of the packs, by the published rule of the same id, to compare the two.
     #[serde(default)]

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{QuarantineView, RuleCostView};
-use crate::rule_id::{RuleMode, RuleVersion};
+use super::{QuarantineView, RuleCostView, lists::at_most};
+use crate::{
+    api::limits::PACKS_PER_REQUEST_MAX,
+    rule_id::{RuleMode, RuleVersion},
+};
 
 /// A published rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +103,7 @@ pub struct PackUpload {
 #[serde(deny_unknown_fields)]
 pub struct ApplyRequest {
     /// The packs.
+    #[serde(deserialize_with = "at_most::<_, _, PACKS_PER_REQUEST_MAX>")]
     pub packs: Vec<PackUpload>,
     /// Whether to change nothing and say what would change.
     #[serde(default)]
