@@ -15,6 +15,7 @@
 )]
 
 mod clients;
+mod connection;
 mod requests;
 mod retry;
 mod spans;

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// More than a request may come to after decompression, in a few bytes of its own.
-const BOMB_BYTES: usize = (32 << 20) + 1;
+pub(super) const BOMB_BYTES: usize = (32 << 20) + 1;
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
@@ -34,7 +34,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 1).unwrap()
 }
 
-fn otlp(trace: u128) -> Vec<u8> {
+pub(super) fn otlp(trace: u128) -> Vec<u8> {
     request("shop", vec![span(trace, 1, 0, "good")]).encode_to_vec()
 }
 
@@ -293,7 +293,7 @@ fn a_resource_or_scope_that_cannot_be_read_costs_its_own_spans_alone() {
 }
 
 /// Bytes that do not become fewer by compression, by a xorshift generator.
-fn incompressible(len: usize) -> Vec<u8> {
+pub(super) fn incompressible(len: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut next = || {
         state ^= state << 13;
@@ -329,7 +329,11 @@ fn a_body_that_is_too_large_as_it_comes_is_refused_for_good() {
         let said = String::from_utf8_lossy(&answer.body);
         assert!(said.contains("larger than 16777216 B"), "{said}");
     }
-    for encoding in [None, Some(CompressionEncoding::Zstd)] {
+    for encoding in [
+        None,
+        Some(CompressionEncoding::Gzip),
+        Some(CompressionEncoding::Zstd),
+    ] {
         let status = world.call(encoding, &large).unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{status}");
         assert!(

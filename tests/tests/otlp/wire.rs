@@ -43,7 +43,7 @@ pub(crate) enum Via {
 pub(crate) struct World {
     pub(crate) server: Server,
     agent: Agent,
-    runtime: tokio::runtime::Runtime,
+    pub(crate) runtime: tokio::runtime::Runtime,
     token: Option<String>,
     _folder: TempDir,
 }
@@ -121,17 +121,10 @@ impl World {
             let token = MetadataValue::try_from(token).unwrap();
             request.metadata_mut().insert("authorization", token);
         }
-        let answer = self.runtime.block_on(async {
-            let mut client: Grpc<Channel> = Grpc::new(endpoint.connect().await.unwrap());
-            if let Some(encoding) = encoding {
-                client = client.send_compressed(encoding);
-            }
-            client.ready().await.unwrap();
-            let path = PathAndQuery::from_static(EXPORT);
-            client.unary(request, path, Plain).await
-        });
-        let answer = answer?.into_inner();
-        Ok(ExportTraceServiceResponse::decode(answer).unwrap())
+        self.runtime.block_on(async {
+            let channel = endpoint.connect().await.unwrap();
+            export(channel, encoding, request).await
+        })
     }
 
     /// Sends a request that is taken; returns what the client is told of spans that were not.
@@ -180,6 +173,22 @@ impl World {
             .cloned()
             .collect()
     }
+}
+
+/// Sends bytes as a call over a connection that may have others.
+pub(crate) async fn export(
+    channel: Channel,
+    encoding: Option<CompressionEncoding>,
+    request: Request<Bytes>,
+) -> Result<ExportTraceServiceResponse, Status> {
+    let mut client = Grpc::new(channel);
+    if let Some(encoding) = encoding {
+        client = client.send_compressed(encoding);
+    }
+    client.ready().await.unwrap();
+    let path = PathAndQuery::from_static(EXPORT);
+    let answer = client.unary(request, path, Plain).await?.into_inner();
+    Ok(ExportTraceServiceResponse::decode(answer).unwrap())
 }
 
 /// Messages that are the bytes that they are.
