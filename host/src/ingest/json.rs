@@ -2,7 +2,9 @@
 //!
 //! Ids are hexadecimal of either case; 64-bit integers are strings or numbers, as are all others; enumerations are
 //! numbers or names; bytes are base64 of either alphabet; `null` is absence; unknown fields are passed over. An id that
-//! is not hexadecimal spoils its span alone, which is then refused one by one. Where a part of a request cannot be read,
+//! is not hexadecimal spoils its span alone, which is then refused one by one. Of a key that stands twice in an object,
+//! which JSON advises against (RFC 8259, section 4), the last counts; a message is not merged with the one before, as in
+//! protobuf, and lists follow one another, as there. Where a part of a request cannot be read,
 //! [`salvage_json`] reads the others.
 //!
 //! Written by hand rather than derived: the derived reading of `opentelemetry-proto` refuses names of enumerations,

@@ -190,6 +190,73 @@ fn unknown_fields_and_nulls_are_passed_over() {
 }
 
 #[test]
+fn of_a_key_that_stands_twice_the_last_counts_and_lists_follow_one_another() {
+    let read = span(
+        r#""traceId":"01010101010101010101010101010101","traceId":"02020202020202020202020202020202",
+           "kind":"SPAN_KIND_SERVER","kind":3,"startTimeUnixNano":"1","startTimeUnixNano":2,"flags":1,"flags":null,
+           "status":{"code":2},"status":{"message":"m"},
+           "attributes":[{"key":"a","key":"b","value":{"stringValue":"x"},"value":{"stringValue":"y"}}],
+           "attributes":[{"key":"c"}],"attributes":null,"events":[{"name":"one"}],"events":[{"name":"two"}]"#,
+    )
+    .unwrap();
+    assert_eq!((read.trace_id, read.kind), (vec![2; 16], 3));
+    assert_eq!((read.start_time_unix_nano, read.flags), (2, 1));
+    let status = read.status.unwrap();
+    assert_eq!((status.code, status.message.as_str()), (0, "m"));
+    let keys: Vec<_> = read.attributes.iter().map(|a| &a.key[..]).collect();
+    assert_eq!(keys, ["b", "c"]);
+    assert_eq!(read.attributes[0].value, Some(text("y")));
+    let names: Vec<_> = read.events.iter().map(|event| &event.name[..]).collect();
+    assert_eq!(names, ["one", "two"]);
+    // The first is read all the same.
+    assert!(span(r#""kind":[],"kind":3"#).is_err());
+
+    let request = decode_json(
+        br#"{"resourceSpans":[{"resource":{"attributes":[{"key":"a"}]},"resource":{"droppedAttributesCount":1},
+            "scopeSpans":[{"scope":{"name":"s"},"scope":{"version":"v"},"spans":[{}],"spans":[{},{}]}],
+            "scopeSpans":[{}]}],"resourceSpans":[{"schemaUrl":"u"}]}"#,
+    )
+    .unwrap();
+    let [first, second] = &request.resource_spans[..] else {
+        panic!("{request:?}");
+    };
+    assert_eq!(second.schema_url, "u");
+    let resource = first.resource.as_ref().unwrap();
+    assert_eq!(
+        (resource.attributes.len(), resource.dropped_attributes_count),
+        (0, 1)
+    );
+    let [scope, empty] = &first.scope_spans[..] else {
+        panic!("{first:?}");
+    };
+    assert_eq!((scope.spans.len(), empty.spans.len()), (3, 0));
+    let scope = scope.scope.as_ref().unwrap();
+    assert_eq!((scope.name.as_str(), scope.version.as_str()), ("", "v"));
+}
+
+/// Guarantees: a request is read the same way where a part of it cannot be.
+#[test]
+fn keys_that_stand_twice_count_alike_where_a_span_is_left_out() {
+    let request = |odd: &str| {
+        let id = r#""traceId":"01010101010101010101010101010101","spanId":"0101010101010101""#;
+        format!(
+            r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"a"}}]}},"resource":{{"droppedAttributesCount":1}},
+            "scopeSpans":[{{"scope":{{"name":"s"}},"scope":{{"version":"v"}},"spans":[{{{id},"kind":1,"kind":3}}],
+            "spans":[{{{id},"name":"b"}}{odd}]}}],"scopeSpans":[{{"spans":[{{{id},"name":"c"}}]}}]}}],
+            "resourceSpans":[{{"schemaUrl":"u","scopeSpans":[{{"spans":[{{{id}}}]}}]}}]}}"#
+        )
+    };
+    let whole = decode_json(request("").as_bytes()).unwrap();
+    let odd = request(r#",{"kind":[]}"#);
+    assert!(decode_json(odd.as_bytes()).is_err());
+    let Ok(salvaged) = salvage_json(odd.as_bytes(), &mut |_| true) else {
+        panic!("nothing is left of {odd}");
+    };
+    let kept = ExportTraceServiceRequest::decode(salvaged.otlp).unwrap();
+    assert_eq!(kept, whole);
+}
+
+#[test]
 fn an_id_that_is_not_hexadecimal_spoils_its_span_alone() {
     let good = r#"{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174"}"#;
     let bad = [

@@ -100,5 +100,29 @@ pub(super) fn given_twice() -> Vec<Row> {
             Some(with(r#""name":"last""#).into_bytes()),
             After::Stored(json!({ "name": "last" })),
         ),
+        more(
+            "of a kind that is given twice the last is taken",
+            vec![0x30, 1, 0x30, 3],
+            Some(with(r#""kind":1,"kind":"SPAN_KIND_CLIENT""#).into_bytes()),
+            After::Stored(json!({ "kind": 3 })),
+        ),
+        more(
+            "of an id that is given twice the last is taken",
+            field(4, &[1; 8]).repeat(2),
+            Some(with(r#""parentSpanId":"ff","parentSpanId":"0101010101010101""#).into_bytes()),
+            After::Stored(json!({ "parentSpanId": "0101010101010101" })),
+        ),
+        row(
+            "lists that are given twice follow one another",
+            |span| span.attributes.extend([text("a", "1"), text("b", "2")]),
+            with(
+                r#""attributes":[{"key":"a","value":{"stringValue":"1"}}],
+                "attributes":[{"key":"b","value":{"stringValue":"2"}}]"#,
+            ),
+            After::Stored(json!({ "attributes": [
+                { "key": "a", "value": { "stringValue": "1" } },
+                { "key": "b", "value": { "stringValue": "2" } },
+            ] })),
+        ),
     ]
 }
