@@ -144,7 +144,7 @@ fn assemble_and_seal(bencher: Bencher<'_, '_>) {
                     now,
                     arrived: UnixNanos(0),
                 };
-                assembler.add(&tenant, records, arrival, |_| 0).unwrap();
+                assembler.add(&tenant, &records, arrival, |_| 0).unwrap();
                 for sealed in assembler.due(now) {
                     n_sealed += assembler.release(&sealed.frames).len();
                     black_box(&sealed);

@@ -79,7 +79,7 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     for request in Reader::open(&file().unwrap()).unwrap() {
         let request = request.unwrap();
         importer
-            .add(request.decoded.records, request.otlp.len())
+            .add(&request.decoded.records, request.otlp.len())
             .unwrap();
     }
     importer.finish().unwrap();

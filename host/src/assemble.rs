@@ -167,11 +167,11 @@ impl Assembler {
     pub fn add(
         &mut self,
         tenant: &TenantId,
-        spans: Vec<SentSpan>,
+        spans: &[SentSpan],
         arrival: Arrival,
         reopened: impl FnMut(TraceId) -> u32,
     ) -> Result<(), Refused> {
-        self.room_for(tenant, Held::of(&spans, arrival.bytes))?;
+        self.room_for(tenant, Held::of(spans, arrival.bytes))?;
         self.readmit(tenant, spans, arrival, reopened);
         Ok(())
     }
@@ -180,7 +180,7 @@ impl Assembler {
     pub fn readmit(
         &mut self,
         tenant: &TenantId,
-        spans: Vec<SentSpan>,
+        spans: &[SentSpan],
         arrival: Arrival,
         mut reopened: impl FnMut(TraceId) -> u32,
     ) {
@@ -197,7 +197,7 @@ impl Assembler {
             return;
         };
         let share = arrival.bytes / spans.len().max(1);
-        for mut run in run::runs(&spans) {
+        for mut run in run::runs(spans) {
             while let Some(first) = run.first() {
                 let trace_id = first.trace_id;
                 let mut before = Held::default();

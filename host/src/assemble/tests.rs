@@ -72,8 +72,8 @@ fn ids(sealed: &[Sealed]) -> Vec<(TraceId, usize)> {
 }
 
 fn put(to: &mut Assembler, spans: Vec<SpanRecord>, now: Duration, frame: u64) {
-    let spans = spans.into_iter().flat_map(|span| sent(&[span])).collect();
-    to.add(&tenant(), spans, at(now, frame), |_| 0).unwrap();
+    let spans: Vec<SentSpan> = spans.into_iter().flat_map(|span| sent(&[span])).collect();
+    to.add(&tenant(), &spans, at(now, frame), |_| 0).unwrap();
 }
 
 pub(super) fn sent(spans: &[SpanRecord]) -> Vec<SentSpan> {
@@ -169,7 +169,7 @@ fn each_reopening_doubles_the_quiet_up_to_ten_minutes() {
     ] {
         let mut assembler = assembler(|_| {});
         assembler
-            .add(&tenant(), sent(&[span(1, 1, 0)]), at(SEC, 1), |_| reopened)
+            .add(&tenant(), &sent(&[span(1, 1, 0)]), at(SEC, 1), |_| reopened)
             .unwrap();
         assert_eq!(assembler.next_due(), Some((1 + quiet) * SEC), "{reopened}");
         assert_eq!(
@@ -208,7 +208,7 @@ fn a_trace_is_cut_at_its_bytes_too() {
     arrival.bytes = 120;
     let spans: Vec<_> = (1..=4).map(|id| span(1, id, id - 1)).collect();
     assembler
-        .add(&tenant(), sent(&spans), arrival, |_| 0)
+        .add(&tenant(), &sent(&spans), arrival, |_| 0)
         .unwrap();
     assert_eq!(ids(&assembler.due(SEC)), [(trace_id(1), 4)]);
     assert_eq!(assembler.stats().open_bytes, 0);

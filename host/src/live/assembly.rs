@@ -98,7 +98,7 @@ impl Assembly {
                 // No rule set, no store: an acknowledged span is taken whatever the bounds are.
                 self.shared
                     .assembler()
-                    .readmit(&tenant, records, arrival, |_| 0);
+                    .readmit(&tenant, &records, arrival, |_| 0);
                 self.shared.pending.forget(load);
                 load.held.spans
             }

@@ -73,7 +73,7 @@ impl Importer {
     /// # Errors
     ///
     /// Where storing has failed.
-    pub fn add(&mut self, records: Vec<SentSpan>, bytes: usize) -> Result<(), ImportStopped> {
+    pub fn add(&mut self, records: &[SentSpan], bytes: usize) -> Result<(), ImportStopped> {
         self.now += 1;
         let arrival = Arrival {
             frame: None,

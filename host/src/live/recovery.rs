@@ -53,7 +53,7 @@ impl Shared {
                 arrived: frame.arrived,
             };
             self.assembler()
-                .readmit(&frame.tenant, records, arrival, |_| 0);
+                .readmit(&frame.tenant, &records, arrival, |_| 0);
         }
         self.tell_what_was_found(n_frames, n_spans);
         Ok(())

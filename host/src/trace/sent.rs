@@ -204,7 +204,7 @@ impl From<SealedTrace> for SentTrace {
 fn is_dropped_of(message: &[u8], field: u32) -> bool {
     let counts = known_fields(message).filter_map(|(number, value)| match value {
         Wire::Varint(count) if number == field => Some(count as u32),
-        _ => None,
+        Wire::Varint(_) | Wire::Fixed64(_) | Wire::Bytes(_) | Wire::Fixed32(_) => None,
     });
     counts.last().is_some_and(|count| count > 0)
 }

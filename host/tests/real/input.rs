@@ -98,7 +98,7 @@ pub(crate) fn assemble(requests: impl Iterator<Item = Vec<SentSpan>>) -> Vec<Sen
             now: Duration::ZERO,
             arrived: UnixNanos(0),
         };
-        assembler.add(&tenant, records, arrival, |_| 0).unwrap();
+        assembler.add(&tenant, &records, arrival, |_| 0).unwrap();
     }
     let sealed = assembler.flush().into_iter();
     sealed.map(|sealed| sealed.trace).collect()

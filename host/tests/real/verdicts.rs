@@ -204,7 +204,7 @@ impl Host {
     fn import(&self, input: &Input) {
         let mut importer = Importer::start(self.parts(), tenant()).unwrap();
         for otlp in &input.requests {
-            importer.add(input::spans(otlp), otlp.len()).unwrap();
+            importer.add(&input::spans(otlp), otlp.len()).unwrap();
         }
         importer.finish().unwrap();
     }

@@ -180,7 +180,7 @@ fn real() -> Option<Vec<Block>> {
             now: Duration::ZERO,
             arrived: UnixNanos(0),
         };
-        assembler.add(&tenant, records, arrival, |_| 0).unwrap();
+        assembler.add(&tenant, &records, arrival, |_| 0).unwrap();
     }
     let mut blocks = Vec::new();
     let mut builder = BlockBuilder::new(tenant.clone());

@@ -56,7 +56,7 @@ fn other_bytes_of_the_same_content_are_a_repetition() {
     assert_ne!(plain, padded);
     let mut assembler = assembler(|_| {});
     let spans = vec![plain.clone(), padded.clone(), plain];
-    assembler.add(&tenant(), spans, at(SEC, 1), |_| 0).unwrap();
+    assembler.add(&tenant(), &spans, at(SEC, 1), |_| 0).unwrap();
     let [sealed] = assembler.flush().try_into().unwrap();
     assert_eq!((sealed.trace.spans.len(), sealed.repeated), (1, 2));
     let late = SentTrace {
@@ -75,7 +75,7 @@ fn an_open_trace_holds_none_of_its_request() {
     span.message = request.slice(..100);
     let mut assembler = assembler(|_| {});
     assembler
-        .add(&tenant(), vec![span], at(SEC, 1), |_| 0)
+        .add(&tenant(), &[span], at(SEC, 1), |_| 0)
         .unwrap();
     assert!(request.is_unique());
     assert_eq!(assembler.flush()[0].trace.spans[0].message, request[..100]);

@@ -8,7 +8,7 @@ fn a_tenant_that_is_forgotten_leaves_others_open_and_its_frames_free() {
     let other = TenantId::try_new("other").unwrap();
     put(&mut assembler, vec![span(1, 1, 0)], SEC, 1);
     assembler
-        .add(&other, sent(&[span(1, 2, 1)]), at(SEC, 2), |_| 0)
+        .add(&other, &sent(&[span(1, 2, 1)]), at(SEC, 2), |_| 0)
         .unwrap();
     let cut: Vec<_> = (1..=4).map(|id| span(2, id, 0)).collect();
     put(&mut assembler, cut, SEC, 3);
@@ -33,7 +33,7 @@ fn tenants_share_a_trace_id_without_meeting() {
     let other = TenantId::try_new("other").unwrap();
     put(&mut assembler, vec![span(1, 1, 0)], SEC, 1);
     assembler
-        .add(&other, sent(&[span(1, 2, 1)]), at(SEC, 2), |_| 0)
+        .add(&other, &sent(&[span(1, 2, 1)]), at(SEC, 2), |_| 0)
         .unwrap();
     let open = assembler.open(&other, trace_id(1)).unwrap().seal();
     assert_eq!(open.to_sealed().spans, [span(1, 2, 1)]);

@@ -11,7 +11,7 @@ fn open(assembler: &mut Assembler, tenant: &TenantId, traces: std::ops::Range<u8
     for trace in traces {
         let arrival = at(now, u64::from(trace));
         let spans = sent(&[span(trace, 1, 0)]);
-        assembler.add(tenant, spans, arrival, |_| 0).unwrap();
+        assembler.add(tenant, &spans, arrival, |_| 0).unwrap();
     }
 }
 
@@ -66,7 +66,7 @@ fn a_trace_longer_than_a_round_comes_alone_and_is_not_put_off_for_ever() {
     let spans: Vec<SpanRecord> = (1..10).map(|id| span(1, id, id - 1)).collect();
     open(&mut assembler, &short, 1..9, SEC);
     assembler
-        .add(&long, sent(&spans), at(2 * SEC, 1), |_| 0)
+        .add(&long, &sent(&spans), at(2 * SEC, 1), |_| 0)
         .unwrap();
     let now = 60 * SEC;
     let mut rounds = Vec::new();

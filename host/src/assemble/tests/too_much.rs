@@ -18,15 +18,13 @@ fn over_a_bound_a_request_is_refused_whole_and_nothing_is_lost() {
     );
 
     let two = sent(&[span(2, 1, 0), span(2, 2, 0)]);
-    let refused = assembler.add(&tenant(), two.clone(), at(SEC, 2), |_| 0);
+    let refused = assembler.add(&tenant(), &two, at(SEC, 2), |_| 0);
     let message = "tenant `default` has 3 of at most 4 spans in open traces";
     assert_eq!(refused.unwrap_err().to_string(), message);
     assert_eq!(assembler.stats().open_spans, 3);
 
-    assembler
-        .add(&other, two.clone(), at(SEC, 3), |_| 0)
-        .unwrap();
-    let refused = assembler.add(&other, two.clone(), at(SEC, 4), |_| 0);
+    assembler.add(&other, &two, at(SEC, 3), |_| 0).unwrap();
+    let refused = assembler.add(&other, &two, at(SEC, 4), |_| 0);
     assert_eq!(
         refused.unwrap_err().to_string(),
         "5 of at most 6 spans are in open traces"
@@ -43,7 +41,7 @@ fn over_a_bound_a_request_is_refused_whole_and_nothing_is_lost() {
     );
 
     // What lies in the inbox already is taken all the same.
-    assembler.readmit(&other, two, at(SEC, 4), |_| 0);
+    assembler.readmit(&other, &two, at(SEC, 4), |_| 0);
     assert_eq!(assembler.stats().open_spans, 7);
     assert_eq!(assembler.due(8 * SEC).len(), 2);
     assert_eq!(assembler.stats().open_spans, 0);
@@ -115,7 +113,7 @@ fn memory_counts_traces_and_spans_beside_their_bytes() {
         ..at(SEC, frame)
     };
     let mut add = |tenant: &TenantId, trace: u8, frame| {
-        assembler.add(tenant, sent(&[span(trace, 1, 0)]), arrival(frame), |_| 0)
+        assembler.add(tenant, &sent(&[span(trace, 1, 0)]), arrival(frame), |_| 0)
     };
     assert_eq!(add(&tenant(), 1, 1), Ok(()));
     assert_eq!(add(&tenant(), 2, 2), Ok(()));
@@ -134,7 +132,7 @@ fn memory_counts_traces_and_spans_beside_their_bytes() {
 
     // What can never be open is no matter of waiting.
     let three: Vec<_> = (1..=3).map(|trace| span(trace, 1, 0)).collect();
-    let refused = assembler.add(&other, sent(&three), arrival(6), |_| 0);
+    let refused = assembler.add(&other, &sent(&three), arrival(6), |_| 0);
     let needed = 3 * one - 200;
     assert_eq!(refused, Err(Refused::Request { needed, max }));
 

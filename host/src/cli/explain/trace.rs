@@ -81,7 +81,7 @@ fn read(reader: Reader) -> Result<Vec<SealedTrace>, Failure> {
     for request in reader {
         records.extend(request.map_err(Failure::wrong)?.decoded.records);
     }
-    Ok(seal(records))
+    Ok(seal(&records))
 }
 
 fn stored(id: TraceId, target: &Target) -> Result<Found, Failure> {

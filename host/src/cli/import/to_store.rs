@@ -36,7 +36,7 @@ impl ToStore {
 
 impl Destination for ToStore {
     fn take(&mut self, request: FileRequest) -> Result<(), Failure> {
-        let taken = self.0.add(request.decoded.records, request.otlp.len());
+        let taken = self.0.add(&request.decoded.records, request.otlp.len());
         taken.map_err(|ImportStopped| Failure::usage(anyhow!("the import cannot go on")))
     }
 

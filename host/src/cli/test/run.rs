@@ -201,9 +201,9 @@ impl<'a> Runner<'a> {
                     trace: Vec::new(),
                 });
             }
-            Input::Spans(spans) => {
-                seal(SentSpan::of_records(spans.iter().map(|span| &span.record)).collect())
-            }
+            Input::Spans(spans) => seal(
+                &SentSpan::of_records(spans.iter().map(|span| &span.record)).collect::<Vec<_>>(),
+            ),
             Input::Otlp(path) => otlp(&self.folder, path)?,
         };
         let [trace] = <[SealedTrace; 1]>::try_from(sealed).map_err(|traces| {
@@ -248,11 +248,11 @@ pub(super) fn otlp(folder: &Path, path: &Word) -> Result<Vec<SealedTrace>, Broke
     for request in Reader::open(&folder.join(&path.text)).map_err(|error| wrong(&error))? {
         records.extend(request.map_err(|error| wrong(&error))?.decoded.records);
     }
-    Ok(seal(records))
+    Ok(seal(&records))
 }
 
 /// Seals spans as assembly does: ordered, without repetitions, with what is missing worked out.
-pub(in crate::cli) fn seal(spans: Vec<SentSpan>) -> Vec<SealedTrace> {
+pub(in crate::cli) fn seal(spans: &[SentSpan]) -> Vec<SealedTrace> {
     let mut assembler = Assembler::new(AssembleOptions::default());
     let arrival = Arrival {
         frame: None,

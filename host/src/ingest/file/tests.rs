@@ -335,7 +335,7 @@ fn the_real_requests_become_their_traces() {
         };
         let tenant = TenantId::default_tenant();
         assembler
-            .add(&tenant, decoded.records, arrival, |_| 0)
+            .add(&tenant, &decoded.records, arrival, |_| 0)
             .unwrap();
     }
     assert_eq!((n_requests, n_spans), (19_645, 508_018));
