@@ -44,7 +44,7 @@ pub struct MemoryBudget {
 
 /// A server cannot do with so little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{max} B of memory are too little: a server needs {MEMORY_BYTES_MIN} B at least")]
+#[error("{max} B of memory are too little: a server needs {}MiB at least", MEMORY_BYTES_MIN >> 20)]
 pub struct TooLittle {
     max: u64,
 }
@@ -160,7 +160,7 @@ mod tests {
     fn too_little_obeyed_and_exceeded() {
         assert!(MemoryBudget::try_new(MEMORY_BYTES_MIN).is_ok());
         let refused = MemoryBudget::try_new(MEMORY_BYTES_MIN - 1).unwrap_err();
-        assert!(refused.to_string().contains("268435456 B at least"));
+        assert!(refused.to_string().contains("256MiB at least"));
     }
 
     #[test]

@@ -237,5 +237,5 @@ fn a_server_shows_what_holds_of_its_configuration() {
     ];
     betrace(&little)
         .exits(3)
-        .says(&["a server needs 268435456 B at least"]);
+        .says(&["a server needs 256MiB at least"]);
 }

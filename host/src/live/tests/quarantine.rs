@@ -56,7 +56,7 @@ impl Fixture {
             .unwrap();
     }
 
-    fn operations(&self) -> Local {
+    pub(super) fn operations(&self) -> Local {
         let rooms = Rooms {
             store: self.store.clone(),
             registry: Arc::clone(&self.registry),

@@ -7,7 +7,6 @@ use super::*;
 use crate::{
     api::{
         Operations,
-        local::{Local, Rooms},
         wire::{ReplayRequest, RuleAction},
     },
     rules::NOT_LOADED,
@@ -17,17 +16,6 @@ use crate::{
 const OTHER: &str = "rule logged { match { audit.log } }";
 
 impl Fixture {
-    fn operations_of_rules(&self) -> Local {
-        let rooms = Rooms {
-            store: self.store.clone(),
-            registry: Arc::clone(&self.registry),
-            sandbox: Arc::clone(&self.sandbox),
-            clock: Arc::new(self.clock.clone()),
-            open: None,
-        };
-        Local::new(rooms, tenant(), "test".to_owned())
-    }
-
     fn send_both(&self, trace: u8) {
         self.send(vec![span(trace, 1, "phi.access")]).unwrap();
         self.send(vec![span(trace + 1, 1, "audit.log")]).unwrap();
@@ -63,7 +51,7 @@ fn what_does_not_load_is_inconclusive_and_all_else_is_judged_as_without_it() {
         assert!(reasons.clone().count() > 0);
         assert!(reasons.into_iter().all(|of| of == Reason::Quarantined));
     }
-    let operations = host.operations_of_rules();
+    let operations = host.operations();
     let rules = operations.rules().unwrap();
     assert_eq!(
         (rules[0].id.as_str(), &rules[0].quarantine),
