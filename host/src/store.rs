@@ -54,9 +54,6 @@ use std::{
 
 use tokio::sync::watch;
 
-#[cfg(test)]
-pub(crate) use self::doctor::examine_on;
-pub(crate) use self::error::is_of_disk;
 use self::{
     blocks::BlockFiles,
     disk::{Disk, FileSystem},
@@ -70,7 +67,6 @@ pub use self::{
     blocks::{Candidates, LastOpened, Listing, Superseded},
     compact::Merged,
     costs::{CostRecord, RuleCosts},
-    coverage::CoverageCell,
     doctor::{Area, Attending, Counts, Examination, ExaminedFile, Finding, Findings, examine},
     error::StoreError,
     holds::Hold,
@@ -88,6 +84,9 @@ pub use self::{
     standing::Standing,
     tenants::{TenantRecord, TokenRecord},
 };
+#[cfg(test)]
+pub(crate) use self::{coverage::CoverageCell, doctor::examine_on};
+pub(crate) use self::{error::is_of_disk, judged::HOUR_NS};
 use crate::{
     block::BlockId,
     clock::{Clock, UnixNanos},

@@ -16,7 +16,7 @@ use crate::{
     assemble::{AssembleOptions, Sealed, id_key, limits::CLOCK_OFF_MIN, merge, place, without},
     block::{Block, BlockBuilder, BlockError, BlockId},
     rules::Registry,
-    store::{LastOpened, ListedBlock, Listing, Store, StoreError, Superseded},
+    store::{HOUR_NS, LastOpened, ListedBlock, Listing, Store, StoreError, Superseded},
     telemetry::{Telemetry, spans},
     tenant::TenantId,
     trace::{Facts, SentTrace, TraceId},
@@ -27,6 +27,11 @@ pub const BLOCK_SPANS_MAX: usize = 16_384;
 
 /// At how many bytes of spans, as sent, a block is closed: while it is made it is in memory two or three times.
 pub(super) const BLOCK_BYTES_MAX: usize = 16 << 20;
+
+/// At how many hours of T a block is closed. Coverage counts by rule and hour, and what is judged of a block is stored in one
+/// commit: of one whose traces have each an hour of its own, as clocks that lie may have it, that would be a count for each
+/// trace and rule.
+pub(super) const BLOCK_HOURS_MAX: usize = 128;
 
 /// With how many pieces of a cut trace what comes later is compared: enough for what a restart reads again, and a bound
 /// on what each span costs of a trace that never ends.
@@ -89,6 +94,8 @@ struct Open<'a> {
     /// Of its spans, as sent.
     bytes: usize,
     traces: HashSet<TraceId>,
+    /// In which its traces start, and those started whose place they take.
+    hours: HashSet<u64>,
     supersedes: Vec<Superseded>,
 }
 
@@ -99,6 +106,7 @@ impl<'a> Open<'a> {
             builder: BlockBuilder::new(tenant.clone()),
             bytes: 0,
             traces: HashSet::new(),
+            hours: HashSet::new(),
             supersedes: Vec::new(),
         }
     }
@@ -107,7 +115,8 @@ impl<'a> Open<'a> {
     fn is_closed_to(&self, trace: &SentTrace) -> bool {
         let n_spans = self.builder.n_spans();
         let is_full = n_spans + trace.spans.len() > BLOCK_SPANS_MAX
-            || self.bytes + trace.message_bytes() > BLOCK_BYTES_MAX;
+            || self.bytes + trace.message_bytes() > BLOCK_BYTES_MAX
+            || self.hours.len() >= BLOCK_HOURS_MAX;
         self.traces.contains(&trace.trace_id) || (n_spans > 0 && is_full)
     }
 }
@@ -174,6 +183,7 @@ impl Sealer {
             Stored::Nowhere => trace,
             Stored::Unreadable => with_facts(trace, Facts::FRAGMENT),
             Stored::At(row, stored) => {
+                open.hours.extend(hour(&stored));
                 let was_cut = stored.facts.0 & Facts::CUT != 0;
                 let reopened = if was_cut {
                     drop(stored);
@@ -197,6 +207,7 @@ impl Sealer {
             .seals
             .stored(open.tenant, trace.facts, is_clock_off);
         open.traces.insert(trace_id);
+        open.hours.extend(hour(&trace));
         report.n_traces += 1;
         report.n_spans += trace.spans.len() as u64;
         open.bytes += trace.message_bytes();
@@ -295,6 +306,7 @@ impl Sealer {
             builder,
             bytes: _,
             traces,
+            hours: _,
             supersedes,
         } = open;
         if traces.is_empty() {
@@ -340,9 +352,17 @@ fn is_alike(block: &Block, trace: u32, late: &SentTrace) -> Result<bool, BlockEr
     Ok(alike.any(|(start, id)| places.contains(&(*start, id_key(*id)))))
 }
 
+/// T of a trace: the start of its first span.
+fn start(trace: &SentTrace) -> Option<u64> {
+    trace.spans.first().map(|span| span.start_time_unix_nano)
+}
+
+fn hour(trace: &SentTrace) -> Option<u64> {
+    start(trace).map(|start| start / HOUR_NS)
+}
+
 fn is_clock_off(trace: &SentTrace) -> bool {
-    let start = trace.spans.first().map(|span| span.start_time_unix_nano);
-    start.is_some_and(|start| {
+    start(trace).is_some_and(|start| {
         let off_ns = start.abs_diff(trace.arrived_first.0);
         u128::from(off_ns) >= CLOCK_OFF_MIN.as_nanos()
     })

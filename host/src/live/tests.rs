@@ -191,7 +191,7 @@ impl Fixture {
     fn counts_of(&self, rule: &str) -> [u64; 4] {
         let cells = self
             .store
-            .coverage(&tenant(), Some(&RuleId::try_new(rule).unwrap()))
+            .coverage_cells(&tenant(), Some(&RuleId::try_new(rule).unwrap()))
             .unwrap();
         cells.iter().fold([0; 4], |mut sum, cell| {
             sum.iter_mut()

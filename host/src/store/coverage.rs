@@ -21,20 +21,22 @@ const COVERAGE: TableDefinition<'_, (&str, &str, u32, u64), &[u8]> =
     TableDefinition::new("coverage");
 
 /// The verdicts of one version of one rule on the traces that start in one hour.
+#[cfg(test)]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CoverageCell {
+pub(crate) struct CoverageCell {
     /// The rule.
-    pub rule: RuleId,
+    pub(crate) rule: RuleId,
     /// Its version.
-    pub version: RuleVersion,
+    pub(crate) version: RuleVersion,
     /// The hour, counted from 1970-01-01T00:00:00Z.
-    pub hour: u64,
+    pub(crate) hour: u64,
     /// How many traces have each verdict, in order of the verdicts' numbers.
-    pub traces: [u64; 4],
+    pub(crate) traces: [u64; 4],
 }
 
 impl Store {
-    /// Returns the coverage of a tenant, of one rule or of all, in order of rule, version and hour.
+    /// Returns the coverage of a tenant, of one rule or of all, in order of rule: how many traces have each verdict. Looks at
+    /// each cell, and keeps none: clocks that lie make more hours than there is memory for.
     ///
     /// # Errors
     ///
@@ -43,14 +45,51 @@ impl Store {
         &self,
         tenant: &TenantId,
         rule: Option<&RuleId>,
+    ) -> Result<Vec<(RuleId, [u64; 4])>, StoreError> {
+        let mut sums: Vec<(RuleId, [u64; 4])> = Vec::new();
+        self.each_cell(tenant, rule, |(rule, ..), traces| {
+            if sums.last().is_none_or(|(last, _)| *last != rule) {
+                sums.push((rule, [0; 4]));
+            }
+            let sum = sums.last_mut().into_iter().flat_map(|(_, sum)| sum);
+            for (sum, traces) in sum.zip(traces) {
+                *sum = sum.saturating_add(traces);
+            }
+        })?;
+        Ok(sums)
+    }
+
+    /// Returns the cells, in order of rule, version and hour.
+    #[cfg(test)]
+    pub(crate) fn coverage_cells(
+        &self,
+        tenant: &TenantId,
+        rule: Option<&RuleId>,
     ) -> Result<Vec<CoverageCell>, StoreError> {
+        let mut cells = Vec::new();
+        self.each_cell(tenant, rule, |(rule, version, hour), traces| {
+            cells.push(CoverageCell {
+                rule,
+                version,
+                hour,
+                traces,
+            });
+        })?;
+        Ok(cells)
+    }
+
+    fn each_cell(
+        &self,
+        tenant: &TenantId,
+        rule: Option<&RuleId>,
+        mut see: impl FnMut((RuleId, RuleVersion, u64), [u64; 4]),
+    ) -> Result<(), StoreError> {
         let catalog = &self.inner.catalog;
         let first = rule.map_or("", RuleId::as_str);
         catalog.read(|txn| {
             let Some(coverage) = open_if_there(txn, COVERAGE)? else {
-                return Ok(Vec::new());
+                return Ok(());
             };
-            let mut cells = Vec::new();
             for row in coverage.range((tenant.as_str(), first, 0, 0)..)? {
                 let (key, value) = row?;
                 let (owner, id, version, hour) = key.value();
@@ -59,14 +98,10 @@ impl Store {
                 }
                 let place = place(catalog.name(), key.value());
                 let traces = place.decode(value.value(), read_counts)?;
-                cells.push(CoverageCell {
-                    rule: RuleId::try_new(id).ok_or_else(|| place.corrupt("a rule id is none"))?,
-                    version: RuleVersion(version),
-                    hour,
-                    traces,
-                });
+                let id = RuleId::try_new(id).ok_or_else(|| place.corrupt("a rule id is none"))?;
+                see((id, RuleVersion(version), hour), traces);
             }
-            Ok(cells)
+            Ok(())
         })
     }
 }

@@ -37,7 +37,8 @@ use crate::{
 /// Sequence number of a block -> the verdicts on it.
 pub(super) const JUDGED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("judged");
 
-const HOUR_NS: u64 = 3_600_000_000_000;
+/// The hours that coverage counts by.
+pub(crate) const HOUR_NS: u64 = 3_600_000_000_000;
 
 /// Everything that was judged of one block.
 #[derive(Clone, Debug, PartialEq, Eq)]

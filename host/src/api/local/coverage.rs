@@ -1,35 +1,21 @@
 //! How the verdicts add up.
 
 use super::{ApiError, Local};
-use crate::{
-    api::wire::{CoverageView, RuleCoverage},
-    store::CoverageCell,
-};
+use crate::api::wire::{CoverageView, RuleCoverage};
 
 impl Local {
     pub(super) fn sum_coverage(&self) -> Result<Vec<RuleCoverage>, ApiError> {
-        let cells = self.rooms.store.coverage(&self.tenant, None)?;
-        // In order of the rules.
-        let by_rule = cells.chunk_by(|a, b| a.rule == b.rule);
-        Ok(by_rule
-            .filter_map(|cells| {
-                Some(RuleCoverage {
-                    rule: cells.first()?.rule.to_string(),
-                    coverage: sum(cells),
-                })
-            })
-            .collect())
+        let sums = self.rooms.store.coverage(&self.tenant, None)?;
+        let each = sums.into_iter().map(|(rule, counts)| RuleCoverage {
+            rule: rule.to_string(),
+            coverage: view(counts),
+        });
+        Ok(each.collect())
     }
 }
 
-/// Adds up the cells of one rule. With neither held nor violated traces there is no coverage.
-pub(super) fn sum(cells: &[CoverageCell]) -> CoverageView {
-    let mut counts = [0_u64; 4];
-    for cell in cells {
-        for (sum, traces) in counts.iter_mut().zip(cell.traces) {
-            *sum += traces;
-        }
-    }
+/// Shows how many traces of a rule have each verdict. With neither held nor violated ones there is no coverage.
+pub(super) fn view(counts: [u64; 4]) -> CoverageView {
     let [not_applicable, held, violated, inconclusive] = counts;
     let judged = held + violated;
     CoverageView {

@@ -38,12 +38,13 @@ impl Local {
             signed_by: version.provenance.signed_by.clone(),
             reference: version.provenance.reference.clone(),
         });
-        let cells = self.rooms.store.coverage(&self.tenant, Some(id))?;
+        let sums = self.rooms.store.coverage(&self.tenant, Some(id))?;
+        let counts = sums.first().map(|(_, counts)| *counts);
         Ok(RuleDetail {
             rule: self.view(&record, shown, &self.standing()?)?,
             source: shown.source.clone(),
             versions: versions.collect(),
-            coverage: coverage::sum(&cells),
+            coverage: coverage::view(counts.unwrap_or_default()),
         })
     }
 

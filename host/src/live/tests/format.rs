@@ -264,7 +264,10 @@ fn say_judged(said: &mut Said, store: &Store, tenant: &TenantId) {
     for (number, signal) in said.read(changes).unwrap_or_default() {
         said.line(format_args!("change {number} of {}", signal.id));
     }
-    for cell in said.read(store.coverage(tenant, None)).unwrap_or_default() {
+    for cell in said
+        .read(store.coverage_cells(tenant, None))
+        .unwrap_or_default()
+    {
         let (rule, version, hour) = (cell.rule, cell.version.0, cell.hour);
         said.line(format_args!(
             "coverage {rule} {version} in hour {hour}: {:?}",

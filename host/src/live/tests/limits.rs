@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     assemble::Held,
-    live::sealer::BLOCK_BYTES_MAX,
-    store::StoreError,
+    live::sealer::{BLOCK_BYTES_MAX, BLOCK_HOURS_MAX},
+    store::{HOUR_NS, StoreError},
     tenant::{Limit, TenantLimits, TokenName},
 };
 
@@ -140,6 +140,39 @@ fn a_block_is_closed_by_its_bytes_too() {
     let mut n_traces: Vec<u32> = blocks.iter().map(|block| block.meta().n_traces).collect();
     n_traces.sort_unstable();
     assert_eq!(n_traces, [1, 1, 2]);
+}
+
+#[test]
+fn a_block_is_closed_by_the_hours_of_its_traces_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Fixture::open(folder.path());
+    host.publish(RULE);
+    let n = 2 * BLOCK_HOURS_MAX as u64 + 44;
+    let send = |id: u8, hour_of: fn(u64) -> u64| {
+        let spans = (1..=n).map(|trace| Span {
+            trace_id: [[0; 8], trace.to_be_bytes()].concat(),
+            start_time_unix_nano: hour_of(trace) * HOUR_NS,
+            ..span(1, id, "phi.access")
+        });
+        host.send(spans.collect()).unwrap();
+        host.settle();
+    };
+    let n_traces = || -> Vec<u32> {
+        let blocks = host.store.blocks(&tenant());
+        let mut n_traces: Vec<u32> = blocks.iter().map(|block| block.meta().n_traces).collect();
+        n_traces.sort_unstable();
+        n_traces
+    };
+    let max = BLOCK_HOURS_MAX as u32;
+    send(1, |trace| trace);
+    assert_eq!(n_traces(), [44, max, max]);
+    // All in one hour then, and out of as many as they were in.
+    send(2, |_| 0);
+    assert_eq!(n_traces().iter().filter(|n| **n > max).count(), 0);
+    let sums = host.store.coverage(&tenant(), None).unwrap();
+    assert_eq!(sums, [(RuleId::try_new("phi").unwrap(), [0, 0, n, 0])]);
+    let cells = host.store.coverage_cells(&tenant(), None).unwrap();
+    assert_eq!(cells.len(), 1);
 }
 
 #[test]

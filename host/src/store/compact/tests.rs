@@ -55,7 +55,7 @@ fn store_of_small(temp: &TempStore) -> (Store, Vec<EncodedBlock>) {
 }
 
 fn coverage(store: &Store) -> Vec<CoverageCell> {
-    store.coverage(&tenant("a"), None).unwrap()
+    store.coverage_cells(&tenant("a"), None).unwrap()
 }
 
 fn n_chunks(store: &Store, seqs: std::ops::RangeInclusive<u64>) -> usize {

@@ -59,7 +59,7 @@ fn put(store: &Store, block: &EncodedBlock, supersedes: Vec<crate::store::Supers
 }
 
 fn coverage(store: &Store) -> Vec<(String, u64, [u64; 4])> {
-    let cells = store.coverage(&tenant("a"), None).unwrap();
+    let cells = store.coverage_cells(&tenant("a"), None).unwrap();
     let cell = |c: CoverageCell| (c.rule.to_string(), c.hour, c.traces);
     cells.into_iter().map(cell).collect()
 }
@@ -109,7 +109,9 @@ fn verdicts_signals_and_coverage_come_together_and_survive_a_kill() {
             ("q".into(), 2, [0, 0, 0, 1]),
         ]
     );
-    let of_q = store.coverage(&tenant("a"), Some(&rule("q"))).unwrap();
+    let of_q = store
+        .coverage_cells(&tenant("a"), Some(&rule("q")))
+        .unwrap();
     assert_eq!((of_q.len(), of_q[0].version), (2, RuleVersion(1)));
     let open = SignalStatus::Open;
     assert_eq!(

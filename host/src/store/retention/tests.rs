@@ -89,7 +89,7 @@ fn blocks_go_when_their_last_span_is_too_old_and_their_files_with_them() {
     let there = |n: &u32| temp.path().join(format!("blocks-{n}.redb")).exists();
     assert_eq!((1..=12).filter(there).collect::<Vec<u32>>(), [9, 10]);
     // Coverage is about what was judged, not about what is still there.
-    let cells = store.coverage(&tenant("a"), None).unwrap();
+    let cells = store.coverage_cells(&tenant("a"), None).unwrap();
     let held = cells.iter().map(|cell| cell.traces[Verdict::Held as usize]);
     assert_eq!(held.sum::<u64>(), 10);
     drop(store);
@@ -316,7 +316,7 @@ fn the_space_of_a_file_comes_back_though_one_tenant_keeps_what_it_has_there() {
         store.open_block(&listed).unwrap().spans(number).unwrap()
     };
     let before = spans(kept);
-    let coverage = store.coverage(&tenant("b"), None).unwrap();
+    let coverage = store.coverage_cells(&tenant("b"), None).unwrap();
 
     // While everything is listed, nothing moves.
     assert!(store.merge_sparse_of(0).unwrap().is_none());
@@ -334,7 +334,7 @@ fn the_space_of_a_file_comes_back_though_one_tenant_keeps_what_it_has_there() {
     assert_eq!(ids(&store, "b"), of_b);
     let kept = store.find_trace(&tenant("b"), TraceId([7; 16])).unwrap();
     assert_eq!(spans(kept), before);
-    assert_eq!(store.coverage(&tenant("b"), None).unwrap(), coverage);
+    assert_eq!(store.coverage_cells(&tenant("b"), None).unwrap(), coverage);
     drop(store);
     let store = temp.killed().open();
     assert!(store.damaged().is_empty());

@@ -49,7 +49,7 @@ pub(super) fn check(process: &Process, acknowledged: &BTreeMap<TraceId, BTreeSet
     assert_eq!(replayed.traces, acknowledged.len() as u64);
     let signals = store.signals(&tenant(), &SignalFilter::default()).unwrap();
     for rule in &replayed.rules {
-        let cells = store.coverage(&tenant(), Some(&rule.id)).unwrap();
+        let cells = store.coverage_cells(&tenant(), Some(&rule.id)).unwrap();
         let sum = |at: usize| cells.iter().map(|cell| cell.traces[at]).sum::<u64>();
         assert_eq!([0, 1, 2, 3].map(sum), rule.counts, "live of `{}`", rule.id);
         let violated: BTreeSet<TraceId> = rule.violations.iter().map(|of| of.trace_id).collect();
