@@ -70,7 +70,7 @@ pub use import::{ImportStopped, Importer};
 pub use judging::Judging;
 use lanes::Lanes;
 pub use options::{LiveOptions, PENDING_REQUESTS_MAX, RetentionOptions};
-use pending::Pending;
+use pending::{Load, Pending};
 use rates::Rates;
 pub use sealer::{BLOCK_SPANS_MAX, SealReport, Sealer};
 pub use sink::LiveSink;
@@ -125,6 +125,8 @@ enum Message {
         tenant: TenantId,
         records: Vec<SentSpan>,
         arrival: Arrival,
+        /// As it was counted on its way here.
+        load: Load,
     },
     /// A tenant was removed: what is open of it goes. Answered when nothing of it is open or being sealed.
     Forget { tenant: TenantId, done: Sender<()> },

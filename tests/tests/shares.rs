@@ -8,7 +8,7 @@
 use std::{io::Write as _, net::TcpStream, path::Path, time::Duration};
 
 use betrace::{
-    api::limits::{BODY_COPIES, TENANT_BODIES_MEMORY_BYTES_MAX, TENANT_WAITING_MAX},
+    api::limits::{BODIES_MEMORY_BYTES_MAX, BODY_COPIES, WAITING_MAX},
     clock::{Clock as _, SystemClock},
 };
 use betrace_tests::server::{Server, run};
@@ -86,7 +86,7 @@ fn requests_that_wait_for_changes_leave_places_for_other_tenants() {
     let (_, long) = changes(&acme, 5_000);
     let wait = |_| send(&server, &acme, &format!("GET {long}"), "", b"");
     // More than it may: one that is asked meanwhile takes a place, too.
-    let waiting: Vec<TcpStream> = (0..2 * TENANT_WAITING_MAX).map(wait).collect();
+    let waiting: Vec<TcpStream> = (0..2 * WAITING_MAX.tenant).map(wait).collect();
     let at_once = |token| {
         let (token, path) = changes(token, 0);
         ask(&server, &token, &path, None)
@@ -108,7 +108,7 @@ fn bodies_that_do_not_come_leave_room_for_other_tenants() {
     let [acme, globex] = ["acme", "globex"].map(|name| tenant(folder.path(), name));
     let server = Server::start(folder.path(), &[]).unwrap();
     // Three of these are more than one tenant may have.
-    let n_bytes = TENANT_BODIES_MEMORY_BYTES_MAX / BODY_COPIES / 3 + 1;
+    let n_bytes = BODIES_MEMORY_BYTES_MAX.tenant / BODY_COPIES / 3 + 1;
     let nothing = |n_bytes: usize| [vec![b' '; n_bytes], b"{\"packs\":[]}".to_vec()].concat();
     let post = |token: &str, n_bytes| {
         let body = nothing(n_bytes);

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::share::ShareMax;
+
 /// The largest body of a request that carries packs: base64 of a few of the largest components.
 pub const PACKS_BODY_BYTES_MAX: usize = 32 << 20;
 
@@ -13,18 +15,19 @@ pub const BODY_BYTES_MAX: usize = 64 << 10;
 pub const BODY_COPIES: usize = 2;
 
 /// What the bodies of all requests take in memory, with their copies, from their first byte until they are answered. It is
-/// beside what `memory` shares out, so that a flood of spans keeps nobody from the rules.
-pub const BODIES_MEMORY_BYTES_MAX: usize = 96 << 20;
-
-/// What of it one tenant may have: its largest request, and a little.
-pub const TENANT_BODIES_MEMORY_BYTES_MAX: usize = 72 << 20;
+/// beside what `memory` shares out, so that a flood of spans keeps nobody from the rules. One tenant has room for its largest
+/// request, and a little.
+pub const BODIES_MEMORY_BYTES_MAX: ShareMax = ShareMax {
+    all: 96 << 20,
+    tenant: 72 << 20,
+};
 
 /// By how much the memory of a body grows at once, while it comes.
 pub const BODY_GROWTH_BYTES_MAX: usize = 1 << 20;
 
 // Every request that may be sent fits what its tenant may have.
 const _: () = assert!(
-    (PACKS_BODY_BYTES_MAX + BODY_GROWTH_BYTES_MAX) * BODY_COPIES <= TENANT_BODIES_MEMORY_BYTES_MAX
+    (PACKS_BODY_BYTES_MAX + BODY_GROWTH_BYTES_MAX) * BODY_COPIES <= BODIES_MEMORY_BYTES_MAX.tenant
 );
 
 /// How long a body may take to come.
@@ -49,28 +52,22 @@ pub const TRACES_PER_PAGE_MAX: usize = 1_000;
 pub const WAIT_MS_MAX: u64 = 5_000;
 
 /// The most requests that wait for a change at once.
-pub const WAITING_MAX: usize = 64;
-
-/// The most of one tenant.
-pub const TENANT_WAITING_MAX: usize = 48;
+pub const WAITING_MAX: ShareMax = ShareMax {
+    all: 64,
+    tenant: 48,
+};
 
 /// The most requests that are at work at once; more wait for their turn.
-pub const WORKING_MAX: usize = 16;
-
-/// The most of one tenant; more of it wait for these.
-pub const TENANT_WORKING_MAX: usize = 12;
+pub const WORKING_MAX: ShareMax = ShareMax {
+    all: 16,
+    tenant: 12,
+};
 
 /// The most requests at once that are shown metrics; more wait for their turn.
-pub const SHOWING_METRICS_MAX: usize = 4;
-
-/// The most of one tenant; more of it wait for these.
-pub const TENANT_SHOWING_METRICS_MAX: usize = 3;
+pub const SHOWING_METRICS_MAX: ShareMax = ShareMax { all: 4, tenant: 3 };
 
 /// The most replays at once; more are told to come back.
-pub const REPLAYS_MAX: usize = 3;
-
-/// The most of one tenant.
-pub const TENANT_REPLAYS_MAX: usize = 2;
+pub const REPLAYS_MAX: ShareMax = ShareMax { all: 3, tenant: 2 };
 
 /// What a client is told to wait that is told to come back.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ use super::{
     error::{ApiError, ErrorCode},
     limits::{self, BODY_BYTES_MAX},
 };
-use crate::share::{Pool, ShareMax, Turns};
+use crate::share::{Pool, Turns};
 
 mod body;
 mod caller;
@@ -40,36 +40,15 @@ struct Shared {
     bodies: Pool,
 }
 
-const WORKING: ShareMax = ShareMax {
-    all: limits::WORKING_MAX,
-    tenant: limits::TENANT_WORKING_MAX,
-};
-const SHOWING_METRICS: ShareMax = ShareMax {
-    all: limits::SHOWING_METRICS_MAX,
-    tenant: limits::TENANT_SHOWING_METRICS_MAX,
-};
-const WAITING: ShareMax = ShareMax {
-    all: limits::WAITING_MAX,
-    tenant: limits::TENANT_WAITING_MAX,
-};
-const REPLAYS: ShareMax = ShareMax {
-    all: limits::REPLAYS_MAX,
-    tenant: limits::TENANT_REPLAYS_MAX,
-};
-const BODIES_MEMORY_BYTES: ShareMax = ShareMax {
-    all: limits::BODIES_MEMORY_BYTES_MAX,
-    tenant: limits::TENANT_BODIES_MEMORY_BYTES_MAX,
-};
-
 /// Builds the routes over a host.
 pub fn router(host: Arc<dyn Host>) -> Router {
     let shared = Shared {
         host,
-        working: Turns::new(WORKING),
-        showing_metrics: Turns::new(SHOWING_METRICS),
-        waiting: Pool::new(WAITING),
-        replays: Pool::new(REPLAYS),
-        bodies: Pool::new(BODIES_MEMORY_BYTES),
+        working: Turns::new(limits::WORKING_MAX),
+        showing_metrics: Turns::new(limits::SHOWING_METRICS_MAX),
+        waiting: Pool::new(limits::WAITING_MAX),
+        replays: Pool::new(limits::REPLAYS_MAX),
+        bodies: Pool::new(limits::BODIES_MEMORY_BYTES_MAX),
     };
     let mut router = Router::new();
     for (route, handler) in routes::routes() {

@@ -93,8 +93,8 @@ impl Assembly {
                 tenant,
                 records,
                 arrival,
+                load,
             } => {
-                let load = Load::of(&records, arrival.bytes);
                 // No rule set, no store: an acknowledged span is taken whatever the bounds are.
                 self.shared
                     .assembler()

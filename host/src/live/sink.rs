@@ -182,6 +182,7 @@ impl LiveSink {
                             tenant,
                             records,
                             arrival,
+                            load,
                         });
                         Ok(())
                     }

@@ -8,7 +8,7 @@ use super::{
     mistake, run,
 };
 use crate::{
-    trace::{SealedTrace, SentSpan, SpanId},
+    trace::{SealedTrace, SpanId},
     verdict::Verdict,
 };
 
@@ -42,9 +42,7 @@ pub fn cases(test: &TestText<'_>) -> Vec<CaseTrace> {
     for case in &file.cases {
         let sealed = match &case.input {
             Input::None => continue,
-            Input::Spans(spans) => run::seal(
-                &SentSpan::of_records(spans.iter().map(|span| &span.record)).collect::<Vec<_>>(),
-            ),
+            Input::Spans(spans) => run::spelled(spans),
             Input::Otlp(path) => run::otlp(folder, path).unwrap_or_default(),
         };
         let Ok([trace]) = <[SealedTrace; 1]>::try_from(sealed) else {

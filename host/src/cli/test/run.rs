@@ -13,6 +13,7 @@ use super::{
     compare::compare,
     file::{Case, Input, TestFile, Word},
     mistake::{Mistake, closest},
+    spans::TestSpan,
     trace,
 };
 use crate::{
@@ -201,9 +202,7 @@ impl<'a> Runner<'a> {
                     trace: Vec::new(),
                 });
             }
-            Input::Spans(spans) => seal(
-                &SentSpan::of_records(spans.iter().map(|span| &span.record)).collect::<Vec<_>>(),
-            ),
+            Input::Spans(spans) => spelled(spans),
             Input::Otlp(path) => otlp(&self.folder, path)?,
         };
         let [trace] = <[SealedTrace; 1]>::try_from(sealed).map_err(|traces| {
@@ -237,6 +236,12 @@ impl<'a> Runner<'a> {
         };
         Ok(CaseResult { failures, trace })
     }
+}
+
+/// Seals the spans that a case spells out.
+pub(super) fn spelled(spans: &[TestSpan]) -> Vec<SealedTrace> {
+    let sent: Vec<_> = SentSpan::of_records(spans.iter().map(|span| &span.record)).collect();
+    seal(&sent)
 }
 
 /// Reads the traces of a file of OTLP/JSON, which lies relative to a folder.
